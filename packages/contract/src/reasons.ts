@@ -1,0 +1,36 @@
+// Why a job ended as it did: stable codes, each with a sentence for a person and what to do.
+
+/** What each reason code means. An agent newer than this code may send others: show its own `error` then. */
+export const jobReasons = {
+  wrong_password: 'The repository password is wrong. Check the password of this repository.',
+  repository_missing: 'There is no repository at this place yet. Initialise it, or correct the address.',
+  already_initialised: 'The repository was already there.',
+  locked: 'Another restic holds the repository lock. Try again later, or unlock it when nothing is running.',
+  unreachable: 'The repository could not be reached from this host. Check the address, the network and the server behind it.',
+  backend_auth: 'The storage refused the credentials. Check user name and secret of this repository.',
+  storage_full: 'The storage is full. Free space or raise the quota, then run the backup again.',
+  source_missing: 'None of the folders to back up exists on this host.',
+  sources_unread: 'Some files could not be read. The restore point holds everything else.',
+  damaged: 'restic found damage in the repository. Run a check with data before trusting it.',
+  permission: 'restic was not allowed to read or write something it needs on this host.',
+  killed: 'restic was killed, perhaps because the host ran out of memory.',
+  agent_restarted: 'The agent stopped while restic was running.',
+  timeout: 'The job took longer than its limit and was stopped.',
+  stalled: 'restic made no progress for a long time and was stopped.',
+  refused_by_policy: 'The policy file of this host does not allow this job.',
+  unsupported: 'The agent on this host is too old for this job. Upgrade it.',
+  configuration_missing: 'The host has no access data for this repository yet.',
+  restic_missing: 'No usable restic was found on this host. Install restic 0.17 or newer.',
+  bad_request: 'restic refused its arguments.',
+  cancelled_by_operator: 'An operator cancelled the job.',
+  agent_stopping: 'The agent was stopped while restic was running.',
+  not_claimed: 'The host did not come back in time, so the job was not run.',
+  agent_lost_it: 'The agent no longer knows this job.',
+  failed: 'restic failed. The log has its own words.',
+} as const
+export type JobReason = keyof typeof jobReasons
+
+/** The sentence for a code from the wire; undefined for a code this version does not know. */
+export function reasonSentence(code: string): string | undefined {
+  return Object.hasOwn(jobReasons, code) ? jobReasons[code as JobReason] : undefined
+}

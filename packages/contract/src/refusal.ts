@@ -1,0 +1,42 @@
+// A refusal: the answer to a request that is understood and turned down, with a stable code and one sentence.
+
+/** Each stable code and the class of error it is on the wire (tRPC's words). */
+export const refusals = {
+  host_not_found: 'NOT_FOUND',
+  job_not_found: 'NOT_FOUND',
+  repository_not_found: 'NOT_FOUND',
+  enrolment_not_found: 'NOT_FOUND',
+  operator_not_found: 'NOT_FOUND',
+  not_signed_in: 'UNAUTHORIZED',
+  session_unproven: 'UNAUTHORIZED',
+  not_allowed: 'FORBIDDEN',
+  host_quarantined: 'FORBIDDEN',
+  host_removed: 'FORBIDDEN',
+  token_refused: 'FORBIDDEN',
+  session_fenced: 'CONFLICT',
+  version_stale: 'CONFLICT',
+  name_taken: 'CONFLICT',
+  request_reused: 'CONFLICT',
+  repository_in_use: 'CONFLICT',
+  job_ended: 'CONFLICT',
+  setup_done: 'CONFLICT',
+  hello_first: 'PRECONDITION_FAILED',
+  protocol_mismatch: 'PRECONDITION_FAILED',
+  repository_not_on_host: 'PRECONDITION_FAILED',
+  repository_busy: 'PRECONDITION_FAILED',
+  not_confirmed: 'PRECONDITION_FAILED',
+  bad_input: 'BAD_REQUEST',
+  too_many: 'TOO_MANY_REQUESTS',
+  unavailable: 'SERVICE_UNAVAILABLE',
+} as const
+export type RefusalCode = keyof typeof refusals
+
+/** Thrown where the rule is known, mapped to the wire in one place. `message` says what to do. */
+export class Refusal extends Error {
+  readonly code: RefusalCode
+  constructor(code: RefusalCode, sentence: string) {
+    super(sentence)
+    this.name = 'Refusal'
+    this.code = code
+  }
+}

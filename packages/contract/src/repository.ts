@@ -1,0 +1,104 @@
+// Repositories: where one may be, what of it reaches a host, and the rules both ends check.
+import { z } from 'zod'
+import { Id } from './ids.ts'
+import { Count, Instant, Name, text, Version } from './scalars.ts'
+
+/** The backends restic-manager sets up by itself. */
+export const BackendKind = z.enum(['local', 'rest', 'sftp', 's3'])
+export type BackendKind = z.infer<typeof BackendKind>
+
+/** What each backend takes beside the address. Environment names not listed here never reach restic. */
+export const backends = {
+  local: { username: false, credential: false, environment: [] },
+  rest: { username: true, credential: true, environment: [] },
+  sftp: { username: false, credential: false, environment: [] },
+  s3: { username: true, credential: true, environment: ['AWS_DEFAULT_REGION'] },
+} as const satisfies Record<BackendKind, { username: boolean; credential: boolean; environment: readonly string[] }>
+
+/** The backend an address names: the word before the first colon, or local for an absolute path. */
+export function backendOf(url: string): BackendKind | undefined {
+  if (/^(\/|[A-Za-z]:[\\/])/.test(url)) return 'local'
+  const scheme = /^([a-z0-9]+):/.exec(url)?.[1]
+  return scheme === 'rest' || scheme === 'sftp' || scheme === 's3' ? scheme : undefined
+}
+
+/** What is wrong with a repository address, as a sentence; undefined when it can be used. */
+export function complaintAboutUrl(url: string): string | undefined {
+  if (/[\s\0]/.test(url) && backendOf(url) !== 'local') return 'The address must not contain spaces.'
+  const kind = backendOf(url)
+  if (kind === undefined)
+    return 'The address must be an absolute path, or begin with rest:, sftp: or s3:, such as rest:https://backup.example.com/host-1/.'
+  if (kind === 'local') return url.split(/[\\/]/).includes('..') ? 'The path must not contain "..".' : undefined
+  if (kind === 'sftp') {
+    if (/^sftp:(\/\/)?-/.test(url)) return 'The SFTP host must not begin with a dash.'
+    if (/^sftp:(\/\/)?[^@/]*:[^@/]*@/.test(url)) return 'The address must not contain a password. SFTP signs in with the SSH key of the host.'
+    return /^sftp:(\/\/[^/]+\/.+|[^/:]+:.+)$/.test(url)
+      ? undefined
+      : 'An SFTP address looks like sftp:user@host:/path or sftp://user@host:port//path.'
+  }
+  const inner = url.slice(kind.length + 1)
+  const target = /^https?:\/\//.test(inner) ? inner : kind === 's3' ? `https://${inner}` : undefined
+  const parsed = target === undefined ? null : URL.parse(target)
+  if (parsed === null)
+    return kind === 'rest'
+      ? 'A REST address looks like rest:https://host:8000/path/.'
+      : 'An S3 address looks like s3:https://host/bucket/path or s3:s3.amazonaws.com/bucket.'
+  if (parsed.username !== '' || parsed.password !== '')
+    return 'The address must not contain a user name or password. Put them in their own fields.'
+  if (kind === 's3' && parsed.pathname.replaceAll('/', '') === '') return 'The S3 address names no bucket. It looks like s3:https://host/bucket.'
+  return undefined
+}
+
+/** An address restic can use, without credentials in it. */
+export const RepositoryUrl = text(2_000)
+  .min(1)
+  .superRefine((url, ctx) => {
+    const complaint = complaintAboutUrl(url)
+    if (complaint !== undefined) ctx.addIssue({ code: 'custom', message: complaint })
+  })
+
+/** Extra environment for restic's backend: values by name. Which names pass depends on the backend. */
+export const BackendEnvironment = z.record(text(60).regex(/^[A-Z][A-Z0-9_]*$/), text(2_000))
+
+/** Everyday access to one repository, as a host gets it. `username` and `credential` are the backend's, `password` is restic's. */
+export const RepositoryAccess = z.object({
+  repositoryId: Id,
+  resticId: text(64).optional(),
+  url: RepositoryUrl,
+  password: text(2_000).min(1),
+  username: text(200).optional(),
+  credential: text(2_000).optional(),
+  environment: BackendEnvironment.optional(),
+  mayDelete: z.boolean(),
+})
+export type RepositoryAccess = z.infer<typeof RepositoryAccess>
+
+/** `config.update`: the whole of it, every time. A repository no longer listed is erased from the host. Latest received wins. */
+export const ConfigUpdate = z.object({
+  version: Version,
+  repositories: z.array(RepositoryAccess).max(1_000),
+  maxConcurrentRuns: z.int().min(1).max(64),
+})
+export type ConfigUpdate = z.infer<typeof ConfigUpdate>
+
+/** `config.ack`: this version is on disk and in use. */
+export const ConfigAck = z.object({ version: Version, appliedAt: Instant })
+export type ConfigAck = z.infer<typeof ConfigAck>
+
+/** One lock file of a repository, as restic wrote it. */
+export const RepositoryLock = z.object({ hostname: Name, pid: Count, createdAt: Instant, exclusive: z.boolean() })
+export type RepositoryLock = z.infer<typeof RepositoryLock>
+
+/** `repo.stats`: size and state of a repository. Lock state comes after every job, the rest daily and after check and prune. Newest wins. */
+export const RepoStats = z.object({
+  repositoryId: Id,
+  sizeBytes: Count.optional(),
+  snapshotCount: Count.optional(),
+  dedupRatio: z.number().min(0).optional(),
+  resticId: text(64).optional(),
+  lastCheckAt: Instant.optional(),
+  lastCheckStatus: text(60).optional(),
+  lockState: z.enum(['locked', 'unlocked']),
+  locks: z.array(RepositoryLock).max(1_000).optional(),
+})
+export type RepoStats = z.infer<typeof RepoStats>

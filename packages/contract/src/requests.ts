@@ -1,0 +1,113 @@
+// What operators send: the inputs of the operator procedures, shared so that forms check with the server's own rules.
+import { z } from 'zod'
+import { jobSpecs } from './command.ts'
+import { Id } from './ids.ts'
+import { JobKind, JobStatus } from './job.ts'
+import { BackendEnvironment, backendOf, backends, RepositoryUrl } from './repository.ts'
+import { Name, text } from './scalars.ts'
+import { HostState } from './views.ts'
+
+/** A place in a list, opaque: send back what `nextCursor` said. */
+const Cursor = text(500)
+const Limit = z.int().min(1).max(200).default(100)
+/** Made by the client for each act that starts something; a repeat with the same id starts nothing new. */
+const RequestId = Id
+const Tags = z.array(text(60).regex(/^[\p{L}\p{N}._:/-]+$/u, 'may hold letters, digits and . _ : / -')).max(50)
+
+export const HostListRequest = z.object({
+  cursor: Cursor.optional(),
+  limit: Limit,
+  search: text(200).optional(),
+  state: HostState.optional(),
+  sort: z.enum(['name', 'lastGoodBackup']).default('name'),
+})
+export const HostRequest = z.object({ hostId: Id })
+export const HostUpdateRequest = z.object({ hostId: Id, name: Name.optional(), tags: Tags.optional() })
+/** Removal asks for the host's name, so that a slip of the hand removes nothing. */
+export const HostRemoveRequest = z.object({ hostId: Id, confirmName: Name })
+
+export const EnrolmentCreateRequest = z.object({
+  requestId: RequestId,
+  lifeMinutes: z.int().min(5).max(7 * 24 * 60).default(60),
+  maxUses: z.int().min(1).max(1_000).default(1),
+  tags: Tags.default([]),
+})
+export const EnrolmentRequest = z.object({ enrolmentId: Id })
+
+const repositoryFields = {
+  name: Name,
+  url: RepositoryUrl,
+  username: text(200).min(1).optional(),
+  credential: text(2_000).min(1).optional(),
+  environment: BackendEnvironment.optional(),
+  mayDelete: z.boolean().default(true),
+  hostIds: z.array(Id).max(10_000),
+}
+
+type BackendFields = { url: string; username?: string | undefined; credential?: string | undefined; environment?: Record<string, string> | undefined }
+
+/** What does not fit the address's backend, as sentences by field. */
+export function complaintsAboutBackend(repository: BackendFields): { field: 'username' | 'credential' | 'environment'; message: string }[] {
+  const kind = backendOf(repository.url)
+  if (kind === undefined) return []
+  const takes = backends[kind]
+  const allowed: readonly string[] = takes.environment
+  const complaints: { field: 'username' | 'credential' | 'environment'; message: string }[] = []
+  if (repository.username !== undefined && !takes.username)
+    complaints.push({ field: 'username', message: `A ${kind} repository takes no user name.` })
+  if (repository.credential !== undefined && !takes.credential)
+    complaints.push({ field: 'credential', message: `A ${kind} repository takes no secret.` })
+  const stray = Object.keys(repository.environment ?? {}).find(name => !allowed.includes(name))
+  if (stray !== undefined)
+    complaints.push({
+      field: 'environment',
+      message: `${stray} may not be set for a ${kind} repository. Accepted: ${allowed.join(', ') || 'none'}.`,
+    })
+  return complaints
+}
+
+const checkBackend = (repository: BackendFields, ctx: z.RefinementCtx) => {
+  for (const { field, message } of complaintsAboutBackend(repository)) ctx.addIssue({ code: 'custom', path: [field], message })
+}
+
+/** `password` absent: one is minted and given back once, for the recovery kit. */
+export const RepositoryCreateRequest = z
+  .object({ requestId: RequestId, ...repositoryFields, password: text(2_000).min(1).optional() })
+  .superRefine(checkBackend)
+/** A secret left out stays as it is. `version` is the one that was edited. */
+export const RepositoryUpdateRequest = z
+  .object({ repositoryId: Id, version: z.int().min(0), ...repositoryFields, password: text(2_000).min(1).optional() })
+  .superRefine(checkBackend)
+export const RepositoryRequest = z.object({ repositoryId: Id })
+/** Forgets the repository here; its data stays where it is. Asks for its name. */
+export const RepositoryRemoveRequest = z.object({ repositoryId: Id, confirmName: Name })
+export const RepositoryTestRequest = z.object({ requestId: RequestId, repositoryId: Id, hostId: Id })
+
+const jobOn = { requestId: RequestId, hostId: Id, repositoryId: Id }
+export const JobRunRequest = z.discriminatedUnion('kind', [
+  z.object({ ...jobOn, kind: z.literal('init'), spec: jobSpecs.init }),
+  z.object({ ...jobOn, kind: z.literal('probe'), spec: jobSpecs.probe }),
+  z.object({ ...jobOn, kind: z.literal('backup'), spec: jobSpecs.backup }),
+  z.object({ ...jobOn, kind: z.literal('unlock'), spec: jobSpecs.unlock }),
+])
+export type JobRunRequest = z.infer<typeof JobRunRequest>
+export const JobRequest = z.object({ jobId: Id })
+export const JobListRequest = z.object({
+  cursor: Cursor.optional(),
+  limit: Limit,
+  hostId: Id.optional(),
+  repositoryId: Id.optional(),
+  kinds: z.array(JobKind).optional(),
+  statuses: z.array(JobStatus).optional(),
+})
+export const JobLogRequest = z.object({ jobId: Id, fromSeq: z.int().min(0).default(0), limit: z.int().min(1).max(5_000).default(2_000) })
+/** `lastEventId` is filled in by the client when it takes up a broken subscription. */
+export const JobTailRequest = z.object({ jobId: Id, fromSeq: z.int().min(0).default(0), lastEventId: text(20).nullish() })
+
+export const SnapshotListRequest = z.object({
+  cursor: Cursor.optional(),
+  limit: Limit,
+  hostId: Id.optional(),
+  repositoryId: Id.optional(),
+})
+export const SnapshotRequest = z.object({ repositoryId: Id, snapshotId: z.string().regex(/^[0-9a-f]{64}$/) })

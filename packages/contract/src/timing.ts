@@ -1,0 +1,36 @@
+// Every period the two ends keep, in one place, so that a test can run a day in a minute.
+
+/** All values are milliseconds. */
+export const timing = {
+  /** An agent says it is there this often. */
+  heartbeat: 30_000,
+  /** This much silence means offline. */
+  offlineAfter: 45_000,
+  /** WebSocket pings, both ends; a peer that does not answer within the wait is gone. */
+  ping: 12_000,
+  pong: 12_000,
+  /** How long an opening handshake may take. */
+  handshake: 10_000,
+  /** How long an agent waits for the answer to any call. */
+  answer: 10_000,
+  /** An accepted job starts after this long without an answer to `command.result`, link or no link. */
+  proceedAlone: 60_000,
+  /** Reconnecting: full jitter between 0 and a ceiling that doubles from `backoffBase` to `backoffCap`. */
+  backoffBase: 1_000,
+  backoffCap: 60_000,
+  /** A link that held this long makes the next back-off start small again. */
+  backoffReset: 60_000,
+  /** Between SIGINT and SIGKILL of restic. */
+  cancelGrace: 90_000,
+  /** The longest a `probe` may take. */
+  probeDeadline: 30_000,
+  /** A bearer and a challenge live this long. */
+  bearerLife: 60_000,
+  /** A queued job nobody claimed in this time expires. */
+  queuedLife: 6 * 3_600_000,
+  /** Acked facts stay on the agent's disk this long. */
+  factsKept: 14 * 24 * 3_600_000,
+} as const
+
+/** Any period can be given another value, by tests and by people who know why. */
+export type Timing = { -readonly [K in keyof typeof timing]: number }

@@ -1,0 +1,214 @@
+// What operators see: the answers of the operator procedures. Times are `Date`: superjson carries them.
+import { z } from 'zod'
+import { Id } from './ids.ts'
+import { EndStatus, JobKind, JobStatus, Progress, Warning } from './job.ts'
+import { BackendEnvironment, BackendKind, RepositoryLock } from './repository.ts'
+
+/** What a host is doing about its link. */
+export const HostState = z.enum(['online', 'offline', 'quarantined'])
+export type HostState = z.infer<typeof HostState>
+
+/** A job in one line, as lists and hosts show it. */
+export const JobBrief = z.object({
+  id: Id,
+  hostId: Id,
+  hostName: z.string(),
+  repositoryId: Id,
+  repositoryName: z.string().nullable(), // null: the repository is no longer known here
+  kind: JobKind,
+  status: JobStatus,
+  provisional: z.boolean(), // only inferred by the server so far
+  reason: z.string().nullable(),
+  error: z.string().nullable(),
+  warningCount: z.number(),
+  percentDone: z.number().nullable(), // while running, when known
+  bytesProcessed: z.number().nullable(), // of restic's summary
+  createdAt: z.date(),
+  startedAt: z.date().nullable(),
+  finishedAt: z.date().nullable(),
+})
+export type JobBrief = z.infer<typeof JobBrief>
+
+/** A host in the list. */
+export const HostRow = z.object({
+  id: Id,
+  name: z.string(),
+  hostname: z.string(),
+  state: HostState,
+  lastSeenAt: z.date().nullable(), // null: never connected
+  os: z.string().nullable(),
+  arch: z.string().nullable(),
+  agentVersion: z.string().nullable(),
+  resticVersion: z.string().nullable(),
+  tags: z.array(z.string()),
+  configVersion: z.number(),
+  appliedConfigVersion: z.number(),
+  lastJob: JobBrief.nullable(),
+  runningJob: JobBrief.nullable(),
+  lastGoodBackupAt: z.date().nullable(), // succeeded or incomplete: both are restore points
+  repositoryCount: z.number(),
+  snapshotCount: z.number(),
+})
+export type HostRow = z.infer<typeof HostRow>
+
+/** A page of hosts. `counts` are of all hosts, whatever the filter. */
+export const HostPage = z.object({
+  rows: z.array(HostRow),
+  nextCursor: z.string().nullable(),
+  total: z.number(), // rows that match the filter
+  counts: z.object({ all: z.number(), online: z.number(), offline: z.number(), quarantined: z.number() }),
+})
+export type HostPage = z.infer<typeof HostPage>
+
+/** A repository as the list and the host page show it. Never a secret in it. */
+export const RepositoryView = z.object({
+  id: Id,
+  name: z.string(),
+  kind: BackendKind,
+  url: z.string(),
+  username: z.string().nullable(),
+  hasCredential: z.boolean(),
+  environment: BackendEnvironment,
+  mayDelete: z.boolean(),
+  resticId: z.string().nullable(), // null: nobody has opened it yet
+  version: z.number(), // send it back with an edit
+  hosts: z.array(z.object({ id: Id, name: z.string() })),
+  lastBackupAt: z.date().nullable(),
+  sizeBytes: z.number().nullable(),
+  snapshotCount: z.number(),
+  dedupRatio: z.number().nullable(),
+  statsAt: z.date().nullable(),
+  lastCheckAt: z.date().nullable(),
+  lastCheckStatus: z.string().nullable(),
+  lockState: z.enum(['locked', 'unlocked']).nullable(),
+  locks: z.array(RepositoryLock),
+  createdAt: z.date(),
+})
+export type RepositoryView = z.infer<typeof RepositoryView>
+
+/** One host, whole. `suggestedBackup`: what its last backup was told to read. */
+export const HostView = HostRow.extend({
+  timeZone: z.string().nullable(),
+  bootTime: z.date().nullable(),
+  enrolledAt: z.date(),
+  configAppliedAt: z.date().nullable(),
+  quarantineReason: z.string().nullable(),
+  spoolFacts: z.number(), // facts waiting on the host's disk, as of its last heartbeat
+  protectedBytes: z.number().nullable(), // of its newest snapshot in each repository
+  protectedFiles: z.number().nullable(),
+  oldestSnapshotAt: z.date().nullable(),
+  suggestedBackup: z.object({ repositoryId: Id, paths: z.array(z.string()), excludes: z.array(z.string()) }).nullable(),
+  repositories: z.array(RepositoryView),
+})
+export type HostView = z.infer<typeof HostView>
+
+/** How far an enrolment has come: the dialog that waits and turns green reads this. */
+export const EnrolmentView = z.object({
+  id: Id,
+  createdAt: z.date(),
+  createdBy: z.string(),
+  expiresAt: z.date(),
+  maxUses: z.number(),
+  usesLeft: z.number(),
+  revokedAt: z.date().nullable(),
+  refusedCount: z.number(), // redemptions that were turned down
+  lastRefusedAt: z.date().nullable(),
+  hosts: z.array(
+    z.object({
+      id: Id,
+      name: z.string(),
+      redeemedAt: z.date(),
+      provedAt: z.date().nullable(),
+      online: z.boolean(),
+      resticVersion: z.string().nullable(), // null: none found, or not connected yet
+      connectedAt: z.date().nullable(),
+    }),
+  ),
+})
+export type EnrolmentView = z.infer<typeof EnrolmentView>
+
+/** Everything about one job. */
+export const JobView = JobBrief.extend({
+  spec: z.record(z.string(), z.json()),
+  requestedBy: z.string().nullable(),
+  acceptedAt: z.date().nullable(),
+  cancelRequestedAt: z.date().nullable(),
+  cancelRequestedBy: z.string().nullable(),
+  command: z.string().nullable(), // as run, secrets masked
+  resticVersion: z.string().nullable(),
+  exitCode: z.number().nullable(),
+  signal: z.string().nullable(),
+  stats: z.record(z.string(), z.json()).nullable(), // restic's summary verbatim
+  warnings: z.array(Warning),
+  snapshotId: z.string().nullable(), // the snapshot this job made, once it is reported
+  lastLogSeq: z.number().nullable(), // the last number there will be; null while running
+  receivedLogSeq: z.number(), // the last number received, −1: none
+  progress: Progress.nullable(),
+  progressAt: z.date().nullable(),
+  hostOnline: z.boolean(),
+  hostLastSeenAt: z.date().nullable(),
+})
+export type JobView = z.infer<typeof JobView>
+
+/** A page of jobs, newest first. */
+export const JobPage = z.object({ rows: z.array(JobBrief), nextCursor: z.string().nullable() })
+export type JobPage = z.infer<typeof JobPage>
+
+/** What changes while a job runs. When `status` moved, read the job again. */
+export const JobLive = z.object({
+  status: JobStatus,
+  progress: Progress.nullable(),
+  progressAt: z.date().nullable(),
+  receivedLogSeq: z.number(),
+  hostOnline: z.boolean(),
+  hostLastSeenAt: z.date().nullable(),
+})
+export type JobLive = z.infer<typeof JobLive>
+
+/** One entry of a job's log as the page gets it: a line, or a gap. */
+export const LogEntryView = z.union([
+  z.object({ seq: z.number(), ts: z.number(), stream: z.enum(['stdout', 'stderr', 'event']), payload: z.string() }),
+  z.object({ seq: z.number(), ts: z.number(), gap: z.object({ count: z.number(), bytes: z.number(), reason: z.string() }) }),
+])
+export type LogEntryView = z.infer<typeof LogEntryView>
+
+/** A run of log entries. `nextSeq`: where to go on. `atEnd`: nothing further has been received. */
+export const LogPage = z.object({ entries: z.array(LogEntryView), nextSeq: z.number(), atEnd: z.boolean() })
+export type LogPage = z.infer<typeof LogPage>
+
+/** A snapshot in a list, with what made it. */
+export const SnapshotRow = z.object({
+  id: z.string(),
+  shortId: z.string(),
+  time: z.date(),
+  hostname: z.string(),
+  paths: z.array(z.string()),
+  tags: z.array(z.string()),
+  sizeBytes: z.number(), // 0: restic too old to say
+  fileCount: z.number(),
+  repositoryId: Id,
+  repositoryName: z.string(),
+  hostId: Id.nullable(),
+  jobId: Id.nullable(),
+  jobStatus: EndStatus.nullable(),
+})
+export type SnapshotRow = z.infer<typeof SnapshotRow>
+
+export const SnapshotPage = z.object({ rows: z.array(SnapshotRow), nextCursor: z.string().nullable(), total: z.number() })
+export type SnapshotPage = z.infer<typeof SnapshotPage>
+
+/** What to read again. `id` is the host, job, repository or enrolment. `everything`: notifications may have been lost. */
+export const Change = z.object({ topic: z.enum(['host', 'job', 'repository', 'snapshots', 'enrolment', 'everything']), id: z.string() })
+export type Change = z.infer<typeof Change>
+
+/** Who is asking, and what about this server they should know. */
+export const Me = z.object({
+  operatorId: Id,
+  name: z.string(),
+  email: z.string(),
+  role: z.enum(['viewer', 'operator', 'admin']),
+  serverVersion: z.string(),
+  publicUrl: z.string(), // what agents dial
+  plainHttp: z.boolean(), // the page is served without TLS to others than this machine
+})
+export type Me = z.infer<typeof Me>

@@ -1,0 +1,120 @@
+// Starts and stops the built server and agents as processes of their own, for `npm start`, the demo and the screenshots.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { ensureRestic } from './restic.mjs'
+
+/** The folder of this checkout. */
+export const root = path.resolve(import.meta.dirname, '..')
+
+/** Where the build puts the programs. */
+export const entries = {
+  server: path.join(root, 'apps/server/dist/main.js'),
+  admin: path.join(root, 'apps/server/dist/admin.js'),
+  agent: path.join(root, 'apps/agent/dist/agent.mjs'),
+}
+
+export type Environment = Record<string, string | undefined>
+
+/** A program of ours that runs. `exited` resolves with how it ended and never rejects. */
+export type Program = {
+  name: string
+  child: ChildProcess
+  exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+}
+
+type StartOptions = { env: Environment; onLine?: (line: string) => void; quiet?: boolean }
+
+/**
+ * Starts one of our programs in its own process group, so that Ctrl-C in the terminal reaches only this one and the
+ * order of stopping is ours. The IPC channel tells it when we are gone.
+ */
+export function startProgram(name: string, argv: string[], { env, onLine, quiet = false }: StartOptions): Program {
+  const child = spawn(process.execPath, argv, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', quiet ? 'ignore' : 'inherit', 'ipc'],
+    detached: true,
+  })
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>(resolve => {
+    child.once('exit', (code, signal) => resolve({ code, signal }))
+    child.once('error', () => resolve({ code: 127, signal: null }))
+  })
+  if (child.stdout) createInterface({ input: child.stdout }).on('line', line => onLine?.(line))
+  return { name, child, exited }
+}
+
+/** Asks a program to stop and waits for it; kills it when it does not within `graceMs`. */
+export async function stopProgram(program: Program, graceMs = 120_000) {
+  program.child.kill('SIGTERM')
+  const deadline = setTimeout(() => program.child.kill('SIGKILL'), graceMs)
+  const result = await program.exited
+  clearTimeout(deadline)
+  return result
+}
+
+/** Runs one of our programs to its end and gives back what it printed. Throws its own words when it fails. */
+export async function runProgram(argv: string[], env: Environment): Promise<string> {
+  const child = spawn(process.execPath, argv, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', chunk => (stdout += chunk))
+  child.stderr.setEncoding('utf8').on('data', chunk => (stderr += chunk))
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(stderr.trim() || `${path.basename(argv[0] ?? '')} exited with ${code}`)
+  return stdout.trim()
+}
+
+/** Builds what has changed since the last build. */
+export async function build() {
+  const turbo = spawn(
+    process.execPath,
+    [path.join(root, 'node_modules/turbo/bin/turbo'), 'run', 'build', '--output-logs=errors-only'],
+    { cwd: root, env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1' }, stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  let said = ''
+  turbo.stdout.setEncoding('utf8').on('data', chunk => (said += chunk))
+  const [code] = await once(turbo, 'close')
+  if (code !== 0) throw new Error(`The build failed:\n${said}`)
+}
+
+/** A server that accepts requests. `setupLink` is there while no operator exists. */
+export type RunningServer = Program & { url: string; setupLink: string | undefined }
+
+/** Starts the server and waits until it is ready. Throws when it ends before that; its own words are on stderr. */
+export async function startServerProgram(env: Environment, quiet = false): Promise<RunningServer> {
+  let setupLink: string | undefined
+  let ready: (url: string) => void = () => {}
+  const url = new Promise<string>(resolve => (ready = resolve))
+  const program = startProgram('server', [entries.server], {
+    env,
+    quiet,
+    onLine: line => {
+      const link = /^set-up link: (\S+)$/.exec(line)?.[1]
+      if (link !== undefined) setupLink = link
+      const address = /^ready (\S+)$/.exec(line)?.[1]
+      if (address !== undefined) ready(address)
+    },
+  })
+  const first = await Promise.race([url, program.exited])
+  if (typeof first !== 'string') throw new Error('The server ended before it was ready.')
+  return Object.assign(program, { url: first, setupLink })
+}
+
+/** Enrols an agent for this machine unless its state folder is enrolled already. */
+export async function enrolAgent(server: { url: string; env: Environment }, stateDir: string, name?: string) {
+  if (existsSync(stateDir)) {
+    const status = JSON.parse(await runProgram([entries.agent, 'status', '--json', '--state-dir', stateDir], {}))
+    if (status.enrolled) return
+  }
+  const token = await runProgram([entries.admin, 'create-enrolment'], server.env)
+  const argv = [entries.agent, 'enrol', '--server', server.url, '--token', token, '--state-dir', stateDir]
+  await runProgram(name === undefined ? argv : [...argv, '--name', name], {})
+}
+
+/** Starts an enrolled agent on the restic that the set-up found. */
+export async function startAgentProgram(name: string, stateDir: string, quiet = false): Promise<Program> {
+  const restic = await ensureRestic()
+  return startProgram(name, [entries.agent, 'run', '--state-dir', stateDir], { env: { RM_RESTIC: restic.path }, quiet })
+}

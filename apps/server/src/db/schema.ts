@@ -174,9 +174,15 @@ export const hosts = pgTable(
     maxConcurrentRuns: integer('max_concurrent_runs').notNull().default(1),
     quarantinedAt: at('quarantined_at'),
     quarantineReason: text('quarantine_reason'),
+    lastGoodBackupAt: at('last_good_backup_at'), // of its jobs that ended succeeded or incomplete, so that a list can be sorted by it
+    foreignIdCount: integer('foreign_id_count').notNull().default(0), // times it named an id of another host
     removedAt: at('removed_at'), // a removed host is refused for ever; its records stay
   },
-  table => [index('hosts_name').on(table.name, table.id), index('hosts_enrolment').on(table.enrolmentId)],
+  table => [
+    index('hosts_name').on(table.name, table.id),
+    index('hosts_good_backup').on(table.lastGoodBackupAt.asc().nullsFirst(), table.id),
+    index('hosts_enrolment').on(table.enrolmentId),
+  ],
 )
 
 /** Nonces for one proof each. */
@@ -322,6 +328,12 @@ export const jobs = pgTable(
     index('jobs_open')
       .on(table.hostId, table.status)
       .where(sql`${table.status} in ('queued', 'accepted', 'running', 'lost')`),
+    index('jobs_cancel_wish')
+      .on(table.hostId)
+      .where(sql`${table.cancelRequestedAt} is not null and not ${table.reported}`),
+    index('jobs_expiry')
+      .on(table.expiresAt)
+      .where(sql`${table.status} = 'queued'`),
     uniqueIndex('jobs_slot')
       .on(table.scheduleId, table.scheduledFor, table.repositoryId)
       .where(

@@ -4,12 +4,18 @@ import type { Log } from '@restic-manager/runtime/log'
 import type { Bus } from './db/bus.ts'
 import type { Db } from './db/open.ts'
 import type { Seal } from './db/seal.ts'
+import type { Presence } from './fleet/presence.ts'
 
 /** The host behind an agent's connection. `session` fences: writes of an older session change nothing. */
 export type HostSession = { id: string; session: number }
 
 /** The person or API key behind an operator's request. */
-export type Principal = { operatorId: string; name: string; email: string; role: 'viewer' | 'operator' | 'admin' }
+export type Principal = {
+  operatorId: string
+  name: string
+  email: string
+  role: 'viewer' | 'operator' | 'admin'
+}
 
 type Shared = { db: Db; bus: Bus; seal: Seal; log: Log; timing: Timing }
 
@@ -22,10 +28,12 @@ type Wire = {
 }
 
 /** `connection` lives as long as the socket: `spoolEpoch` is set by hello, and nothing but hello is allowed before. */
-export type AgentContext = Shared & Wire & { host: HostSession; connection: { spoolEpoch: string | undefined } }
+export type AgentContext = Shared &
+  Wire & { host: HostSession; connection: { spoolEpoch: string | undefined } }
 
 /** A machine that is not let in yet. `address` is where it dials from. */
 export type JoinContext = Pick<Shared, 'db' | 'log' | 'timing'> & { address: string }
 
 /** `principal` undefined: not signed in. */
-export type OperatorContext = Shared & Wire & { principal: Principal | undefined; publicUrl: string; plainHttp: boolean }
+export type OperatorContext = Shared &
+  Wire & { principal: Principal | undefined; publicUrl: string; plainHttp: boolean }

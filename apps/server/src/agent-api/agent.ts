@@ -1,0 +1,53 @@
+// agent.*: the first call of a connection, presence, and the stream of orders.
+import {
+  AgentHeartbeat,
+  AgentHello,
+  AgentOrder,
+  AgentWelcome,
+  HeartbeatAnswer,
+} from '@restic-manager/contract/agent'
+import { toInstant } from '@restic-manager/contract/scalars'
+import { greetAgent } from '../fleet/hello.ts'
+import { nextOrders, nothingSent } from '../fleet/orders.ts'
+import { version } from '../version.ts'
+import { helloProcedure, procedure, router } from './trpc.ts'
+
+export const agentNoun = router({
+  hello: helloProcedure
+    .input(AgentHello)
+    .output(AgentWelcome)
+    .mutation(async ({ ctx, input }) => {
+      const welcome = await greetAgent(ctx.db, ctx.host, input, {
+        serverVersion: version,
+        timing: ctx.timing,
+        log: ctx.log,
+      })
+      ctx.connection.spoolEpoch = input.spoolEpoch
+      ctx.presence.arrived(ctx.host, ctx.closed)
+      return welcome
+    }),
+
+  heartbeat: procedure
+    .input(AgentHeartbeat)
+    .output(HeartbeatAnswer)
+    .mutation(({ ctx, input }) => {
+      ctx.presence.heard(ctx.host, input.spool)
+      return { serverTime: toInstant(Date.now()) }
+    }),
+
+  /** Configuration first, then jobs, oldest first, then cancels: whatever this connection was not told yet. */
+  orders: procedure.subscription(async function* ({ ctx, signal }): AsyncGenerator<AgentOrder> {
+    const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
+    const sent = nothingSent()
+    for await (const _ of ctx.bus.wakeups([{ topic: 'orders', id: ctx.host.id }], until)) {
+      let orders = await nextOrders(ctx.db, ctx.seal, ctx.host, sent)
+      while (orders.length > 0 && !until.aborted) {
+        for (const order of orders) {
+          await ctx.room()
+          yield AgentOrder.parse(order)
+        }
+        orders = await nextOrders(ctx.db, ctx.seal, ctx.host, sent)
+      }
+    }
+  }),
+})

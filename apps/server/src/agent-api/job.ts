@@ -1,0 +1,22 @@
+// job.*: what happens to a job on its host.
+import { z } from 'zod'
+import { Ack } from '@restic-manager/contract/fact'
+import { JobFinished, JobProgress, JobStarted } from '@restic-manager/contract/job'
+import { reportForeignId } from '../fleet/foreign-ids.ts'
+import { finishJob, keepProgress, startJob } from '../fleet/job-reports.ts'
+import { procedure, router } from './trpc.ts'
+
+export const jobNoun = router({
+  started: procedure
+    .input(JobStarted)
+    .output(Ack)
+    .mutation(({ ctx, input }) => reportForeignId(ctx, () => startJob(ctx.db, ctx.sender, input))),
+  progress: procedure
+    .input(JobProgress)
+    .output(z.void())
+    .mutation(({ ctx, input }) => reportForeignId(ctx, () => keepProgress(ctx.db, ctx.sender, input))),
+  finished: procedure
+    .input(JobFinished)
+    .output(Ack)
+    .mutation(({ ctx, input }) => reportForeignId(ctx, () => finishJob(ctx.db, ctx.sender, input))),
+})

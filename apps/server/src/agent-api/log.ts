@@ -1,0 +1,12 @@
+// log.*: blocks of a job's log.
+import { LogAnswer, LogStreamBlock } from '@restic-manager/contract/log'
+import { reportForeignId } from '../fleet/foreign-ids.ts'
+import { appendLog } from '../fleet/logs.ts'
+import { procedure, router } from './trpc.ts'
+
+export const logNoun = router({
+  stream: procedure
+    .input(LogStreamBlock)
+    .output(LogAnswer)
+    .mutation(({ ctx, input }) => reportForeignId(ctx, () => appendLog(ctx.db, ctx.sender, input))),
+})

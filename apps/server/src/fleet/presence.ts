@@ -1,0 +1,97 @@
+// Who is there: heartbeats and partings are kept in memory and written together, so that a beat costs no statement.
+import { sql } from 'drizzle-orm'
+import type { HostSession } from '../context.ts'
+import type { Db } from '../db/open.ts'
+import { notify } from '../db/bus.ts'
+
+/** What waits on a host's disk, as it said last. */
+type Spool = { facts: number; logBytes: number }
+type News = { session: number; there: boolean; atMs: number; spool: Spool | undefined }
+
+/** What this server heard of its agents since it last wrote it down. */
+export type Presence = {
+  /** The host said hello; when `closed` aborts it has left. */
+  arrived(host: HostSession, closed: AbortSignal): void
+  /** A heartbeat came. */
+  heard(host: HostSession, spool: Spool): void
+  /** Writes what was heard, in one statement. Safe to call at any time; news that could not be written is kept. */
+  flush(db: Db): Promise<void>
+}
+
+/** An empty memory of who was heard. One for each server process. */
+export function createPresence(): Presence {
+  let news = new Map<string, News>()
+  const keep = (host: HostSession, there: boolean, spool?: Spool) => {
+    const before = news.get(host.id)
+    if (before !== undefined && before.session > host.session) return
+    const known = spool ?? (before?.session === host.session ? before.spool : undefined)
+    news.set(host.id, { session: host.session, there, atMs: performance.now(), spool: known })
+  }
+  return {
+    arrived(host, closed) {
+      if (closed.aborted) keep(host, false)
+      else closed.addEventListener('abort', () => keep(host, false), { once: true })
+    },
+    heard: (host, spool) => keep(host, true, spool),
+    async flush(db) {
+      if (news.size === 0) return
+      const writing = news
+      news = new Map()
+      try {
+        await writeNews(db, writing)
+      } catch (error) {
+        for (const [id, old] of writing) if (!news.has(id)) news.set(id, old)
+        throw error
+      }
+    },
+  }
+}
+
+/** One statement for all of them. An older session than the host's newest changes nothing. */
+async function writeNews(db: Db, news: Map<string, News>) {
+  const nowMs = performance.now()
+  const heard = [...news].map(([id, { session, there, atMs, spool }]) => ({
+    id,
+    session,
+    there,
+    age: Math.max(0, Math.round(nowMs - atMs)),
+    facts: spool?.facts ?? null,
+    logBytes: spool?.logBytes ?? null,
+  }))
+  await db.transaction(async tx => {
+    // Rows are locked in the order of their ids, so that two servers writing at once cannot block each other.
+    const changed = await tx.execute<{ id: string }>(sql`
+      with heard as (
+        select * from jsonb_to_recordset(${JSON.stringify(heard)}::jsonb)
+          as heard(id uuid, session bigint, there boolean, age integer, facts integer, "logBytes" bigint)
+      ), locked as (
+        select hosts.id, hosts.online as was_online from hosts join heard on heard.id = hosts.id
+        where hosts.session_number = heard.session and hosts.removed_at is null
+        order by hosts.id for no key update of hosts
+      ), written as (
+        update hosts set
+          online = heard.there and hosts.quarantined_at is null,
+          last_seen_at = greatest(hosts.last_seen_at, now() - heard.age * interval '1 millisecond'),
+          spool_facts = coalesce(heard.facts, hosts.spool_facts),
+          spool_log_bytes = coalesce(heard."logBytes", hosts.spool_log_bytes)
+        from heard, locked where hosts.id = heard.id and hosts.id = locked.id and hosts.session_number = heard.session
+        returning hosts.id, hosts.online, locked.was_online
+      )
+      select id from written where online <> was_online`)
+    for (const { id } of changed) await notify(tx, 'host', id)
+  })
+}
+
+/** Marks as offline whoever has been silent for `silenceMs`. One statement for the whole fleet; any server may run it. */
+export async function sweepSilentHosts(db: Db, silenceMs: number): Promise<string[]> {
+  return db.transaction(async tx => {
+    const gone = await tx.execute<{ id: string }>(sql`
+      update hosts set online = false where id in (
+        select id from hosts
+        where online and coalesce(last_seen_at, connected_at, 'epoch') < now() - ${silenceMs} * interval '1 millisecond'
+        order by id for no key update skip locked)
+      returning id`)
+    for (const { id } of gone) await notify(tx, 'host', id)
+    return gone.map(({ id }) => id)
+  })
+}

@@ -1,0 +1,26 @@
+// enrolments.*: one-time tokens that let machines in.
+import { z } from 'zod'
+import { Id } from '@restic-manager/contract/ids'
+import { EnrolmentCreateRequest, EnrolmentRequest } from '@restic-manager/contract/requests'
+import { EnrolmentView } from '@restic-manager/contract/views'
+import { createEnrolment, listEnrolments, revokeEnrolment, viewEnrolment } from '../fleet/enrolments.ts'
+import { admin, router, viewer } from './trpc.ts'
+
+/** The only time a token is ever shown. */
+const NewEnrolment = z.object({ enrolmentId: Id, token: z.string(), expiresAt: z.date() })
+
+export const enrolmentsRouter = router({
+  create: admin
+    .input(EnrolmentCreateRequest)
+    .output(NewEnrolment)
+    .mutation(({ ctx, input }) => createEnrolment(ctx.db, { ...input, createdBy: ctx.principal.email })),
+  get: viewer
+    .input(EnrolmentRequest)
+    .output(EnrolmentView)
+    .query(({ ctx, input }) => viewEnrolment(ctx.db, input.enrolmentId)),
+  list: viewer.output(z.array(EnrolmentView)).query(({ ctx }) => listEnrolments(ctx.db)),
+  revoke: admin
+    .input(EnrolmentRequest)
+    .output(z.void())
+    .mutation(({ ctx, input }) => revokeEnrolment(ctx.db, input.enrolmentId)),
+})

@@ -1,0 +1,57 @@
+// live.changes: tells a page what to read again, at most a few times a second.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Change } from '@restic-manager/contract/views'
+import type { Wakeup } from '../db/bus.ts'
+import { router, viewer } from './trpc.ts'
+
+/** At least this long between two rounds, so that a busy fleet does not become a busy page. */
+const ROUND_MS = 200
+/** More changes than this in one round: the page reads everything again, and gets a while to do so. */
+const MOST_CHANGES = 20
+const EVERYTHING_MS = 1_000
+/** Progress stirs a job's bar in lists no more often than this. */
+const PROGRESS_MS = 1_000
+
+const everything: Change = { topic: 'everything', id: '' }
+
+const watched = ['host', 'job', 'repository', 'snapshots', 'enrolment', 'progress'] as const
+
+export const liveRouter = router({
+  /** Says what to read again, never what it is now. */
+  changes: viewer.subscription(async function* ({ ctx, signal }): AsyncGenerator<Change> {
+    const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
+    const stirred = new Map<string, number>()
+    for await (const wakeup of ctx.bus.wakeups(
+      watched.map(topic => ({ topic })),
+      until,
+    )) {
+      const changes = worthSaying(wakeup, stirred, performance.now())
+      for (const change of changes) {
+        await ctx.room()
+        yield change
+      }
+      if (changes.length > 0)
+        await sleep(changes.includes(everything) ? EVERYTHING_MS : ROUND_MS, undefined, {
+          signal: until,
+        }).catch(() => undefined)
+    }
+  }),
+})
+
+/** What of a wake-up a page should hear. `stirred` remembers when each job's progress was last said, and is pruned here. */
+export function worthSaying(wakeup: Wakeup, stirred: Map<string, number>, nowMs: number): Change[] {
+  if (wakeup.everything) return [everything]
+  for (const [jobId, at] of stirred) if (nowMs - at >= PROGRESS_MS) stirred.delete(jobId)
+  const said = new Map<string, Change>()
+  for (const { topic, id } of wakeup.changes) {
+    if (topic === 'orders' || topic === 'log' || topic === 'progress') continue
+    said.set(`${topic}:${id}`, { topic, id })
+  }
+  if (said.size > MOST_CHANGES) return [everything]
+  for (const { topic, id } of wakeup.changes) {
+    if (topic !== 'progress' || said.size >= MOST_CHANGES || stirred.has(id)) continue
+    stirred.set(id, nowMs)
+    said.set(`job:${id}`, { topic: 'job', id })
+  }
+  return [...said.values()]
+}

@@ -1,0 +1,48 @@
+// repositories.*: where backups go, who may use each, and whether it can be reached.
+import { z } from 'zod'
+import { Id } from '@restic-manager/contract/ids'
+import {
+  RepositoryCreateRequest,
+  RepositoryRemoveRequest,
+  RepositoryRequest,
+  RepositoryTestRequest,
+  RepositoryUpdateRequest,
+} from '@restic-manager/contract/requests'
+import { RepositoryView } from '@restic-manager/contract/views'
+import { runJob } from '../fleet/jobs.ts'
+import { createRepository, removeRepository, updateRepository } from '../fleet/repositories.ts'
+import { listRepositories, viewRepository } from '../fleet/repository-views.ts'
+import { admin, operator, router, viewer } from './trpc.ts'
+
+/** `password`: the minted one, shown this once for the recovery kit; null when the caller chose it. */
+const NewRepository = z.object({ repositoryId: Id, password: z.string().nullable() })
+
+export const repositoriesRouter = router({
+  list: viewer.output(z.array(RepositoryView)).query(({ ctx }) => listRepositories(ctx.db)),
+  get: viewer
+    .input(RepositoryRequest)
+    .output(RepositoryView)
+    .query(({ ctx, input }) => viewRepository(ctx.db, input.repositoryId)),
+  create: admin
+    .input(RepositoryCreateRequest)
+    .output(NewRepository)
+    .mutation(({ ctx, input }) => createRepository(ctx.db, ctx.seal, input)),
+  update: admin
+    .input(RepositoryUpdateRequest)
+    .output(z.void())
+    .mutation(({ ctx, input }) => updateRepository(ctx.db, ctx.seal, input)),
+  remove: admin
+    .input(RepositoryRemoveRequest)
+    .output(z.void())
+    .mutation(({ ctx, input }) => removeRepository(ctx.db, input)),
+  test: operator
+    .input(RepositoryTestRequest)
+    .output(z.object({ jobId: Id }))
+    .mutation(({ ctx, input }) =>
+      runJob(
+        ctx.db,
+        { ...input, kind: 'probe', spec: {} },
+        { requestedBy: ctx.principal.email, queuedLife: ctx.timing.queuedLife },
+      ),
+    ),
+})

@@ -1,0 +1,20 @@
+// What dashboards, scripts and tools may call. Its type is the typed client's whole knowledge of the server.
+import { enrolmentsRouter } from './enrolments.ts'
+import { hostsRouter } from './hosts.ts'
+import { jobsRouter } from './jobs.ts'
+import { liveRouter } from './live.ts'
+import { meRouter } from './me.ts'
+import { repositoriesRouter } from './repositories.ts'
+import { snapshotsRouter } from './snapshots.ts'
+import { router } from './trpc.ts'
+
+export const operatorRouter = router({
+  me: meRouter,
+  hosts: hostsRouter,
+  enrolments: enrolmentsRouter,
+  repositories: repositoriesRouter,
+  jobs: jobsRouter,
+  snapshots: snapshotsRouter,
+  live: liveRouter,
+})
+export type OperatorRouter = typeof operatorRouter

@@ -1,0 +1,16 @@
+// snapshots.*: the restore points, as the agents reported them.
+import { SnapshotListRequest, SnapshotRequest } from '@restic-manager/contract/requests'
+import { SnapshotPage, SnapshotRow } from '@restic-manager/contract/views'
+import { snapshotPage, viewSnapshot } from '../fleet/snapshot-views.ts'
+import { router, viewer } from './trpc.ts'
+
+export const snapshotsRouter = router({
+  list: viewer
+    .input(SnapshotListRequest)
+    .output(SnapshotPage)
+    .query(({ ctx, input }) => snapshotPage(ctx.db, input)),
+  get: viewer
+    .input(SnapshotRequest)
+    .output(SnapshotRow)
+    .query(({ ctx, input }) => viewSnapshot(ctx.db, input)),
+})

@@ -28,6 +28,8 @@ export const timing = {
   bearerLife: 60_000,
   /** A queued job nobody claimed in this time expires. */
   queuedLife: 6 * 3_600_000,
+  /** Every subscription looks again this often, in case a notification was lost. */
+  poll: 10_000,
   /** Acked facts stay on the agent's disk this long. */
   factsKept: 14 * 24 * 3_600_000,
 } as const

@@ -1,0 +1,163 @@
+// Who is waiting for what: NOTIFY inside a transaction, one LISTEN per server, wake-ups for subscriptions.
+import { sql as query } from 'drizzle-orm'
+import type postgres from 'postgres'
+import { timing } from '@restic-manager/contract/timing'
+import type { Db } from './open.ts'
+
+/** What may change. The id is that of the noun; for `orders` it is the host's, for `progress` and `log` the job's. */
+export type Topic = 'host' | 'job' | 'repository' | 'snapshots' | 'enrolment' | 'orders' | 'progress' | 'log'
+export type BusChange = { topic: Topic; id: string }
+
+/**
+ * A reason to look again. `everything`: notifications may have been missed, so read all of it; `poll` says
+ * that it is only the slow look that bounds the cost of a lost one.
+ */
+export type Wakeup = { everything: boolean; poll?: boolean; changes: BusChange[] }
+
+/** What to watch: one thing, or all of a topic. */
+export type Watch = { topic: Topic; id?: string }
+
+export type Bus = {
+  /**
+   * Registers at once and yields at once with `everything: true`, then whenever something watched has changed.
+   * Changes that come while the reader is busy are kept as a set. Ends when `signal` aborts.
+   */
+  wakeups(watch: readonly Watch[], signal: AbortSignal): AsyncIterable<Wakeup>
+  /** How many readers are registered. */
+  listeners(): number
+  close(): Promise<void>
+}
+
+const channel = 'restic_manager'
+const mostPending = 1_000
+
+/** Tells every server that something changed, if and when the transaction commits. */
+export async function notify(tx: Db, topic: Topic, id: string): Promise<void> {
+  await tx.execute(query`select pg_notify(${channel}, ${`${topic}:${id}`})`)
+}
+
+/** Listens on one connection of its own. After that connection was lost, everybody is woken to read everything. */
+export async function startBus(
+  sql: postgres.Sql,
+  { pollMs = timing.poll }: { pollMs?: number } = {},
+): Promise<Bus> {
+  const readers = new Set<Reader>()
+  const byKey = new Map<string, Set<Reader>>()
+
+  const listening = await sql.listen(
+    channel,
+    payload => {
+      const cut = payload.indexOf(':')
+      const change = { topic: payload.slice(0, cut) as Topic, id: payload.slice(cut + 1) }
+      for (const key of [payload, `${change.topic}:*`])
+        for (const reader of byKey.get(key) ?? []) reader.add(payload, change)
+    },
+    () => readers.forEach(reader => reader.readAll()),
+  )
+
+  // Looks of different readers are spread over the period by when they registered.
+  const tick = setInterval(() => {
+    const before = performance.now() - pollMs
+    for (const reader of readers) if (reader.awakeAt <= before) reader.poll()
+  }, pollMs / 10)
+  tick.unref()
+
+  return {
+    wakeups(watch, signal) {
+      const keys = watch.map(({ topic, id }) => `${topic}:${id ?? '*'}`)
+      const reader = new Reader(() => {
+        readers.delete(reader)
+        for (const key of keys) {
+          const set = byKey.get(key)
+          set?.delete(reader)
+          if (set?.size === 0) byKey.delete(key)
+        }
+        signal.removeEventListener('abort', reader.end)
+      })
+      if (signal.aborted) {
+        reader.end()
+        return reader
+      }
+      readers.add(reader)
+      for (const key of keys) byKey.set(key, (byKey.get(key) ?? new Set()).add(reader))
+      signal.addEventListener('abort', reader.end, { once: true })
+      return reader
+    },
+    listeners: () => readers.size,
+    async close() {
+      clearInterval(tick)
+      for (const reader of readers) reader.end()
+      // A connection that is already gone cannot be told to stop listening, and need not be.
+      await listening.unlisten().catch(() => {})
+    },
+  }
+}
+
+/** One reader's unread wake-ups. */
+class Reader implements AsyncIterableIterator<Wakeup> {
+  awakeAt = performance.now()
+  readonly #unregister: () => void
+  #pending = new Map<string, BusChange>()
+  #everything = true
+  #poll = false
+  #ended = false
+  #wake: (() => void) | undefined
+
+  constructor(unregister: () => void) {
+    this.#unregister = unregister
+  }
+
+  add(key: string, change: BusChange) {
+    if (!this.#everything) this.#pending.set(key, change)
+    if (this.#pending.size > mostPending) this.readAll()
+    else this.#wake?.()
+  }
+
+  readAll() {
+    this.#everything = true
+    this.#poll = false
+    this.#pending.clear()
+    this.#wake?.()
+  }
+
+  poll() {
+    if (!this.#everything) this.#poll = true
+    this.#wake?.()
+  }
+
+  end = () => {
+    this.#ended = true
+    this.#unregister()
+    this.#wake?.()
+  }
+
+  async next(): Promise<IteratorResult<Wakeup>> {
+    while (!this.#ended && !this.#everything && !this.#poll && this.#pending.size === 0) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#wake = resolve
+      await promise
+      this.#wake = undefined
+    }
+    if (this.#ended) return { done: true, value: undefined }
+    const value: Wakeup = { everything: this.#everything || this.#poll, changes: [...this.#pending.values()] }
+    if (this.#poll && !this.#everything) value.poll = true
+    if (value.everything) this.awakeAt = performance.now()
+    this.#everything = false
+    this.#poll = false
+    this.#pending.clear()
+    return { done: false, value }
+  }
+
+  async return(): Promise<IteratorResult<Wakeup>> {
+    this.end()
+    return { done: true, value: undefined }
+  }
+
+  [Symbol.asyncIterator]() {
+    return this
+  }
+
+  async [Symbol.asyncDispose]() {
+    this.end()
+  }
+}

@@ -5,6 +5,7 @@ import type { Bus } from './db/bus.ts'
 import type { Db } from './db/open.ts'
 import type { Seal } from './db/seal.ts'
 import type { Presence } from './fleet/presence.ts'
+import type { Presence } from './fleet/presence.ts'
 
 /** The host behind an agent's connection. `session` fences: writes of an older session change nothing. */
 export type HostSession = { id: string; session: number }
@@ -29,7 +30,7 @@ type Wire = {
 
 /** `connection` lives as long as the socket: `spoolEpoch` is set by hello, and nothing but hello is allowed before. */
 export type AgentContext = Shared &
-  Wire & { host: HostSession; connection: { spoolEpoch: string | undefined } }
+  Wire & { host: HostSession; connection: { spoolEpoch: string | undefined }; presence: Presence }
 
 /** A machine that is not let in yet. `address` is where it dials from. */
 export type JoinContext = Pick<Shared, 'db' | 'log' | 'timing'> & { address: string }

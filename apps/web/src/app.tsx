@@ -1,0 +1,169 @@
+// The routes, and what surrounds every page: theme, queries, and the way to sign-in and back.
+import { HostState } from '@restic-manager/contract/views'
+import { JobKind, JobStatus } from '@restic-manager/contract/job'
+import { MantineProvider } from '@mantine/core'
+import { QueryClientProvider } from '@tanstack/react-query'
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+  RouterProvider,
+} from '@tanstack/react-router'
+import { useEffect } from 'react'
+import { NotFound, PageProblem } from './parts/page-problem.tsx'
+import { Shell } from './parts/shell.tsx'
+import { theme, tieVariables } from './theme.ts'
+import { onSignedOut, queryClient, saysSignedOut, trpc } from './trpc.ts'
+
+/** What a query string holds is a stranger's: keep it only when it is one of ours. */
+const oneOf = <T extends string>(options: readonly T[], value: unknown): T | undefined =>
+  options.find(option => option === value)
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
+/** Only a path of this page: anything else could lead a signed-in operator away. */
+const pathOf = (value: unknown): string | undefined =>
+  typeof value === 'string' && /^\/(?![/\\])/.test(value) ? value : undefined
+
+const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound })
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  validateSearch: (search: Record<string, unknown>): { back?: string | undefined } => ({ back: pathOf(search['back']) }),
+  component: lazyRouteComponent(() => import('./pages/sign-in.tsx'), 'SignInPage'),
+})
+
+const setUp = createRoute({
+  getParentRoute: () => root,
+  path: '/setup',
+  component: lazyRouteComponent(() => import('./pages/set-up.tsx'), 'SetUpPage'),
+})
+
+const shell = createRoute({
+  getParentRoute: () => root,
+  id: 'shell',
+  component: Shell,
+  beforeLoad: async ({ location }) => {
+    try {
+      await queryClient.ensureQueryData(trpc.me.get.queryOptions())
+    } catch (error) {
+      if (!saysSignedOut(error)) throw error
+      // The rule wants a thrown Error, the router wants this.
+      // eslint-disable-next-line typescript/only-throw-error
+      throw redirect({ to: '/sign-in', search: { back: location.href } })
+    }
+  },
+})
+
+const home = createRoute({
+  getParentRoute: () => shell,
+  path: '/',
+  beforeLoad: () => {
+    // eslint-disable-next-line typescript/only-throw-error
+    throw redirect({ to: '/hosts', replace: true })
+  },
+})
+
+const hosts = createRoute({
+  getParentRoute: () => shell,
+  path: '/hosts',
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { search?: string | undefined; state?: HostState | undefined; sort?: 'lastGoodBackup' | undefined } => ({
+    search: textOf(search['search']),
+    state: oneOf(HostState.options, search['state']),
+    sort: oneOf(['lastGoodBackup'], search['sort']),
+  }),
+  component: lazyRouteComponent(() => import('./pages/hosts.tsx'), 'HostsPage'),
+})
+
+const host = createRoute({
+  getParentRoute: () => shell,
+  path: '/hosts/$hostId',
+  component: lazyRouteComponent(() => import('./pages/host.tsx'), 'HostPage'),
+})
+
+const jobs = createRoute({
+  getParentRoute: () => shell,
+  path: '/jobs',
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): {
+    kind?: JobKind | undefined
+    status?: JobStatus | undefined
+    hostId?: string | undefined
+    repositoryId?: string | undefined
+  } => ({
+    kind: oneOf(JobKind.options, search['kind']),
+    status: oneOf(JobStatus.options, search['status']),
+    hostId: textOf(search['hostId']),
+    repositoryId: textOf(search['repositoryId']),
+  }),
+  component: lazyRouteComponent(() => import('./pages/jobs.tsx'), 'JobsPage'),
+})
+
+const job = createRoute({
+  getParentRoute: () => shell,
+  path: '/jobs/$jobId',
+  component: lazyRouteComponent(() => import('./pages/job.tsx'), 'JobPage'),
+})
+
+const repositories = createRoute({
+  getParentRoute: () => shell,
+  path: '/repositories',
+  component: lazyRouteComponent(() => import('./pages/repositories.tsx'), 'RepositoriesPage'),
+})
+
+const addRepository = createRoute({
+  getParentRoute: () => shell,
+  path: '/repositories/add',
+  validateSearch: (search: Record<string, unknown>): { hostId?: string | undefined } => ({ hostId: textOf(search['hostId']) }),
+  component: lazyRouteComponent(() => import('./pages/add-repository.tsx'), 'AddRepositoryPage'),
+})
+
+const repository = createRoute({
+  getParentRoute: () => shell,
+  path: '/repositories/$repositoryId',
+  component: lazyRouteComponent(() => import('./pages/repository.tsx'), 'RepositoryPage'),
+})
+
+const router = createRouter({
+  routeTree: root.addChildren([
+    signIn,
+    setUp,
+    shell.addChildren([home, hosts, host, jobs, job, repositories, addRepository, repository]),
+  ]),
+  defaultPreload: 'intent',
+  scrollRestoration: true,
+  defaultErrorComponent: PageProblem,
+  defaultNotFoundComponent: NotFound,
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}
+
+/** The whole page. */
+export function App() {
+  useEffect(
+    () =>
+      onSignedOut(() => {
+        const { pathname, href } = router.state.location
+        if (pathname === '/sign-in' || pathname === '/setup') return
+        queryClient.clear()
+        void router.navigate({ to: '/sign-in', search: { back: href } })
+      }),
+    [],
+  )
+  return (
+    <MantineProvider theme={theme} cssVariablesResolver={tieVariables} defaultColorScheme="auto">
+      <QueryClientProvider client={queryClient}>
+        <RouterProvider router={router} />
+      </QueryClientProvider>
+    </MantineProvider>
+  )
+}

@@ -1,0 +1,96 @@
+// The frame of every signed-in page: rail or bottom bar, and the top bar.
+import { Outlet, Link, useLocation } from '@tanstack/react-router'
+import { Tooltip } from '@mantine/core'
+import { useMediaQuery } from '@mantine/hooks'
+import { IconDatabase, IconListDetails, IconServer2 } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { formatCount } from '../format.ts'
+import { useLiveChanges } from '../live.ts'
+import { useMe } from '../me.ts'
+import { trpc } from '../trpc.ts'
+import { CrumbSlot } from './crumbs.tsx'
+import { Logo } from './logo.tsx'
+import { Notice } from './notice.tsx'
+import { TopBarEnd } from './top-bar-end.tsx'
+import { UserMenu } from './user-menu.tsx'
+import './shell.css'
+
+const entries = [
+  { to: '/hosts', word: 'Hosts', icon: IconServer2 },
+  { to: '/jobs', word: 'Jobs', icon: IconListDetails },
+  { to: '/repositories', word: 'Repositories', icon: IconDatabase },
+] as const
+
+function useCounts(): Record<(typeof entries)[number]['to'], string | undefined> {
+  const hosts = useQuery(trpc.hosts.list.queryOptions({ limit: 1 })).data
+  const running = useQuery(trpc.jobs.list.queryOptions({ limit: 100, statuses: ['accepted', 'running'] })).data
+  const repositories = useQuery(trpc.repositories.list.queryOptions()).data
+  const busy = running?.rows.length ?? 0
+  return {
+    '/hosts': hosts && formatCount(hosts.counts.all),
+    '/jobs': busy === 0 ? undefined : `${busy}${running?.nextCursor == null ? '' : '+'} running`,
+    '/repositories': repositories && formatCount(repositories.length),
+  }
+}
+
+function Rail() {
+  const counts = useCounts()
+  const narrow = useMediaQuery('(min-width: 768px) and (max-width: 1199px)') ?? false
+  return (
+    <div className="rail">
+      <Link to="/hosts" className="rail-name" aria-label="restic-manager">
+        <Logo />
+        <span className="rail-word">restic-manager</span>
+      </Link>
+      <nav aria-label="Pages" className="rail-entries">
+        {entries.map(({ to, word, icon: Icon }) => (
+          <Tooltip key={to} label={word} position="right" disabled={!narrow}>
+            <Link to={to} className="rail-entry" activeProps={{ className: 'rail-here' }} aria-label={narrow ? word : undefined}>
+              <Icon size={18} stroke={1.6} aria-hidden />
+              <span className="rail-word">{word}</span>
+              <span className="rail-count num">{counts[to]}</span>
+            </Link>
+          </Tooltip>
+        ))}
+      </nav>
+      <UserMenu />
+    </div>
+  )
+}
+
+function PlainHttpNotice() {
+  const me = useMe()
+  if (me?.plainHttp !== true) return null
+  return (
+    <Notice tone="warn" title="This page and its passwords travel unencrypted.">
+      Set RM_TLS_CERT_FILE and RM_TLS_KEY_FILE on the server, or put a proxy with TLS in front of it.
+    </Notice>
+  )
+}
+
+/** Everything around a signed-in page. */
+export function Shell() {
+  useLiveChanges()
+  const [slot, setSlot] = useState<HTMLElement | null>(null)
+  const { pathname } = useLocation()
+  return (
+    <CrumbSlot value={slot}>
+      <a className="skip" href="#main">
+        Skip to the page
+      </a>
+      <Rail />
+      <header className="top-bar">
+        <span className="top-bar-logo">
+          <Logo />
+        </span>
+        <nav className="grow" aria-label="Where you are" ref={setSlot} />
+        <TopBarEnd />
+      </header>
+      <main id="main" className="page" tabIndex={-1} key={pathname}>
+        <PlainHttpNotice />
+        <Outlet />
+      </main>
+    </CrumbSlot>
+  )
+}

@@ -39,7 +39,7 @@ export function makeFiles(
 ): MadeFile[] {
   const random = seededBytes(seed)
   const draw = () => random.update(zeros.subarray(0, 4)).readUInt32LE() / 2 ** 32
-  const weights = Array.from({ length: files }, () => 1 + 200 * draw() ** 8)
+  const weights = Array.from({ length: files }, () => 1 / (draw() + 1e-4))
   const bytesPerWeight = bytes / weights.reduce((sum, weight) => sum + weight, 0)
   let left = bytes
   return weights.map((weight, index) => {

@@ -1,0 +1,61 @@
+// A real Chromium for browser tests and screenshots, whichever this machine can offer.
+import packaged from '@sparticuz/chromium'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+
+const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+const flags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+/**
+ * The Chromium to use: `CHROMIUM_PATH`, else one on the PATH, else the one that comes inside a package (Linux only,
+ * unpacked on first use).
+ */
+export async function findChromium(env: NodeJS.ProcessEnv = process.env): Promise<string> {
+  if (env.CHROMIUM_PATH) return env.CHROMIUM_PATH
+  const folders = (env.PATH ?? '').split(delimiter).filter(Boolean)
+  const installed = folders.flatMap(folder => names.map(name => join(folder, name))).find(isExecutable)
+  return installed ?? packaged.executablePath()
+}
+
+/** Starts a browser with a fresh profile, without a window. `await using` closes it. */
+export async function launchChromium(executablePath?: string): Promise<Browser> {
+  return chromium.launch({ executablePath: executablePath ?? (await findChromium()), args: flags })
+}
+
+/** A page of its own: no cookies, the given width, light or dark, English, UTC, no animation. */
+export async function newPage(
+  browser: Browser,
+  {
+    width = 1440,
+    height = 900,
+    scheme = 'light',
+    ...more
+  }: { width?: number; height?: number; scheme?: 'light' | 'dark' } & BrowserContextOptions = {},
+): Promise<Page> {
+  return browser.newPage({
+    viewport: { width, height },
+    colorScheme: scheme,
+    reducedMotion: 'reduce',
+    locale: 'en-GB',
+    timezoneId: 'UTC',
+    ...more,
+  })
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,6 +1,7 @@
 // A real Chromium for browser tests and screenshots, whichever this machine can offer.
-import packaged from '@sparticuz/chromium'
+import { execa } from 'execa'
 import { accessSync, constants } from 'node:fs'
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
 
@@ -23,7 +24,7 @@ export async function findChromium(env: NodeJS.ProcessEnv = process.env): Promis
   if (env.CHROMIUM_PATH) return env.CHROMIUM_PATH
   const folders = (env.PATH ?? '').split(delimiter).filter(Boolean)
   const installed = folders.flatMap(folder => names.map(name => join(folder, name))).find(isExecutable)
-  return installed ?? packaged.executablePath()
+  return installed ?? unpackChromium()
 }
 
 /** Starts a browser with a fresh profile, without a window. `await using` closes it. */
@@ -49,6 +50,26 @@ export async function newPage(
     timezoneId: 'UTC',
     ...more,
   })
+}
+
+/** The package unpacks below TMPDIR, where users and test runs would meet: give it a folder, and that its place at once. */
+async function unpackChromium(): Promise<string> {
+  const here = join(import.meta.dirname, '..')
+  const { dependencies } = JSON.parse(await readFile(join(here, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
+  const folder = join(here, '..', '..', '.tools', 'chromium', dependencies['@sparticuz/chromium'] ?? '')
+  const program = join(folder, 'chromium')
+  if (isExecutable(program)) return program
+  const scratch = `${folder}.${process.pid}`
+  await mkdir(scratch, { recursive: true })
+  const script = "import('@sparticuz/chromium').then(({ default: packaged }) => packaged.executablePath())"
+  await execa(process.execPath, ['--eval', script], { cwd: here, env: { TMPDIR: scratch }, stdin: 'ignore' })
+  await rename(scratch, folder).catch(async (error: unknown) => {
+    await rm(scratch, { recursive: true })
+    if (!isExecutable(program)) throw error
+  })
+  return program
 }
 
 function isExecutable(path: string): boolean {

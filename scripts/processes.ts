@@ -25,14 +25,24 @@ export type Program = {
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 }
 
-type StartOptions = { env: Environment; onLine?: (line: string) => void; quiet?: boolean }
+type StartOptions = {
+  env: Environment
+  onLine?: (line: string) => void
+  quiet?: boolean
+  through?: readonly string[]
+}
 
 /**
  * Starts one of our programs in its own process group, so that Ctrl-C in the terminal reaches only this one and the
  * order of stopping is ours. The IPC channel tells it when we are gone.
  */
-export function startProgram(name: string, argv: string[], { env, onLine, quiet = false }: StartOptions): Program {
-  const child = spawn(process.execPath, argv, {
+export function startProgram(
+  name: string,
+  argv: string[],
+  { env, onLine, quiet = false, through = [] }: StartOptions,
+): Program {
+  const [program = process.execPath, ...rest] = [...through, process.execPath, ...argv]
+  const child = spawn(program, rest, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', quiet ? 'ignore' : 'inherit', 'ipc'],
     detached: true,
@@ -56,7 +66,10 @@ export async function stopProgram(program: Program, graceMs = 120_000) {
 
 /** Runs one of our programs to its end and gives back what it printed. Throws its own words when it fails. */
 export async function runProgram(argv: string[], env: Environment): Promise<string> {
-  const child = spawn(process.execPath, argv, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, argv, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', chunk => (stdout += chunk))
@@ -71,7 +84,11 @@ export async function build() {
   const turbo = spawn(
     process.execPath,
     [path.join(root, 'node_modules/turbo/bin/turbo'), 'run', 'build', '--output-logs=errors-only'],
-    { cwd: root, env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1' }, stdio: ['ignore', 'pipe', 'inherit'] },
+    {
+      cwd: root,
+      env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
   )
   let said = ''
   turbo.stdout.setEncoding('utf8').on('data', chunk => (said += chunk))
@@ -105,7 +122,9 @@ export async function startServerProgram(env: Environment, quiet = false): Promi
 /** Enrols an agent for this machine unless its state folder is enrolled already. */
 export async function enrolAgent(server: { url: string; env: Environment }, stateDir: string, name?: string) {
   if (existsSync(stateDir)) {
-    const status = JSON.parse(await runProgram([entries.agent, 'status', '--json', '--state-dir', stateDir], {}))
+    const status = JSON.parse(
+      await runProgram([entries.agent, 'status', '--json', '--state-dir', stateDir], {}),
+    )
     if (status.enrolled) return
   }
   const token = await runProgram([entries.admin, 'create-enrolment'], server.env)
@@ -113,8 +132,16 @@ export async function enrolAgent(server: { url: string; env: Environment }, stat
   await runProgram(name === undefined ? argv : [...argv, '--name', name], {})
 }
 
-/** Starts an enrolled agent on the restic that the set-up found. */
-export async function startAgentProgram(name: string, stateDir: string, quiet = false): Promise<Program> {
+/** Starts an enrolled agent on the restic that the set-up found. `through`: a program and arguments that start it. */
+export async function startAgentProgram(
+  name: string,
+  stateDir: string,
+  { quiet = false, through = [] }: { quiet?: boolean; through?: readonly string[] } = {},
+): Promise<Program> {
   const restic = await ensureRestic()
-  return startProgram(name, [entries.agent, 'run', '--state-dir', stateDir], { env: { RM_RESTIC: restic.path }, quiet })
+  return startProgram(name, [entries.agent, 'run', '--state-dir', stateDir], {
+    env: { RM_RESTIC: restic.path },
+    quiet,
+    through,
+  })
 }

@@ -46,7 +46,9 @@ function keepAgent(stateDir: string) {
       program = await startAgentProgram('agent', stateDir)
       const { code, signal } = await program.exited
       if (stopping) return
-      say(`The agent ended (${signal ?? `exit ${code}`}). Starting it again in ${Math.round(waitMs / 1_000)} s.`)
+      say(
+        `The agent ended (${signal ?? `exit ${code}`}). Starting it again in ${Math.round(waitMs / 1_000)} s.`,
+      )
       await new Promise<void>(resolve => {
         wake = resolve
         setTimeout(resolve, waitMs).unref()

@@ -1,0 +1,260 @@
+// `npm run demo`: the whole main job, unattended: a server, three agents, real restic backups of real files.
+import { randomBytes } from 'node:crypto'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { parseArgs, styleText } from 'node:util'
+import { createTRPCClient, httpBatchLink } from '@trpc/client'
+import superjson from 'superjson'
+import { newId } from '@restic-manager/contract/ids'
+import { hasEnded } from '@restic-manager/contract/job'
+import type { JobView } from '@restic-manager/contract/views'
+import type { OperatorRouter } from '@restic-manager/server/operator-api'
+import { until } from '@restic-manager/testkit/until'
+import { changeFiles, demoHosts, makeHostFiles, withoutRootsEyes, type DemoHost } from './demo-hosts.ts'
+import { judge, verifyHost, type DemoResult, type Seen } from './demo-verify.ts'
+import {
+  build,
+  enrolAgent,
+  entries,
+  root,
+  runProgram,
+  startAgentProgram,
+  startServerProgram,
+  stopProgram,
+  type Environment,
+  type Program,
+} from './processes.ts'
+import { ensureRestic } from './restic.mjs'
+
+const help = `Usage: npm run demo [-- --once [--json]]
+
+Starts a server and three agents in a throw-away folder, makes a few hundred MB of files, and backs them up with real
+restic into three repositories. The dashboard stays open and backups go on every minute until Ctrl-C.
+
+  --once       back up twice, verify every host by restoring and comparing bytes, print what was seen, clean up and exit
+  --json       with --once: end with one line of JSON
+  --folder F   where to work (default: a git-ignored folder of the clone; emptied first)
+  --help       this text
+
+PORT chooses the port (default: a free one).
+`
+
+type Client = ReturnType<typeof createTRPCClient<OperatorRouter>>
+
+function readFlags() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        once: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        folder: { type: 'string', default: path.join(root, '.demo') },
+        help: { type: 'boolean', default: false },
+      },
+    })
+    if (values.json && !values.once) throw new Error('--json goes with --once.')
+    return values
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${help}`)
+    process.exit(2)
+  }
+}
+
+const flags = readFlags()
+/** People read standard error; with --json standard output holds the one line alone. */
+const say = (line = '') => void (flags.json ? process.stderr : process.stdout).write(`${line}\n`)
+const formatBytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
+const bold = (text: string) => styleText('bold', text)
+
+/** Orders a job and waits for its end, telling how far it is. */
+async function runAndWatch(api: Client, host: DemoHost, kind: 'init' | 'backup'): Promise<JobView> {
+  const on = { requestId: newId(), hostId: host.hostId, repositoryId: host.repositoryId }
+  const { jobId } = await api.jobs.run.mutate(
+    kind === 'init' ? { ...on, kind, spec: {} } : { ...on, kind, spec: { paths: [host.folder] } },
+  )
+  let shown = -1
+  const job = await until(
+    async () => {
+      const view = await api.jobs.get.query({ jobId })
+      const percent = Math.floor((view.progress?.percentDone ?? 0) * 100)
+      if (kind === 'backup' && view.status === 'running' && percent >= shown + 25) {
+        shown = percent
+        say(`  ${host.name}: ${percent} %`)
+      }
+      return view
+    },
+    view => hasEnded(view.status) && view.status !== 'lost',
+    { what: `${kind} on ${host.name}`, timeoutMs: 300_000, everyMs: 250 },
+  )
+  if (kind === 'backup') say(`  ${host.name}: ${describeEnd(job)}`)
+  return job
+}
+
+function describeEnd(job: JobView) {
+  const bytes = job.bytesProcessed === null ? '' : `, ${formatBytes(job.bytesProcessed)} read`
+  const warnings = job.warningCount === 0 ? '' : `, ${job.warningCount} warnings`
+  return `${job.status}${bytes}${warnings}${job.error === null ? '' : `: ${job.error}`}`
+}
+
+async function main() {
+  if (flags.help) return void process.stdout.write(help)
+  const began = performance.now()
+  const folder = path.resolve(flags.folder)
+  const programs: Program[] = []
+  let cleanedUp = false
+
+  const cleanUp = async () => {
+    if (cleanedUp) return
+    cleanedUp = true
+    for (const program of programs.toReversed()) await stopProgram(program)
+    await rm(folder, { recursive: true, force: true })
+  }
+  let interrupted = false
+  const interrupt = () => {
+    if (interrupted) return
+    interrupted = true
+    say('\nStopping …')
+    void cleanUp().then(() => process.exit(130))
+  }
+  process.on('SIGINT', interrupt)
+  process.on('SIGTERM', interrupt)
+
+  try {
+    say('Building what has changed …')
+    await build()
+    const restic = await ensureRestic()
+    await rm(folder, { recursive: true, force: true })
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+
+    const dataDir = path.join(folder, 'server')
+    const env: Environment = {
+      RM_DATA_DIR: dataDir,
+      PORT: process.env['PORT'] ?? '0',
+      DATABASE_URL: undefined,
+      RM_LOG_LEVEL: process.env['RM_LOG_LEVEL'] ?? 'warn',
+    }
+    say('Starting the server on its own PostgreSQL …')
+    const server = await startServerProgram(env)
+    programs.push(server)
+
+    const password = randomBytes(12).toString('base64url')
+    const passwordFile = path.join(folder, 'password')
+    await writeFile(passwordFile, password, { mode: 0o600 })
+    const admin = (...argv: string[]) => runProgram([entries.admin, ...argv], env)
+    const email = 'demo@example.net'
+    await admin('create-operator', '--email', email, '--role', 'admin', '--password-file', passwordFile)
+    const apiKey = await admin('create-api-key', '--operator', email, '--name', 'demo')
+    const api = createTRPCClient<OperatorRouter>({
+      links: [
+        httpBatchLink({
+          url: `${server.url}/trpc`,
+          transformer: superjson,
+          headers: { authorization: `Bearer ${apiKey}` },
+        }),
+      ],
+    })
+    if (!flags.once) {
+      say(`  Dashboard  ${bold(server.url)}`)
+      say(`  Sign in    ${email}  ${password}`)
+    }
+
+    say('Enrolling three agents and making their files …')
+    const hosts: DemoHost[] = []
+    for (const each of demoHosts) {
+      const host: DemoHost = {
+        ...each,
+        folder: path.join(folder, 'files', each.name),
+        stateDir: path.join(folder, 'agents', each.name),
+        repositoryFolder: path.join(folder, 'repositories', each.name),
+        hostId: '',
+        repositoryId: '',
+        password: '',
+      }
+      await makeHostFiles(host)
+      await enrolAgent({ url: server.url, env }, host.stateDir, host.name)
+      const asRoot = process.getuid?.() === 0 && host.name === 'nas-lyon'
+      programs.push(
+        await startAgentProgram(host.name, host.stateDir, { through: asRoot ? withoutRootsEyes : [] }),
+      )
+      hosts.push(host)
+    }
+    await until(
+      () => api.hosts.list.query({}),
+      ({ counts }) => counts.online === hosts.length,
+      { what: 'all hosts online' },
+    )
+    const { rows } = await api.hosts.list.query({})
+
+    for (const host of hosts) {
+      host.hostId = rows.find(({ name }) => name === host.name)?.id ?? ''
+      const made = await api.repositories.create.mutate({
+        requestId: newId(),
+        name: `${host.name}-local`,
+        url: host.repositoryFolder,
+        hostIds: [host.hostId],
+      })
+      host.repositoryId = made.repositoryId
+      host.password = made.password ?? ''
+      say(`  ${host.name}: ${host.files} files, ${formatBytes(host.bytes)}, ${host.about}`)
+    }
+
+    say('Initialising repositories and backing up …')
+    const ended: JobView[] = []
+    ended.push(...(await Promise.all(hosts.map(host => runAndWatch(api, host, 'init')))))
+    ended.push(...(await Promise.all(hosts.map(host => runAndWatch(api, host, 'backup')))))
+    say('Changing files and backing up again …')
+    for (const host of hosts) if (host.name.startsWith('web')) await changeFiles(host)
+    const last = await Promise.all(hosts.map(host => runAndWatch(api, host, 'backup')))
+    ended.push(...last)
+
+    if (flags.once) {
+      say('Restoring each newest snapshot with plain restic and comparing bytes …')
+      const seen: Seen[] = []
+      for (const [index, host] of hosts.entries()) {
+        const newest = last[index] as JobView
+        const { total } = await api.snapshots.list.query({ hostId: host.hostId, limit: 1 })
+        const comparison = await verifyHost(host, newest, restic.path, folder)
+        seen.push({ host, last: newest, snapshots: total, comparison })
+      }
+      await cleanUp()
+      const result = judge(seen, ended, Math.round((performance.now() - began) / 100) / 10)
+      report(seen, result)
+      process.exit(result.ok ? 0 : 1)
+    }
+
+    say(`Everything is backed up. Look at ${bold(server.url)}; backups go on every minute until Ctrl-C.`)
+    for (;;) {
+      await new Promise(resolve => setTimeout(resolve, 60_000))
+      for (const host of hosts) await changeFiles(host)
+      await Promise.all(hosts.map(host => runAndWatch(api, host, 'backup')))
+    }
+  } catch (error) {
+    if (interrupted) return
+    process.stderr.write(`The demo stopped: ${(error as Error).message}\n`)
+    await cleanUp()
+    process.exit(1)
+  }
+}
+
+/** Says what was seen, as a table for people or as one line for programs. */
+function report(seen: Seen[], result: DemoResult) {
+  for (const { comparison } of seen)
+    for (const sentence of comparison.wrong.slice(0, 10)) say(`  ${sentence}`)
+  if (flags.json) return void process.stdout.write(`${JSON.stringify(result)}\n`)
+  console.table(
+    seen.map(({ host, last, snapshots, comparison: { files, unread, wrong } }) => ({
+      host: host.name,
+      'last backup': last.status,
+      snapshots,
+      'files equal': files,
+      unread,
+      wrong: wrong.length,
+    })),
+  )
+  say(
+    result.ok
+      ? `All of it is true: ${result.snapshots} snapshots, restored and equal, in ${result.seconds} s.`
+      : 'Something is not as promised, see above.',
+  )
+}
+
+await main()

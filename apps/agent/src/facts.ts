@@ -1,0 +1,145 @@
+// Facts on disk: written before they are sent, sent until the server has committed them, kept a while after that.
+import type { CommandResult } from '@restic-manager/contract/command'
+import type { AckedSeq, Lane } from '@restic-manager/contract/fact'
+import type { JobFinished, JobStarted } from '@restic-manager/contract/job'
+import { toInstant } from '@restic-manager/contract/scalars'
+import type { SnapshotsReport } from '@restic-manager/contract/snapshots'
+import { type Row, type State, type Store } from './state.ts'
+
+/** Every fact this agent tells, by the name of its message. */
+export type FactPayloads = {
+  'command.result': CommandResult
+  'job.started': JobStarted
+  'job.finished': JobFinished
+  'snapshots.report': SnapshotsReport
+}
+export type FactName = keyof FactPayloads
+/** A fact without the numbering that its lane gives it. */
+export type Untold<N extends FactName> = Omit<FactPayloads[N], 'lane' | 'seq' | 'occurredAt'>
+/** A fact as it goes over the wire. */
+export type Fact = { [N in FactName]: { name: N; message: FactPayloads[N] } }[FactName]
+
+/** `first`: the server waits for the answer. `rest`: told in the order it happened. */
+const lanes: Record<FactName, Lane> = {
+  'command.result': 'first',
+  'job.started': 'rest',
+  'job.finished': 'rest',
+  'snapshots.report': 'rest',
+}
+/** A fact whose answer matters is sent until the answer is in, whatever the server says it has committed. */
+const answered: FactName = 'command.result'
+
+/** Writes a fact down; returns its number in its lane. From here on it will be told, whatever happens. */
+export function recordFact<N extends FactName>(
+  state: State,
+  name: N,
+  payload: Untold<N>,
+  about: { jobId?: string; scope?: string } = {},
+): number {
+  const lane = lanes[name]
+  const seq = state.transaction(() => {
+    const row = state.one('update lanes set last_seq = last_seq + 1 where lane = ? returning last_seq', lane)
+    const seq = Number(row?.last_seq)
+    state.run(
+      'insert into facts (lane, seq, name, job_id, scope, payload, created_at) values (?, ?, ?, ?, ?, ?, ?)',
+      ...[lane, seq, name, about.jobId ?? null, about.scope ?? null, JSON.stringify(payload), Date.now()],
+    )
+    return seq
+  })
+  state.factsBell.ring()
+  return seq
+}
+
+/** The fact to send now: the oldest that waits in `first`, else the oldest in `rest`. */
+export function nextFact(state: State): Fact | undefined {
+  const row = state.one(
+    'select * from facts where acked_at is null and set_aside is null order by lane, seq limit 1',
+  )
+  return row === undefined ? undefined : toFact(row)
+}
+
+/** The server has committed this fact. Safe to call twice. */
+export function ackFact(state: State, fact: { lane: Lane; seq: number }): void {
+  const { lane, seq } = fact
+  state.run('update facts set acked_at = ? where lane = ? and seq = ? and acked_at is null', Date.now(), lane, seq)
+}
+
+/** The server will never take this fact. It is kept and shown, and the others go on. */
+export function setFactAside(state: State, fact: { lane: Lane; seq: number }, why: string): void {
+  state.run('update facts set set_aside = ? where lane = ? and seq = ?', why, fact.lane, fact.seq)
+}
+
+/**
+ * Takes over what the server says it has committed of this spool. What it does not have is told again, also when
+ * it once had it: it may have been restored from an older dump.
+ */
+export function reconcileFacts(state: State, acked: AckedSeq): void {
+  state.transaction(() => {
+    for (const lane of ['first', 'rest'] as const) {
+      state.run(
+        'update facts set acked_at = ? where lane = ? and seq <= ? and acked_at is null and set_aside is null and name <> ?',
+        ...[Date.now(), lane, acked[lane], answered],
+      )
+      state.run(
+        'update facts set acked_at = null where lane = ? and seq > ? and acked_at is not null',
+        ...[lane, acked[lane]],
+      )
+    }
+  })
+  state.factsBell.ring()
+}
+
+/** Tells the newest fact of that name about a job once more. False: there is none on disk any longer. */
+export function repeatFact(state: State, name: FactName, jobId: string): boolean {
+  const row = state.one('select max(seq) as seq from facts where job_id = ? and name = ?', jobId, name)
+  if (row === undefined || row.seq === null) return false
+  state.run('update facts set acked_at = null where lane = ? and seq = ?', lanes[name], row.seq as number)
+  state.factsBell.ring()
+  return true
+}
+
+/** Whether the server has committed a fact of that name about the job. */
+export function isTold(state: State, name: FactName, jobId: string): boolean {
+  return (
+    state.one(
+      'select 1 as told from facts where job_id = ? and name = ? and acked_at is not null limit 1',
+      ...[jobId, name],
+    ) !== undefined
+  )
+}
+
+/** Forgets the facts of a scope: a newer full report makes them worthless. */
+export function forgetScope(state: State, scope: string): void {
+  state.run('delete from facts where scope = ?', scope)
+}
+
+/** Forgets facts that were committed longer ago than `keptMs`, but never the newest full report of a scope. */
+export function pruneFacts(state: State, keptMs: number, now = Date.now()): number {
+  return state.run('delete from facts where acked_at < ? and scope is null', now - keptMs)
+}
+
+/** How many facts wait, and which were set aside and why. */
+export function factDepth(store: Store): { waiting: number; setAside: { name: string; at: string; why: string }[] } {
+  const row = store.one('select count(*) as n from facts where acked_at is null and set_aside is null')
+  const aside = store.all(
+    'select name, created_at, set_aside from facts where set_aside is not null order by created_at desc limit 20',
+  )
+  return {
+    waiting: Number(row?.n),
+    setAside: aside.map(fact => ({
+      name: String(fact.name),
+      at: toInstant(Number(fact.created_at)),
+      why: String(fact.set_aside),
+    })),
+  }
+}
+
+function toFact(row: Row): Fact {
+  const message = {
+    ...(JSON.parse(String(row.payload)) as object),
+    lane: row.lane,
+    seq: row.seq,
+    occurredAt: toInstant(Number(row.created_at)),
+  }
+  return { name: row.name, message } as unknown as Fact
+}

@@ -1,0 +1,45 @@
+// Getting in: redeeming a token once, and proving the key for each connection. Plain HTTP calls, before any socket.
+import type { KeyObject } from 'node:crypto'
+import type { JoinRouter } from '@restic-manager/server/join-api'
+import { createTRPCClient, httpLink, type TRPCClient } from '@trpc/client'
+import { offerSession, signProof, type Enrolment } from './identity.ts'
+
+/** A client for the public side of a server. */
+export function joinClient(serverUrl: string): TRPCClient<JoinRouter> {
+  return createTRPCClient<JoinRouter>({ links: [httpLink({ url: endpoint(serverUrl, 'join').href })] })
+}
+
+/** Proves this host's key. Resolves with the bearer for one upgrade, and the session it will speak in. */
+export async function proveSession(
+  stateDir: string,
+  enrolment: Enrolment,
+  key: KeyObject,
+  signal: AbortSignal,
+): Promise<{ bearer: string; session: string }> {
+  const join = joinClient(enrolment.serverUrl)
+  const { hostId } = enrolment
+  const { confirmed, next } = offerSession(stateDir)
+  const { nonce } = await join.session.challenge.mutate({ hostId }, { signal })
+  const proof = signProof(key, { hostId, nonce, confirmed, next })
+  const { bearer } = await join.session.prove.mutate(proof, { signal })
+  return { bearer, session: next }
+}
+
+/** Where a part of the server's API is, below whatever path the server itself is at. */
+export function endpoint(serverUrl: string, part: 'join' | 'agent'): URL {
+  return new URL(part, serverUrl.endsWith('/') ? serverUrl : `${serverUrl}/`)
+}
+
+/** What is wrong with a server's address, as a sentence; undefined when it can be used. */
+export function complaintAboutServer(url: string, allowPlainHttp: boolean): string | undefined {
+  const parsed = URL.parse(url)
+  if (parsed === null || !['http:', 'https:'].includes(parsed.protocol))
+    return `--server is ${JSON.stringify(url)}; it must be an address such as https://backup.example.com.`
+  if (parsed.username !== '' || parsed.password !== '') return '--server must not contain a user name or password.'
+  if (parsed.protocol === 'https:' || allowPlainHttp || isLoopback(parsed.hostname)) return undefined
+  return `${url} is not encrypted: repository passwords would cross the network in the clear. Use https, or --allow-plain-http if you are sure.`
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
+}

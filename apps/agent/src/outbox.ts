@@ -1,0 +1,65 @@
+// Sends facts, one at a time: what the server waits for first, then the rest in the order it happened.
+import type { CommandAnswer } from '@restic-manager/contract/command'
+import type { Log } from '@restic-manager/runtime/log'
+import { afterFailure, sentenceOf } from './failure.ts'
+import { ackFact, nextFact, setFactAside, type Fact } from './facts.ts'
+import { keepAnswer } from './job-book.ts'
+import type { State } from './state.ts'
+import { pauseFor } from './pause.ts'
+
+export type Outbox = {
+  state: State
+  /** Resolves with the server's answer once the fact is committed there. */
+  send(fact: Fact): Promise<unknown>
+  /** The server has answered the acceptance of a job. Called after the answer is on disk. */
+  onAnswer(jobId: string): void
+  /** A fact about the job is committed. */
+  onTold(fact: Fact): void
+  log: Log
+  signal: AbortSignal
+}
+
+/**
+ * Sends facts until `signal` aborts, or until the server says that this session may not speak ('redial').
+ * A fact leaves the queue only when it is committed on the other end, or when it never can be.
+ */
+export async function sendFacts(outbox: Outbox): Promise<'closed' | 'redial'> {
+  const { state, log, signal } = outbox
+  let failures = 0
+  while (!signal.aborted) {
+    const fact = nextFact(state)
+    if (fact === undefined) {
+      await state.factsBell.heard(signal)
+      continue
+    }
+    const { lane, seq } = fact.message
+    try {
+      const answer = await outbox.send(fact)
+      state.transaction(() => {
+        ackFact(state, fact.message)
+        if (fact.name === 'command.result')
+          keepAnswer(state, fact.message.jobId, (answer as CommandAnswer).proceed)
+      })
+      failures = 0
+      if (fact.name === 'command.result') outbox.onAnswer(fact.message.jobId)
+      outbox.onTold(fact)
+    } catch (error) {
+      if (signal.aborted) return 'closed'
+      const why = sentenceOf(error)
+      const next = afterFailure(error)
+      if (next === 'redial') {
+        log.warn({ fact: fact.name, lane, seq, why }, 'the server does not take facts in this session')
+        return 'redial'
+      }
+      if (next === 'setAside') {
+        log.error({ fact: fact.name, lane, seq, why }, 'the server will never take this fact; it is set aside')
+        setFactAside(state, fact.message, why)
+        continue
+      }
+      failures += 1
+      log.warn({ fact: fact.name, lane, seq, why, failures }, 'a fact was not answered; it is sent again')
+      await pauseFor(Math.random() * Math.min(10_000, 250 * 2 ** failures), signal)
+    }
+  }
+  return 'closed'
+}

@@ -1,0 +1,173 @@
+// The agent's memory on disk: facts and jobs, in one SQLite database where a commit survives a power cut.
+import { randomUUID } from 'node:crypto'
+import { chmodSync, existsSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
+import type { Log } from '@restic-manager/runtime/log'
+import { createDoorbell, type Doorbell } from './doorbell.ts'
+
+export type Row = Record<string, SQLOutputValue>
+
+/** A database with its statements prepared once. */
+export type Store = {
+  run(sql: string, ...values: SQLInputValue[]): number
+  one(sql: string, ...values: SQLInputValue[]): Row | undefined
+  all(sql: string, ...values: SQLInputValue[]): Row[]
+  /** All or nothing. Inside another transaction it is part of that one. */
+  transaction<T>(work: () => T): T
+  close(): void
+}
+
+/** What the agent knows. `epoch` names this spool: a spool that was lost is followed by one with another epoch. */
+export type State = Store & {
+  readonly folder: string
+  readonly epoch: string
+  /** Rings whenever a fact is recorded or is to be sent again. */
+  readonly factsBell: Doorbell
+}
+
+const schemaVersion = 1
+const schema = `
+create table meta (name text primary key, value text not null) strict, without rowid;
+create table lanes (lane text primary key, last_seq integer not null) strict, without rowid;
+insert into lanes values ('first', 0), ('rest', 0);
+create table facts (
+  lane text not null, seq integer not null, name text not null, job_id text, scope text,
+  payload text not null, created_at integer not null, acked_at integer, set_aside text,
+  primary key (lane, seq)
+) strict, without rowid;
+create index facts_waiting on facts (lane, seq) where acked_at is null and set_aside is null;
+create index facts_acked on facts (acked_at) where acked_at is not null;
+create index facts_scope on facts (scope) where scope is not null;
+create index facts_job on facts (job_id, name);
+create table jobs (
+  id text primary key, kind text not null, header text not null, spec text not null,
+  config_version integer not null, state text not null, refusal text, accepted_at integer not null,
+  proceed integer, cancelled integer not null default 0, pid integer, pid_started text,
+  started_at integer, status text, ended_at integer, ended_seq integer
+) strict, without rowid;
+create index jobs_open on jobs (accepted_at) where state in ('accepted', 'starting', 'running');
+create index jobs_ended on jobs (ended_at) where ended_at is not null;
+`
+
+/**
+ * Opens the memory in `folder`. A database that is damaged is moved aside and a new one with a new epoch begun:
+ * what it held is lost, and said so, but the host goes on backing up.
+ */
+export function openState(folder: string, log: Log): State {
+  const path = join(folder, 'state.db')
+  let store: Store
+  try {
+    store = openSound(path)
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    const aside = moveAside(path)
+    log.error({ aside, err: error }, 'the spool was damaged; it was moved aside and a new one begun')
+    store = openSound(path)
+    writeMeta(store, 'spoolMovedAside', aside)
+  }
+  const epoch = readMeta(store, 'spoolEpoch') ?? randomUUID()
+  writeMeta(store, 'spoolEpoch', epoch)
+  return { ...store, folder, epoch, factsBell: createDoorbell() }
+}
+
+/** A small thing the agent remembers by name; undefined when it never did. */
+export function readMeta(store: Store, name: string): string | undefined {
+  return store.one('select value from meta where name = ?', name)?.value as string | undefined
+}
+
+/** Remembers a small thing. Costs nothing when it is known already. */
+export function writeMeta(store: Store, name: string, value: string): void {
+  if (readMeta(store, name) === value) return
+  store.run('insert into meta values (?, ?) on conflict (name) do update set value = excluded.value', name, value)
+}
+
+/** Opens a database file for a single writer, readable by its owner only. */
+export function openStore(path: string, synchronous: 'FULL' | 'NORMAL'): Store {
+  const db = new DatabaseSync(path, { timeout: 5_000 })
+  try {
+    chmodSync(path, 0o600)
+    db.exec(`pragma journal_mode = wal; pragma synchronous = ${synchronous}; pragma secure_delete = fast`)
+  } catch (error) {
+    db.close()
+    throw error
+  }
+  return storeOf(db)
+}
+
+/** Opens a database only to look at it, while another process may be writing. */
+export function openToRead(path: string): Store {
+  return storeOf(new DatabaseSync(path, { readOnly: true, timeout: 5_000 }))
+}
+
+/** Whether an error means that the database file itself cannot be trusted. */
+export function isDamage(error: unknown): boolean {
+  if (error instanceof SpoolDamaged) return true
+  const code = (error as { errcode?: number }).errcode
+  return code !== undefined && [11, 26].includes(code & 0xff) // SQLITE_CORRUPT, SQLITE_NOTADB
+}
+
+/** Moves a damaged database and what belongs to it out of the way; returns where the database went. */
+export function moveAside(path: string): string {
+  const aside = `${path}.damaged-${new Date().toISOString().replaceAll(':', '')}`
+  for (const part of ['', '-wal', '-shm']) {
+    if (existsSync(path + part)) renameSync(path + part, aside + part)
+  }
+  return aside
+}
+
+class SpoolDamaged extends Error {}
+
+function openSound(path: string): Store {
+  const store = openStore(path, 'FULL')
+  try {
+    const verdict = store.one('pragma quick_check(1)')?.quick_check
+    if (verdict !== 'ok') throw new SpoolDamaged(`the check of ${path} said: ${String(verdict)}`)
+    const version = Number(store.one('pragma user_version')?.user_version)
+    if (version > schemaVersion)
+      throw new Error(`${path} was written by a newer agent. Install that version again, or enrol this host anew.`)
+    if (version === 0) store.transaction(() => prepareTables(store))
+    return store
+  } catch (error) {
+    store.close()
+    throw error
+  }
+}
+
+function prepareTables(store: Store): void {
+  for (const statement of schema.split(';')) if (statement.trim() !== '') store.run(statement)
+  store.run(`pragma user_version = ${schemaVersion}`)
+}
+
+function storeOf(db: DatabaseSync): Store {
+  const statements = new Map<string, StatementSync>()
+  const prepared = (sql: string) => {
+    const known = statements.get(sql)
+    if (known !== undefined) return known
+    const fresh = db.prepare(sql)
+    statements.set(sql, fresh)
+    return fresh
+  }
+  let depth = 0
+  return {
+    run: (sql, ...values) => Number(prepared(sql).run(...values).changes),
+    one: (sql, ...values) => prepared(sql).get(...values),
+    all: (sql, ...values) => prepared(sql).all(...values),
+    transaction(work) {
+      if (depth > 0) return work()
+      db.exec('begin immediate')
+      depth += 1
+      try {
+        const result = work()
+        db.exec('commit')
+        return result
+      } catch (error) {
+        if (db.isTransaction) db.exec('rollback')
+        throw error
+      } finally {
+        depth -= 1
+      }
+    },
+    close: () => db.close(),
+  }
+}

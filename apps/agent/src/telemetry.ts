@@ -1,0 +1,107 @@
+// What may be late or lost: progress, newest wins; log blocks, in order and behind the facts; the state of repositories.
+import type { AgentLimits } from '@restic-manager/contract/agent'
+import type { JobProgress, Progress } from '@restic-manager/contract/job'
+import type { LogAnswer, LogStreamBlock } from '@restic-manager/contract/log'
+import type { RepoStats } from '@restic-manager/contract/repository'
+import type { Log } from '@restic-manager/runtime/log'
+import { createDoorbell } from './doorbell.ts'
+import { afterFailure, sentenceOf } from './failure.ts'
+import { isTold, nextFact } from './facts.ts'
+import type { LogSpool } from './log-spool.ts'
+import { pauseFor } from './pause.ts'
+import type { State } from './state.ts'
+
+export type TelemetryWire = {
+  progress(message: JobProgress): Promise<unknown>
+  log(block: LogStreamBlock): Promise<LogAnswer>
+  repoStats(message: RepoStats): Promise<unknown>
+}
+
+export type Telemetry = {
+  progress(jobId: string, progress: Progress): void
+  /** The job has ended: what was not sent of its progress is worthless. */
+  settle(jobId: string): void
+  /** The newest word on a repository. What an earlier one said about other things stays. */
+  repoStats(stats: RepoStats): void
+  /** Log blocks of this job may be waiting for this. */
+  wake(): void
+  /** Sends over one connection until `signal` aborts. */
+  send(wire: TelemetryWire, limits: AgentLimits, signal: AbortSignal): Promise<void>
+}
+
+export function createTelemetry(state: State, spool: LogSpool, log: Log): Telemetry {
+  const newest = new Map<string, Progress>()
+  const stats = new Map<string, RepoStats>()
+  const bell = createDoorbell()
+
+  async function sendProgress(wire: TelemetryWire, limits: AgentLimits, signal: AbortSignal) {
+    while (!signal.aborted) {
+      if (newest.size === 0 && stats.size === 0) await bell.heard(signal)
+      for (const [repositoryId, message] of stats) {
+        stats.delete(repositoryId)
+        await wire.repoStats(message).catch(error => {
+          if (afterFailure(error) === 'setAside') log.warn({ repositoryId, why: sentenceOf(error) }, 'repo.stats was refused')
+          else if (!stats.has(repositoryId)) stats.set(repositoryId, message)
+        })
+      }
+      for (const [jobId, progress] of newest) {
+        newest.delete(jobId)
+        await wire.progress({ jobId, ...progress }).catch(() => {})
+      }
+      await pauseFor(limits.progressIntervalMs, signal)
+    }
+  }
+
+  /** A log may go once the server knows the job: it has heard that restic is up, or that the job has ended. */
+  const mayGo = (jobId: string) => isTold(state, 'job.started', jobId) || isTold(state, 'job.finished', jobId)
+
+  function nextBlock(): LogStreamBlock | undefined {
+    const jobId = spool.waitingJobs().findLast(mayGo)
+    return jobId === undefined ? undefined : spool.oldest(jobId)
+  }
+
+  async function sendLogs(wire: TelemetryWire, limits: AgentLimits, signal: AbortSignal) {
+    let failures = 0
+    while (!signal.aborted) {
+      // Facts overtake logs: while one waits to be sent, no block gets in its way.
+      const block = nextFact(state) === undefined ? nextBlock() : undefined
+      if (block === undefined) {
+        await spool.bell.heard(signal)
+        continue
+      }
+      const { jobId, firstSeq } = block
+      try {
+        const { nextSeq } = await wire.log(block)
+        failures = 0
+        if (nextSeq < firstSeq) spool.fillHole(jobId, nextSeq, firstSeq)
+        else spool.taken(jobId, nextSeq)
+      } catch (error) {
+        if (signal.aborted) return
+        failures += 1
+        if (afterFailure(error) === 'setAside') {
+          log.warn({ jobId, firstSeq, why: sentenceOf(error) }, 'the server does not take this part of a log')
+          if (failures > 1) spool.forget(jobId)
+          else spool.giveUp(jobId, firstSeq, 'the server could not take these lines')
+        } else await pauseFor(Math.random() * Math.min(10_000, 250 * 2 ** failures), signal)
+      }
+      const bytes = Buffer.byteLength(block.block)
+      await pauseFor((bytes / limits.logBytesPerSecond) * 1000, signal)
+    }
+  }
+
+  return {
+    progress(jobId, progress) {
+      newest.set(jobId, progress)
+      bell.ring()
+    },
+    settle: jobId => void newest.delete(jobId),
+    repoStats(message) {
+      stats.set(message.repositoryId, { ...stats.get(message.repositoryId), ...message })
+      bell.ring()
+    },
+    wake: () => spool.bell.ring(),
+    async send(wire, limits, signal) {
+      await Promise.all([sendProgress(wire, limits, signal), sendLogs(wire, limits, signal)])
+    },
+  }
+}

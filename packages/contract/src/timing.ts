@@ -24,6 +24,13 @@ export const timing = {
   cancelGrace: 90_000,
   /** The longest a `probe` may take. */
   probeDeadline: 30_000,
+  /** A backup whose repository opened within this time does not ask again whether it is there. */
+  repositoryTrust: 3_600_000,
+  /** How long a backup waits for a locked repository, and how often an old restic is tried again in that time. */
+  lockWait: 10 * 60_000,
+  lockRetry: 10_000,
+  /** A backup in which nothing moves for this long is shown as stalled. */
+  stalledAfter: 120_000,
   /** A bearer and a challenge live this long. */
   bearerLife: 60_000,
   /** A queued job nobody claimed in this time expires. */

@@ -1,0 +1,92 @@
+// Listens to a running backup: progress for the live bar, warnings, the summary, and whether it gets anywhere at all.
+import { isRetry } from '../restic/outcome.ts'
+import type { ResticLine, SummaryMessage } from '../restic/messages.ts'
+import { trackProgress } from '../restic/progress.ts'
+import type { JobContext } from './context.ts'
+import { collectWarnings, type WarningList } from './warnings.ts'
+
+export type BackupWatch = Disposable & {
+  hear(line: ResticLine): void
+  readonly warnings: WarningList
+  summary(): SummaryMessage | undefined
+  /** How many files and folders could not be read. */
+  unread(): number
+  /** How many of the folders to back up were not there. */
+  missing(): number
+  /** Aborts when the repository could not be opened within the deadline of a probe. */
+  readonly giveUp: AbortSignal
+}
+
+const EVERY_MS = 1_000
+const TICK_MS = 250
+const skipped = /^(.*) does not exist, skipping$/
+
+/** Dispose of it when restic has ended: it reports progress by a timer of its own. */
+export function watchBackup({ signal, timing, onProgress }: JobContext): BackupWatch {
+  const progress = trackProgress(timing.stalledAfter, () => performance.now())
+  const warnings = collectWarnings()
+  const giveUp = new AbortController()
+  let summary: SummaryMessage | undefined
+  let unread = 0
+  let missing = 0
+  let opened = false
+  let givingUp: NodeJS.Timeout | undefined
+
+  let reportedAt = -Infinity
+  let reported = ''
+  const report = () => {
+    if (performance.now() - reportedAt < EVERY_MS) return
+    const current = progress.current()
+    const text = JSON.stringify(current)
+    if (text === reported) return
+    reportedAt = performance.now()
+    reported = text
+    onProgress(current)
+  }
+  const ticking = setInterval(report, TICK_MS)
+  const cancelling = () => progress.cancelling()
+  signal.addEventListener('abort', cancelling, { once: true })
+
+  /** A new restic tries for 15 minutes to open a repository that is not there. One that got further may go on. */
+  const retrying = (words: string) => {
+    progress.retrying()
+    warnings.add('storage_retried', 'The storage did not answer every request at once. restic tried again.')
+    if (opened || givingUp !== undefined || !/\(<(config|key|lock)\//.test(words)) return
+    givingUp = setTimeout(() => giveUp.abort(), timing.probeDeadline)
+  }
+  return {
+    warnings,
+    summary: () => summary,
+    unread: () => unread,
+    missing: () => missing,
+    giveUp: giveUp.signal,
+    hear({ stream, payload, message }) {
+      if (message?.type === 'status') {
+        opened = true
+        clearTimeout(givingUp)
+        progress.status(message)
+        report()
+      } else if (message?.type === 'summary') {
+        summary = message
+        progress.done()
+        report()
+      } else if (message?.type === 'error') {
+        // A folder is told twice: when it is counted, and when it is read.
+        if (message.during === 'scan') return
+        unread += 1
+        warnings.add('file_unread', message.message || 'It could not be read.', message.item)
+      } else if (message === undefined && stream === 'stderr') {
+        const [, path] = skipped.exec(payload) ?? []
+        if (path !== undefined) {
+          missing += 1
+          warnings.add('source_missing', 'This folder does not exist on this host.', path)
+        } else if (isRetry(payload)) retrying(payload)
+      }
+    },
+    [Symbol.dispose]() {
+      clearInterval(ticking)
+      clearTimeout(givingUp)
+      signal.removeEventListener('abort', cancelling)
+    },
+  }
+}

@@ -1,0 +1,100 @@
+// One restic command on a job's repository: access put in, words collected, a deadline kept.
+import { reasonSentence, type JobReason } from '@restic-manager/contract/reasons'
+import type { Target } from '../restic/args.ts'
+import { accessEnvironment, baseEnvironment, secretsOf } from '../restic/environment.ts'
+import type { ResticLine } from '../restic/messages.ts'
+import { failureReason, failureSentence, gatherEvidence, type Evidence } from '../restic/outcome.ts'
+import { runRestic, type ResticExit } from '../restic/run.ts'
+import type { Outcome, RepositoryContext } from './context.ts'
+
+export type Command = {
+  args: readonly string[]
+  /** After this long restic is stopped and counts as unanswered. */
+  deadlineMs?: number
+  /** Between SIGINT and SIGKILL. A command that takes no lock needs little. */
+  graceMs?: number
+  document?: boolean
+  /** Aborts the command besides the job's own signal, and counts as unanswered too. */
+  giveUp?: AbortSignal
+  onSpawn?(pid: number): void
+  onLine?(line: ResticLine): void
+}
+
+/** How a command ended. `unanswered`: the deadline passed or it was given up. */
+export type CommandEnd = { exit: ResticExit; evidence: Evidence; unanswered: boolean; deadlineMs?: number }
+
+/** Grace for commands that leave nothing behind when they are killed. */
+export const LOCKLESS_GRACE_MS = 5_000
+
+/** What the arguments of a command depend on. */
+export const targetOf = ({ repository, restic }: RepositoryContext): Target => ({
+  access: repository,
+  version: restic.version,
+})
+
+/** Runs one command. Never rejects for restic's failures. */
+export async function runCommand(context: RepositoryContext, command: Command): Promise<CommandEnd> {
+  const { repository, restic, folders, signal, timing } = context
+  const evidence = gatherEvidence()
+  const impatience = [
+    ...(command.deadlineMs === undefined ? [] : [AbortSignal.timeout(command.deadlineMs)]),
+    ...(command.giveUp === undefined ? [] : [command.giveUp]),
+  ]
+  const exit = await runRestic({
+    path: restic.path,
+    args: command.args,
+    env: { ...baseEnvironment(folders), ...accessEnvironment(repository, restic.version) },
+    secrets: secretsOf(repository),
+    signal: AbortSignal.any([signal, ...impatience]),
+    graceMs: command.graceMs ?? timing.cancelGrace,
+    document: command.document ?? false,
+    ...(command.onSpawn === undefined ? {} : { onSpawn: command.onSpawn }),
+    onLine: line => {
+      evidence.hear(line)
+      command.onLine?.(line)
+    },
+  })
+  const unanswered = exit.interrupted && !signal.aborted && impatience.some(each => each.aborted)
+  return {
+    exit,
+    evidence,
+    unanswered,
+    ...(command.deadlineMs === undefined ? {} : { deadlineMs: command.deadlineMs }),
+  }
+}
+
+/** How the process ended, as an outcome carries it. */
+export function exitOf({ exitCode, signal }: ResticExit): Pick<Outcome, 'exitCode' | 'signal'> {
+  return { ...(exitCode === undefined ? {} : { exitCode }), ...(signal === undefined ? {} : { signal }) }
+}
+
+/** The outcome of a command that did not do its work. */
+export function failedOutcome(context: RepositoryContext, end: CommandEnd): Outcome {
+  if (context.signal.aborted) return { ...stoppedOutcome(context.signal), ...exitOf(end.exit) }
+  const { reason, error } = failureOf(end)
+  return { status: 'failed', reason, error, ...exitOf(end.exit), warnings: [] }
+}
+
+/** Why a command failed, as a code and a sentence. */
+export function failureOf({ exit, evidence, unanswered, deadlineMs }: CommandEnd): {
+  reason: JobReason
+  error: string
+} {
+  const words = evidence.words() || (exit.failure ?? '')
+  if (!unanswered) {
+    const reason = failureReason(exit, words)
+    return { reason, error: failureSentence(reason, words) }
+  }
+  const why =
+    words === '' && deadlineMs !== undefined
+      ? `No answer within ${Math.round(deadlineMs / 1000)} seconds.`
+      : words
+  return { reason: 'unreachable', error: failureSentence('unreachable', why) }
+}
+
+/** The outcome of a job that somebody stopped. */
+export function stoppedOutcome(signal: AbortSignal): Outcome {
+  const reason = signal.reason === 'agent_stopping' ? 'agent_stopping' : 'cancelled_by_operator'
+  const status = reason === 'agent_stopping' ? 'failed' : 'cancelled'
+  return { status, reason, error: reasonSentence(reason) as string, warnings: [] }
+}

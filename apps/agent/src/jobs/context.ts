@@ -1,0 +1,60 @@
+// What a job is given and what it gives back: the seam between the runner and the work on restic.
+import type { Id } from '@restic-manager/contract/ids'
+import type { EndStatus, Progress, Warning } from '@restic-manager/contract/job'
+import type { LogStream } from '@restic-manager/contract/log'
+import type { JobReason } from '@restic-manager/contract/reasons'
+import type { RepositoryAccess } from '@restic-manager/contract/repository'
+import type { Timing } from '@restic-manager/contract/timing'
+import type { JsonValue } from '../restic/messages.ts'
+
+/** Everything needed to ask a repository something. `signal` stops the restic that runs. */
+export type RepositoryContext = {
+  hostId: Id
+  repository: RepositoryAccess
+  /** `path` is absolute. */
+  restic: { path: string; version: string }
+  /** `temp` is 0700: lists of paths lie there for a moment, and restic's own temporary files. */
+  folders: { cache: string; temp: string }
+  signal: AbortSignal
+  timing: Timing
+}
+
+/**
+ * What a job works with. Abort `signal` with the reason `agent_stopping` when the agent stops: the job then ends
+ * as failed for that reason. Any other reason means an operator cancelled.
+ */
+export type JobContext = RepositoryContext & {
+  jobId: Id
+  scheduleId?: Id
+  /** The name snapshots are filed under. It must stay the same: restic finds the parent snapshot by it. */
+  hostname: string
+  /** Called once, just after the restic that does the job was spawned, or the one that stopped it from running. */
+  onStart(start: ResticStart): void
+  /** The pid of a further restic of this job, spawned because the repository was locked the first time. */
+  onRespawn?(pid: number): void
+  /** Redacted and at most 16 KiB. Progress does not come here. */
+  onLine(line: { stream: LogStream; payload: string }): void
+  /** At most one a second. */
+  onProgress(progress: Progress): void
+}
+
+export type ResticStart = {
+  /** As run, with secrets masked and the list of paths spelt out. */
+  command: string
+  resticVersion: string
+  pid: number
+}
+
+/** How a job ended. `stats` is restic's summary verbatim, `resticId` the id in the repository's configuration. */
+export type Outcome = {
+  status: EndStatus
+  reason?: JobReason
+  /** One sentence for a person, with restic's own words where it said something. */
+  error?: string
+  exitCode?: number
+  signal?: string
+  stats?: Record<string, JsonValue>
+  warnings: Warning[]
+  resticId?: string
+  snapshotId?: string
+}

@@ -1,0 +1,114 @@
+// What a run of restic meant: its exit code and its words, as a reason with a stable code.
+import { jobReasons, type JobReason } from '@restic-manager/contract/reasons'
+import { fitText } from './fit-text.ts'
+import type { ResticLine } from './messages.ts'
+import type { ResticExit } from './run.ts'
+
+/** Ordered by how much a phrase tells: the first that is found anywhere in restic's words decides. */
+const rules: readonly (readonly [RegExp, JobReason])[] = [
+  [/wrong password or no key found|an empty password is not a password/, 'wrong_password'],
+  [/already locked( exclusively)? by PID \d+|repository is already locked/, 'locked'],
+  [/config file already exists/, 'already_initialised'],
+  [/507 Insufficient Storage|no space left on device|disk quota exceeded/, 'storage_full'],
+  [
+    /\b40[13] (Unauthorized|Forbidden)|unexpected HTTP response \(40[13]\)|Permission denied \(|Host key verification failed|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch/,
+    'backend_auth',
+  ],
+  [
+    /connection refused|no such host|server misbehaving|i\/o timeout|connection lost|network is unreachable|no route to host|connection reset|Connection (refused|timed out|closed)|Could not resolve hostname|x509:|tls:|server gave HTTP response to HTTPS|context deadline exceeded|executable file not found|unable to start the sftp session|ssh command exited|50[234] (Bad Gateway|Service Unavailable|Gateway Timeout)/,
+    'unreachable',
+  ],
+  [
+    /repository does not exist|unable to open config file: ((l?stat|open) .*no such file|<config\/> does not exist|file does not exist|Stat: The specified (key|bucket) does not exist)/,
+    'repository_missing',
+  ],
+  [/unknown (flag|command|shorthand flag)/, 'bad_request'],
+  [
+    /repository contains errors|index is not complete|not found in (repository|the index)|ciphertext verification failed|invalid data returned/,
+    'damaged',
+  ],
+  [/There were \d+ errors/, 'failed'],
+  [/does not exist$|do not exist$|nothing to backup|all (source|target) directories/m, 'source_missing'],
+  [
+    /no policy was specified|refusing to delete last snapshot|invalid argument|invalid pattern|must be above|[Pp]lease specify|mutually exclusive|parsing repository location failed|invalid backend|Resolving password failed|pack size larger|invalid compression|refusing to remove key|not found in snapshot/,
+    'bad_request',
+  ],
+  [/permission denied|operation not permitted|read-only file system/, 'permission'],
+]
+
+/** 0.17 and later say these by their exit code. */
+const byExitCode: Record<number, JobReason> = { 10: 'repository_missing', 11: 'locked', 12: 'wrong_password' }
+
+/** restic's own words about a run, in bounded memory: its first and last lines of text on stderr, and its last error. */
+export type Evidence = {
+  hear(line: ResticLine): void
+  words(): string
+  /** Whether restic said that it tries a request again. */
+  retried(): boolean
+}
+
+const HEAD = 40
+const TAIL = 160
+const MAX_LINE = 2_000
+
+/** Collects what a run says about itself. Errors of single files are not about the run. */
+export function gatherEvidence(): Evidence {
+  const head: string[] = []
+  const tail: string[] = []
+  let fatal = ''
+  let retried = false
+  return {
+    hear({ stream, payload, message }) {
+      if (message?.type === 'exit_error') fatal = message.message
+      if (stream !== 'stderr') return
+      if (isRetry(payload)) retried = true
+      const line = payload.slice(0, MAX_LINE)
+      if (head.length < HEAD) head.push(line)
+      else if (tail.push(line) > TAIL) tail.shift()
+    },
+    words: () => [fatal, ...head, ...tail].filter(Boolean).join('\n'),
+    retried: () => retried,
+  }
+}
+
+/** Whether a line says that a request to the storage failed and is tried again. */
+export const isRetry = (text: string): boolean => text.includes('returned error, retrying after')
+
+/** Why a run that did not succeed failed. */
+export function failureReason(exit: ResticExit, words: string): JobReason {
+  if (exit.failure !== undefined || exit.exitCode === 127 || exit.exitCode === 126)
+    return failureToStart(exit)
+  if (exit.signal !== undefined) return 'killed'
+  return byExitCode[exit.exitCode ?? 0] ?? rules.find(([phrase]) => phrase.test(words))?.[1] ?? 'failed'
+}
+
+/** The sentence for a reason, with restic's own words where it said something. */
+export function failureSentence(reason: JobReason, words: string): string {
+  const said = tellingLine(reason, words)
+  return fitText(said === '' ? jobReasons[reason] : `${jobReasons[reason]} restic said: ${said}`, 2_000)
+}
+
+/** The line that decided, else restic's last word on it, without what Go adds. */
+function tellingLine(reason: JobReason, words: string): string {
+  const lines = words
+    .split('\n')
+    .map(line => line.trim())
+    .filter(
+      line =>
+        line !== '' &&
+        !/^(goroutine \d+|github\.com\/|main\.|runtime\.|\/\S+\.go:\d+|Is there a repository|signal \w+ received)/.test(
+          line,
+        ),
+    )
+  const phrases = rules.filter(([, code]) => code === reason).map(([phrase]) => phrase)
+  const line =
+    lines.find(each => phrases.some(phrase => phrase.test(each))) ??
+    lines.find(each => each.includes('Fatal:')) ??
+    lines[0] ??
+    ''
+  return line.replace(/^(Fatal: )+/, '').slice(0, 600)
+}
+
+function failureToStart(exit: ResticExit): JobReason {
+  return exit.failure?.includes('E2BIG') === true ? 'bad_request' : 'restic_missing'
+}

@@ -1,0 +1,182 @@
+// Runs restic once: lines out, exit as data, environment from nothing.
+import { MAX_LINE_BYTES } from '@restic-manager/contract/log'
+import { execa } from 'execa'
+import { existsSync } from 'node:fs'
+import { splitLines } from './line-splitter.ts'
+import { readLine, type ResticLine } from './messages.ts'
+import { makeRedactor, makeTailTrimmer } from './redact.ts'
+
+export type ResticRun = {
+  path: string
+  args: readonly string[]
+  env: Record<string, string>
+  /** Masked in every line, in whatever spelling. */
+  secrets: readonly string[]
+  /** Sends SIGINT. What the run was stopped for is the caller's to remember: restic's exit code does not say. */
+  signal: AbortSignal
+  /** Between SIGINT and SIGKILL. */
+  graceMs: number
+  /** `stdout` is collected as one document instead of split into lines. */
+  document?: boolean
+  onSpawn?(pid: number): void
+  onLine?(line: ResticLine): void
+}
+
+export type ResticExit = {
+  exitCode?: number
+  signal?: NodeJS.Signals
+  /** Whether SIGINT was sent. */
+  interrupted: boolean
+  /** The pid it had. Undefined: it could not be started, and `failure` says why. */
+  pid?: number
+  failure?: string
+  /** What a document run printed on stdout. */
+  document: string
+}
+
+/** The most bytes a document may have. */
+const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
+/** Room in a line for the words about what was cut from it. */
+const KEPT_LINE_BYTES = MAX_LINE_BYTES - 256
+/** How long the output may stay open after restic has ended, held by an ssh it started. */
+const LEFTOVER_MS = 5_000
+
+const setpriv =
+  process.platform === 'linux'
+    ? ['/usr/bin/setpriv', '/bin/setpriv'].find(path => existsSync(path))
+    : undefined
+
+/** Runs restic once. Never rejects for how restic ends, nor when it cannot be started: the caller reads it. */
+export async function runRestic(run: ResticRun): Promise<ResticExit> {
+  // The kernel interrupts restic when the agent dies. setpriv becomes restic, so the pid stays the same.
+  const [file, ...args] =
+    setpriv === undefined
+      ? [run.path, ...run.args]
+      : [setpriv, '--pdeathsig', 'INT', '--', run.path, ...run.args]
+  if (run.signal.aborted) return { interrupted: true, document: '' }
+  const child = execa(file as string, args, {
+    env: run.env,
+    extendEnv: false,
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    buffer: false,
+    reject: false,
+    // execa would send SIGTERM when the agent exits, at which an old restic dies and leaves its lock.
+    cleanup: false,
+    // A session of its own: no terminal for ssh to ask at, and a group whose leftovers can be killed last.
+    detached: true,
+  })
+  const { pid } = child
+  if (pid === undefined) {
+    const { originalMessage, shortMessage } = await child
+    return {
+      interrupted: false,
+      failure: originalMessage ?? shortMessage ?? 'it could not be started',
+      document: '',
+    }
+  }
+  run.onSpawn?.(pid)
+  const output = readOutput(child, run)
+  const stop = stopOnAbort(pid, run)
+  const leftovers = { timer: undefined as NodeJS.Timeout | undefined }
+  child.nodeChildProcess.once('exit', () => {
+    stop.ended()
+    leftovers.timer = setTimeout(() => {
+      killGroup(pid)
+      child.stdout.destroy()
+      child.stderr.destroy()
+    }, LEFTOVER_MS)
+  })
+  const { exitCode, signal } = await child
+  clearTimeout(leftovers.timer)
+  output.end()
+  if (signal === 'SIGKILL') killGroup(pid)
+  return {
+    pid,
+    interrupted: stop.interrupted(),
+    document: output.document(),
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(signal === undefined ? {} : { signal: signal as NodeJS.Signals }),
+    ...(output.failure() === undefined ? {} : { failure: output.failure() as string }),
+  }
+}
+
+type Output = { end(): void; document(): string; failure(): string | undefined }
+
+/** Reads both streams to their ends as fast as they come: a reader that stops would stop the backup. */
+function readOutput(
+  child: { stdout: NodeJS.ReadableStream; stderr: NodeJS.ReadableStream },
+  { secrets, onLine, document = false }: ResticRun,
+): Output {
+  const redact = makeRedactor(secrets)
+  const trim = makeTailTrimmer(secrets)
+  const lines = (stream: 'stdout' | 'stderr') =>
+    splitLines(KEPT_LINE_BYTES, ({ text, droppedBytes }) => {
+      if (droppedBytes === 0) return onLine?.(readLine(stream, text, redact))
+      const payload = `${redact(trim(text))} … (${droppedBytes} bytes dropped)`
+      onLine?.({ stream, payload })
+    })
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  let failure: string | undefined
+  const collector = {
+    push(chunk: Uint8Array) {
+      bytes += chunk.length
+      if (bytes <= MAX_DOCUMENT_BYTES) pieces.push(chunk)
+      else failure = `restic printed more than ${MAX_DOCUMENT_BYTES} bytes`
+    },
+    end() {},
+  }
+  const stdout = document ? collector : lines('stdout')
+  const stderr = lines('stderr')
+  for (const [stream, reader] of [
+    [child.stdout, stdout],
+    [child.stderr, stderr],
+  ] as const) {
+    stream.on('data', (chunk: Uint8Array) => reader.push(chunk))
+    stream.on('error', () => {}) // execa reports it; without a listener it would end the agent
+  }
+  return {
+    end() {
+      stdout.end()
+      stderr.end()
+    },
+    document: () => (failure === undefined ? Buffer.concat(pieces).toString('utf8') : ''),
+    failure: () => failure,
+  }
+}
+
+/** SIGINT to restic alone, so that it removes its lock with the help of its ssh; then SIGKILL. */
+function stopOnAbort(pid: number, { signal, graceMs }: ResticRun) {
+  let interrupted = false
+  let timer: NodeJS.Timeout | undefined
+  const interrupt = () => {
+    interrupted = true
+    kill(pid, 'SIGINT')
+    timer = setTimeout(() => {
+      kill(pid, 'SIGKILL')
+    }, graceMs)
+  }
+  signal.addEventListener('abort', interrupt, { once: true })
+  return {
+    interrupted: () => interrupted,
+    /** From here on the pid may belong to another program. */
+    ended() {
+      signal.removeEventListener('abort', interrupt)
+      clearTimeout(timer)
+    },
+  }
+}
+
+function killGroup(pid: number) {
+  kill(-pid, 'SIGKILL')
+}
+
+function kill(pid: number, signal: NodeJS.Signals) {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has ended already.
+  }
+}

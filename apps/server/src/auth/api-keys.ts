@@ -1,0 +1,79 @@
+// API keys: for scripts and tools, sent as `Authorization: Bearer`. Shown once; only their SHA-256 is kept.
+import { createHash, randomBytes } from 'node:crypto'
+import { and, eq, gt, isNull, or, sql } from 'drizzle-orm'
+import { newId } from '@restic-manager/contract/ids'
+import { Refusal } from '@restic-manager/contract/refusal'
+import type { Principal } from '../context.ts'
+import type { Db } from '../db/open.ts'
+import { apiKeys, operators } from '../db/schema.ts'
+
+const form = /^rmk_[A-Za-z0-9_-]{43}$/
+
+const hash = (key: string) => createHash('sha256').update(key).digest('hex')
+
+/** Makes a key that acts as the operator with that e-mail. The answer is the only time it is seen. */
+export async function createApiKey(
+  db: Db,
+  { email, name, expiresAt }: { email: string; name: string; expiresAt?: Date },
+): Promise<string> {
+  const key = `rmk_${randomBytes(32).toString('base64url')}`
+  const [operator] = await db.select({ id: operators.id }).from(operators).where(eq(operators.email, email))
+  if (operator === undefined)
+    throw new Refusal('operator_not_found', `There is no operator with the e-mail ${email}.`)
+  const row = { id: newId(), operatorId: operator.id, name, prefix: key.slice(0, 10), hash: hash(key) }
+  await db.insert(apiKeys).values({ ...row, ...(expiresAt && { expiresAt }) })
+  return key
+}
+
+export type ApiKeys = {
+  /** Whom a key speaks for; undefined when it is unknown, expired or revoked. */
+  principalOf(key: string): Promise<Principal | undefined>
+  /** Writes down when keys were used last. */
+  flush(): Promise<void>
+}
+
+/** Looks keys up. Their last use is kept in memory and written by `flush`, one statement for all. */
+export function createApiKeys(db: Db): ApiKeys {
+  let used = new Map<string, Date>()
+  return {
+    async principalOf(key) {
+      if (!form.test(key)) return undefined
+      const [found] = await db
+        .select({
+          keyId: apiKeys.id,
+          operatorId: operators.id,
+          name: operators.name,
+          email: operators.email,
+          role: operators.role,
+        })
+        .from(apiKeys)
+        .innerJoin(operators, eq(operators.id, apiKeys.operatorId))
+        .where(
+          and(
+            eq(apiKeys.hash, hash(key)),
+            isNull(apiKeys.revokedAt),
+            or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, sql`now()`)),
+          ),
+        )
+      if (found === undefined) return undefined
+      const { keyId, ...principal } = found
+      used.set(keyId, new Date())
+      return principal
+    },
+    async flush() {
+      if (used.size === 0) return
+      const writing = used
+      used = new Map()
+      const rows = JSON.stringify([...writing].map(([id, at]) => ({ id, at: at.toISOString() })))
+      try {
+        await db.execute(sql`
+          update ${apiKeys} as k set last_used_at = greatest(k.last_used_at, u.at)
+          from jsonb_to_recordset(${rows}::jsonb) as u(id uuid, at timestamptz)
+          where k.id = u.id`)
+      } catch (error) {
+        for (const [id, at] of writing) if (!used.has(id)) used.set(id, at)
+        throw error
+      }
+    },
+  }
+}

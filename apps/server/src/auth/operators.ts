@@ -1,0 +1,85 @@
+// Operators' accounts: made by set-up and by the admin command, never by a stranger.
+import { hashPassword, verifyPassword } from 'better-auth/crypto'
+import { and, eq } from 'drizzle-orm'
+import { z } from 'zod'
+import { newId } from '@restic-manager/contract/ids'
+import { Refusal } from '@restic-manager/contract/refusal'
+import { Name } from '@restic-manager/contract/scalars'
+import type { Principal } from '../context.ts'
+import type { Db } from '../db/open.ts'
+import { operatorAccounts, operators } from '../db/schema.ts'
+import { longestPassword, shortestPassword } from './sign-in.ts'
+
+/** Who is to get an account. E-mails are kept in lower case. */
+export const NewOperator = z.object({
+  email: z.string().trim().toLowerCase().max(254).pipe(z.email('is not an e-mail address')),
+  name: Name,
+  password: z
+    .string()
+    .min(shortestPassword, `has fewer than ${shortestPassword} characters`)
+    .max(longestPassword, `has more than ${longestPassword} characters`),
+})
+export type NewOperator = z.infer<typeof NewOperator>
+
+/** Reads a new operator or throws a refusal that names each field. */
+export function parseNewOperator(input: unknown): NewOperator {
+  const parsed = NewOperator.safeParse(input)
+  if (parsed.success) return parsed.data
+  const issues = parsed.error.issues.map(
+    ({ path, message }) => `The ${path.join('.') || 'request'} ${message}.`,
+  )
+  throw new Refusal('bad_input', issues.join(' '))
+}
+
+/** The hash that is stored; slow on purpose, so make it before a transaction begins. */
+export const hashOf = (password: string): Promise<string> => hashPassword(password)
+
+/** Makes an account. Throws `name_taken` when the e-mail has one already. */
+export async function createOperator(
+  db: Db,
+  operator: Omit<NewOperator, 'password'> & { passwordHash: string; role: Principal['role'] },
+): Promise<string> {
+  const { email, name, role, passwordHash } = operator
+  return db.transaction(async tx => {
+    const made = await tx
+      .insert(operators)
+      .values({ id: newId(), email, name, role, emailVerified: true })
+      .onConflictDoNothing()
+      .returning({ id: operators.id })
+    const id = made[0]?.id
+    if (id === undefined)
+      throw new Refusal('name_taken', `There is an operator with the e-mail ${email} already.`)
+    const account = {
+      id: newId(),
+      userId: id,
+      accountId: id,
+      providerId: 'credential',
+      password: passwordHash,
+    }
+    await tx.insert(operatorAccounts).values(account)
+    return id
+  })
+}
+
+/** Whether an operator of exactly this role and password exists. */
+export async function isSameOperator(
+  db: Db,
+  { email, role, password }: { email: string; role: string; password: string },
+): Promise<boolean> {
+  const [found] = await db
+    .select({ role: operators.role, hash: operatorAccounts.password })
+    .from(operators)
+    .innerJoin(
+      operatorAccounts,
+      and(eq(operatorAccounts.userId, operators.id), eq(operatorAccounts.providerId, 'credential')),
+    )
+    .where(eq(operators.email, email))
+  if (!found?.hash || found.role !== role) return false
+  return verifyPassword({ hash: found.hash, password })
+}
+
+/** Whether there is any operator at all. */
+export async function hasOperator(db: Db): Promise<boolean> {
+  const found = await db.select({ id: operators.id }).from(operators).limit(1)
+  return found.length > 0
+}

@@ -1,0 +1,39 @@
+// Who asks: the one place that turns a session cookie or an API key into a principal.
+import { eq } from 'drizzle-orm'
+import type { Principal } from '../context.ts'
+import type { Db } from '../db/open.ts'
+import { operatorSessions } from '../db/schema.ts'
+import type { ApiKeys } from './api-keys.ts'
+import { sessionLifeMs, type SignIn } from './sign-in.ts'
+
+/** `cookies`: what to send back so that a session in use stays alive. Empty for an API key. */
+export type Asked = { principal: Principal | undefined; by: 'cookie' | 'key' | 'nobody'; cookies: string[] }
+
+export type GetPrincipal = (headers: Headers) => Promise<Asked>
+
+const nobody: Asked = { principal: undefined, by: 'nobody', cookies: [] }
+
+/** Throws when the database cannot answer: not knowing who asks is not the same as nobody asking. */
+export function createGetPrincipal(parts: { db: Db; signIn: SignIn; apiKeys: ApiKeys }): GetPrincipal {
+  const { db, signIn, apiKeys } = parts
+  return async headers => {
+    const bearer = /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1]
+    // A request that shows a key means the key, whatever cookies a browser adds.
+    if (bearer !== undefined) return { principal: await apiKeys.principalOf(bearer), by: 'key', cookies: [] }
+    const cookie = headers.get('cookie')
+    if (cookie === null) return nobody
+    const found = await signIn.api.getSession({ headers: new Headers({ cookie }), returnHeaders: true })
+    const session = found.response
+    if (session === null) return { principal: undefined, by: 'cookie', cookies: found.headers.getSetCookie() }
+    if (session.session.createdAt.getTime() + sessionLifeMs < Date.now()) {
+      await db.delete(operatorSessions).where(eq(operatorSessions.id, session.session.id))
+      return { principal: undefined, by: 'cookie', cookies: [] }
+    }
+    const { id, name, email, role } = session.user
+    return {
+      principal: { operatorId: id, name, email, role: role as Principal['role'] },
+      by: 'cookie',
+      cookies: found.headers.getSetCookie(),
+    }
+  }
+}

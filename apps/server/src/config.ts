@@ -1,0 +1,198 @@
+// The server's settings: from the environment, checked before anything starts.
+import { BlockList, isIP } from 'node:net'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+
+/** The folder of this checkout, seen from the sources and from the bundle. */
+const clone = fileURLToPath(new URL('../../../', import.meta.url))
+
+export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+
+export type Config = {
+  host: string
+  port: number
+  /** Undefined: the embedded database in the data directory. */
+  databaseUrl: string | undefined
+  dataDir: string
+  secretKeyFile: string
+  /** An origin without a slash at its end. Undefined: whatever address the server listens on. */
+  publicUrl: string | undefined
+  logLevel: (typeof logLevels)[number]
+  /** Addresses whose X-Forwarded-* headers are believed. */
+  trustedProxies: BlockList
+  tls: { certFile: string; keyFile: string } | undefined
+  /** Where the built page lies. */
+  pageDir: string
+}
+
+/** A setting that cannot be used. The message names the variable, the value seen and what is accepted. */
+export class BadSetting extends Error {}
+
+const port = z
+  .string()
+  .regex(/^\d{1,5}$/)
+  .transform(Number)
+  .refine(value => value <= 65_535)
+const path = z.string().min(1)
+const host = z.string().regex(/^(?:\[?[0-9A-Fa-f:.]+\]?|[A-Za-z0-9.-]+)$/)
+
+type Variable = {
+  shape: z.ZodType<unknown, string>
+  accepted: string
+  fallback?: string
+  help: string
+  secret?: boolean
+}
+
+const variables = {
+  PORT: {
+    shape: port,
+    accepted: 'a port number from 0 (any free one) to 65535',
+    fallback: '8470',
+    help: 'the port to listen on',
+  },
+  HOST: {
+    shape: host,
+    accepted: 'an IP address or a host name',
+    fallback: '127.0.0.1',
+    help: 'the address to listen on',
+  },
+  DATABASE_URL: {
+    shape: z.string().refine(isDatabaseUrl),
+    accepted: 'postgres://user:password@host:port/name',
+    secret: true,
+    help: 'a PostgreSQL 15 to 18; without it the server brings its own',
+  },
+  RM_DATA_DIR: {
+    shape: path,
+    accepted: 'a folder',
+    fallback: `${clone}.data`,
+    help: 'where the embedded database and the key live',
+  },
+  RM_SECRET_KEY_FILE: {
+    shape: path,
+    accepted: 'a file with 32 random bytes',
+    help: 'the key that seals secrets; made at the first start (default: secret.key in the data directory)',
+  },
+  RM_PUBLIC_URL: {
+    shape: z.string().transform(readOrigin),
+    accepted: 'an address such as https://backup.example.org, without a path',
+    help: 'how browsers and agents reach the server from outside',
+  },
+  RM_LOG_LEVEL: {
+    shape: z.enum(logLevels),
+    accepted: logLevels.join(', '),
+    fallback: 'info',
+    help: 'how much the log says',
+  },
+  RM_TRUSTED_PROXIES: {
+    shape: z.string().transform(readProxies),
+    accepted: 'addresses or networks separated by commas, such as 127.0.0.1,10.0.0.0/8',
+    fallback: '',
+    help: 'proxies whose X-Forwarded-For and X-Forwarded-Proto are believed',
+  },
+  RM_TLS_CERT_FILE: {
+    shape: path,
+    accepted: 'a PEM file',
+    help: 'the certificate chain, when the server itself speaks TLS',
+  },
+  RM_TLS_KEY_FILE: { shape: path, accepted: 'a PEM file', help: 'the private key of that certificate' },
+  RM_PAGE_DIR: {
+    shape: path,
+    accepted: 'a folder',
+    fallback: `${clone}apps/web/dist`,
+    help: 'where the built page lies',
+  },
+} as const satisfies Record<string, Variable>
+
+/** The text of `--help`. `usage` is the first line. */
+export function settingsHelp(): string {
+  const width = Math.max(...Object.keys(variables).map(name => name.length))
+  const lines = Object.entries<Variable>(variables).map(([name, { help, fallback }]) => {
+    const note = fallback ? ` (default: ${fallback})` : ''
+    return `  ${name.padEnd(width)}  ${help}${note}`
+  })
+  return ['Settings, from the environment:', ...lines].join('\n')
+}
+
+/** Reads the settings. Throws a `BadSetting` for the first one that cannot be used. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const read = <Name extends keyof typeof variables>(name: Name) => {
+    const { shape, accepted, fallback, secret }: Variable = variables[name]
+    // An empty variable is how compose files and unit files say "not set".
+    const seen = environment[name] || fallback
+    if (seen === undefined) return undefined
+    const parsed = shape.safeParse(seen)
+    if (!parsed.success)
+      throw new BadSetting(
+        `${name} is ${secret ? maskUrl(seen) : JSON.stringify(seen)}. Accepted: ${accepted}.`,
+      )
+    return parsed.data as z.output<(typeof variables)[Name]['shape']>
+  }
+  const dataDir = resolve(read('RM_DATA_DIR') ?? '')
+  const certFile = read('RM_TLS_CERT_FILE')
+  const keyFile = read('RM_TLS_KEY_FILE')
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    const [given, missing] = certFile === undefined ? ['KEY', 'CERT'] : ['CERT', 'KEY']
+    throw new BadSetting(
+      `RM_TLS_${missing}_FILE is not set, but RM_TLS_${given}_FILE is. Accepted: both or neither.`,
+    )
+  }
+  return {
+    host: (read('HOST') ?? '').replace(/^\[|\]$/g, ''),
+    port: read('PORT') ?? 0,
+    databaseUrl: read('DATABASE_URL'),
+    dataDir,
+    secretKeyFile: resolve(read('RM_SECRET_KEY_FILE') ?? `${dataDir}/secret.key`),
+    publicUrl: read('RM_PUBLIC_URL'),
+    logLevel: read('RM_LOG_LEVEL') ?? 'info',
+    trustedProxies: read('RM_TRUSTED_PROXIES') ?? new BlockList(),
+    tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined,
+    pageDir: resolve(read('RM_PAGE_DIR') ?? ''),
+  }
+}
+
+function isDatabaseUrl(value: string): boolean {
+  const url = URL.parse(value)
+  return (
+    url !== null && /^postgres(?:ql)?:$/.test(url.protocol) && url.hostname !== '' && url.pathname.length > 1
+  )
+}
+
+function maskUrl(value: string): string {
+  const url = URL.parse(value)
+  if (url === null || url.hostname === '') return '(not shown: it is not an address and may hold a password)'
+  if (url.password !== '') url.password = '***'
+  for (const name of url.searchParams.keys()) if (/pass/i.test(name)) url.searchParams.set(name, '***')
+  return JSON.stringify(url.href)
+}
+
+function readOrigin(value: string, ctx: z.RefinementCtx): string {
+  const url = URL.parse(value)
+  const plain =
+    url !== null && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === ''
+  if (plain && /^https?:$/.test(url.protocol)) return url.origin
+  ctx.addIssue({ code: 'custom' })
+  return z.NEVER
+}
+
+function readProxies(value: string, ctx: z.RefinementCtx): BlockList {
+  const list = new BlockList()
+  const entries = value.split(',').map(entry => entry.trim())
+  for (const entry of entries.filter(text => text !== '')) {
+    const [address = '', prefix, ...rest] = entry.split('/')
+    const family = isIP(address)
+    const bits = prefix === undefined ? undefined : Number(prefix)
+    const most = family === 6 ? 128 : 32
+    const fits = bits === undefined || (/^\d{1,3}$/.test(prefix ?? '') && bits <= most)
+    if (family === 0 || !fits || rest.length > 0) {
+      ctx.addIssue({ code: 'custom' })
+      return z.NEVER
+    }
+    const name = family === 6 ? 'ipv6' : 'ipv4'
+    if (bits === undefined) list.addAddress(address, name)
+    else list.addSubnet(address, bits, name)
+  }
+  return list
+}

@@ -1,0 +1,81 @@
+// How far a new host has come, step by step, and what to try where it is stuck. Pure: tested without a page.
+import type { EnrolmentView } from '@restic-manager/contract/views'
+
+export type JoinStep = { word: string; detail?: string; at?: Date; state: 'done' | 'now' | 'next' }
+/** `stuck`: what to try at the step that waits; undefined once the host is ready. */
+export type JoinProgress = { steps: JoinStep[]; ready: boolean; stuck: { title: string; why: string; try?: string } | undefined }
+
+type Plan = { configVersion: number; appliedConfigVersion: number } | undefined
+
+/** `host`: the newest host that redeemed the token, with its plan once it is known. */
+export function joinProgress(enrolment: EnrolmentView, plan: Plan, serverUrl: string, now: Date): JoinProgress {
+  const host = enrolment.hosts.at(-1)
+  const applied = plan !== undefined && plan.appliedConfigVersion >= plan.configVersion && host?.connectedAt != null
+  const marks: { done: boolean; past: string; waiting: string; detail?: string; at?: Date | null }[] = [
+    { done: true, past: 'Token made', waiting: '', detail: `by ${enrolment.createdBy}`, at: enrolment.createdAt },
+    {
+      done: host !== undefined,
+      past: 'Token redeemed',
+      waiting: 'Waiting for the host to redeem the token',
+      ...(host !== undefined && { detail: `by ${host.name}, with a key made there` }),
+      at: host?.redeemedAt ?? null,
+    },
+    { done: host?.provedAt != null, past: 'Key proved', waiting: 'Host proves its key', at: host?.provedAt ?? null },
+    { done: host?.connectedAt != null && host.online, past: 'Connected', waiting: 'Host connects', at: host?.connectedAt ?? null },
+    {
+      done: host?.resticVersion != null,
+      past: `restic ${host?.resticVersion ?? ''} found`,
+      waiting: 'restic found on the host',
+    },
+    { done: applied, past: 'Configuration applied, the host is ready', waiting: 'Configuration applied' },
+  ]
+  const reached = marks.findIndex(mark => !mark.done)
+  const at = reached === -1 ? marks.length : reached
+  const steps = marks.map((mark, index): JoinStep => {
+    const done = index < at
+    return {
+      word: done ? mark.past : mark.waiting,
+      state: done ? 'done' : index === at ? 'now' : 'next',
+      ...(done && mark.detail !== undefined && { detail: mark.detail }),
+      ...(done && mark.at != null && { at: mark.at }),
+    }
+  })
+  return { steps, ready: at === marks.length, stuck: stuckAt(at, enrolment, serverUrl, now) }
+}
+
+function stuckAt(step: number, enrolment: EnrolmentView, serverUrl: string, now: Date): JoinProgress['stuck'] {
+  if (step === 1 && enrolment.revokedAt !== null) return { title: 'This token was revoked.', why: 'Make a new one.' }
+  if (step === 1 && enrolment.expiresAt <= now) return { title: 'This token has expired.', why: 'Make a new one and paste the new line.' }
+  switch (step) {
+    case 1:
+      return {
+        title: 'Stuck at this step? The line has not run, or the host cannot reach the server.',
+        why: 'Try this on the host. It must print that the server is alive. Behind a proxy, set HTTPS_PROXY first.',
+        try: `curl -fsS ${serverUrl}/healthz`,
+      }
+    case 2:
+      return {
+        title: 'Stuck at this step? The host has its identity, but the agent has not started.',
+        why: 'Run the second half of the line on the host, in the folder restic-manager.',
+        try: 'npm run -s agent -- run',
+      }
+    case 3:
+      return {
+        title: 'Stuck at this step? The WebSocket does not get through.',
+        why: 'A proxy in front of the server must pass upgrades of /agent on. The log of the agent says what it got instead.',
+      }
+    case 4:
+      return {
+        title: 'The agent found no usable restic on this host.',
+        why: 'Install restic 0.17 or newer on the host, then start the agent again.',
+      }
+    case 5:
+      return { title: 'Stuck at this step? The host has not confirmed its configuration.', why: 'It does so within a few seconds of connecting. The log of the agent says what it waits for.' }
+    default:
+      return undefined
+  }
+}
+
+/** The one line to paste on a host, in the folder that holds the checkout. */
+export const joinLine = (serverUrl: string, token: string): string =>
+  `cd restic-manager && npm run -s agent -- enrol --server ${serverUrl} --token ${token} && npm run -s agent -- run`

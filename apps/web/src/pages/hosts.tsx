@@ -1,0 +1,157 @@
+// All hosts: live states, filters in the address, rows read page by page as they come into view.
+import { HostState } from '@restic-manager/contract/views'
+import { Button, TextInput } from '@mantine/core'
+import { useDebouncedCallback } from '@mantine/hooks'
+import { IconPlus, IconSearch } from '@tabler/icons-react'
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
+import { useState } from 'react'
+import { formatCount } from '../format.ts'
+import { useMay } from '../me.ts'
+import { AddHost } from '../parts/add-host.tsx'
+import { Crumbs } from '../parts/crumbs.tsx'
+import { FilterChips } from '../parts/filter-chips.tsx'
+import { HostTable } from '../parts/host-table.tsx'
+import { Notice } from '../parts/notice.tsx'
+import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
+import { QueryProblem } from '../parts/query-problem.tsx'
+import { trpc } from '../trpc.ts'
+import { stateWords } from '../words.ts'
+
+const route = getRouteApi('/shell/hosts')
+
+/** What a fresh fleet still lacks, with the button that adds it. */
+function NextStep({ hosts }: { hosts: number }) {
+  const repositories = useQuery(trpc.repositories.list.queryOptions()).data
+  const mayAdd = useMay('admin')
+  if (hosts === 0 || repositories === undefined || repositories.length > 0) return null
+  return (
+    <Notice
+      tone="accent"
+      title="Next: a place for the backups."
+      action={
+        mayAdd && (
+          <Button component={Link} to="/repositories/add">
+            Add repository
+          </Button>
+        )
+      }
+    >
+      {hosts === 1 ? 'The host is here' : 'The hosts are here'}, but there is no repository to back up to yet.
+    </Notice>
+  )
+}
+
+/** The list of hosts. */
+export function HostsPage() {
+  const filter = route.useSearch()
+  const navigate = useNavigate({ from: '/hosts' })
+  const mayAdd = useMay('admin')
+  const [adding, setAdding] = useState(false)
+  const [typed, setTyped] = useState(filter.search ?? '')
+  const search = useDebouncedCallback(
+    (text: string) => void navigate({ search: old => ({ ...old, search: text === '' ? undefined : text }), replace: true }),
+    250,
+  )
+  const hosts = useInfiniteQuery(
+    trpc.hosts.list.infiniteQueryOptions(
+      { limit: 100, search: filter.search, state: filter.state, sort: filter.sort },
+      { getNextPageParam: page => page.nextCursor, placeholderData: keepPreviousData },
+    ),
+  )
+  const first = hosts.data?.pages[0]
+  const rows = hosts.data?.pages.flatMap(page => page.rows) ?? []
+  const counts = first?.counts
+  const filtered = filter.search !== undefined || filter.state !== undefined
+
+  return (
+    <>
+      <Crumbs here="Hosts" />
+      <PageHead
+        title="Hosts"
+        actions={
+          mayAdd && (
+            <Button variant="filled" leftSection={<IconPlus size={16} stroke={1.75} aria-hidden />} onClick={() => setAdding(true)}>
+              Add host
+            </Button>
+          )
+        }
+      />
+      {counts !== undefined && <NextStep hosts={counts.all} />}
+      <div className="filters">
+        <TextInput
+          className="host-search"
+          aria-label="Search hosts by name or tag"
+          placeholder="Name or tag"
+          leftSection={<IconSearch size={16} stroke={1.75} aria-hidden />}
+          value={typed}
+          onChange={event => {
+            setTyped(event.currentTarget.value)
+            search(event.currentTarget.value.trim())
+          }}
+        />
+        <FilterChips
+          label="State"
+          value={filter.state}
+          onChange={state => void navigate({ search: old => ({ ...old, state }), replace: true })}
+          options={[
+            { value: undefined, word: 'All', count: counts?.all },
+            ...HostState.options.map(state => ({ value: state, word: stateWords[state], count: counts?.[state] })),
+          ]}
+        />
+      </div>
+      {hosts.isError && <QueryProblem what="The list of hosts" error={hosts.error} again={() => void hosts.refetch()} />}
+      <Panel
+        flush
+        foot={
+          first !== undefined &&
+          rows.length > 0 && (
+            <span className="num">
+              {formatCount(first.total)} of {formatCount(first.counts.all)} hosts, by{' '}
+              {filter.sort === 'lastGoodBackup' ? 'oldest last good backup' : 'name'}
+            </span>
+          )
+        }
+      >
+        {hosts.isPending && <SkeletonRows rows={10} />}
+        {rows.length > 0 && (
+          <HostTable
+            rows={rows}
+            total={first?.total ?? rows.length}
+            sort={filter.sort ?? 'name'}
+            onSort={sort =>
+              void navigate({ search: old => ({ ...old, sort: sort === 'name' ? undefined : sort }), replace: true })
+            }
+            needMore={() => {
+              if (hosts.hasNextPage && !hosts.isFetching) void hosts.fetchNextPage()
+            }}
+          />
+        )}
+        {first !== undefined && rows.length === 0 && (
+          <Empty
+            title={filtered ? 'No host matches.' : 'No host yet.'}
+            action={
+              filtered ? (
+                <Button
+                  onClick={() => {
+                    setTyped('')
+                    void navigate({ search: { sort: filter.sort }, replace: true })
+                  }}
+                >
+                  Show all hosts
+                </Button>
+              ) : (
+                mayAdd && <Button onClick={() => setAdding(true)}>Add host</Button>
+              )
+            }
+          >
+            {filtered
+              ? 'The search looks at names and tags.'
+              : 'A host is a machine with an agent on it. Adding one takes a single line pasted on that machine.'}
+          </Empty>
+        )}
+      </Panel>
+      <AddHost opened={adding} onClose={() => setAdding(false)} />
+    </>
+  )
+}

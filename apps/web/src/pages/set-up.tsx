@@ -1,0 +1,139 @@
+// First-run set-up: the first admin, this machine, a repository, the first backup.
+import type { Id } from '@restic-manager/contract/ids'
+import { Button } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { Link, useNavigate } from '@tanstack/react-router'
+import { useEffect, useState } from 'react'
+import { AddRepository } from '../parts/add-repository.tsx'
+import { BackupForm } from '../parts/backup-form.tsx'
+import { Entrance } from '../parts/entrance.tsx'
+import { FirstAdmin } from '../parts/first-admin.tsx'
+import { Logo } from '../parts/logo.tsx'
+import { Panel } from '../parts/panel.tsx'
+import { QueryProblem } from '../parts/query-problem.tsx'
+import { ThisMachine } from '../parts/this-machine.tsx'
+import { useLiveChanges } from '../live.ts'
+import { needsSetUp } from '../session.ts'
+import { trpc } from '../trpc.ts'
+import './set-up.css'
+
+const steps = ['First admin', 'This machine', 'Repository', 'First backup'] as const
+
+function StepLine({ at }: { at: number }) {
+  return (
+    <ol className="steps" aria-label="Steps of the set-up">
+      {steps.map((word, index) => (
+        <li
+          key={word}
+          className={`step ${index < at ? 'step-done' : index === at ? 'step-now' : ''}`}
+          aria-current={index === at ? 'step' : undefined}
+        >
+          <span className="step-mark num" aria-hidden>
+            {index < at ? '✓' : index + 1}
+          </span>
+          <span className="step-word">{word}</span>
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+/** The secret of the set-up link, taken out of the address before anything else can see it. */
+function takeSecret(): string {
+  const secret = location.hash.slice(1)
+  if (secret !== '') history.replaceState(history.state, '', location.pathname)
+  return secret
+}
+
+function FirstBackup({ hostId, repositoryId }: { hostId: Id; repositoryId: Id }) {
+  const navigate = useNavigate()
+  const host = useQuery(trpc.hosts.get.queryOptions({ hostId }))
+  if (host.isError) return <QueryProblem what="The host" error={host.error} again={() => void host.refetch()} />
+  if (host.data === undefined) return null
+  return (
+    <Panel title={`What to back up on ${host.data.name}`}>
+      <BackupForm
+        host={host.data}
+        repositoryId={repositoryId}
+        onStarted={jobId => void navigate({ to: '/jobs/$jobId', params: { jobId } })}
+      />
+    </Panel>
+  )
+}
+
+function NextSteps() {
+  useLiveChanges()
+  const [hostId, setHostId] = useState<Id>()
+  const [repositoryId, setRepositoryId] = useState<Id>()
+  const step = hostId === undefined ? 1 : repositoryId === undefined ? 2 : 3
+  const titles = ['', 'This machine', 'Where backups go', 'The first backup']
+  const sentences = [
+    '',
+    'An agent runs restic on each machine. The one beside this server connects by itself.',
+    'A repository holds the backups. It can be changed later, and more can be added.',
+    'Choose what to back up. It starts as soon as you press the button.',
+  ]
+  return (
+    <div className="set-up">
+      <header className="set-up-bar">
+        <Logo />
+        <span className="strong">restic-manager</span>
+        <span className="dim grow">set-up</span>
+        <Link to="/hosts">Leave the set-up</Link>
+      </header>
+      <main className="set-up-page stack">
+        <StepLine at={step} />
+        <div>
+          <h1 className="page-title">{titles[step]}</h1>
+          <p className="dim">{sentences[step]}</p>
+        </div>
+        {hostId === undefined && <ThisMachine onReady={setHostId} />}
+        {hostId !== undefined && repositoryId === undefined && (
+          <AddRepository hostId={hostId} onReady={setRepositoryId} readyWord="Continue to the first backup" />
+        )}
+        {hostId !== undefined && repositoryId !== undefined && <FirstBackup hostId={hostId} repositoryId={repositoryId} />}
+      </main>
+    </div>
+  )
+}
+
+/** Works only while no admin exists, with the secret of the link the server printed. */
+export function SetUpPage() {
+  const [secret] = useState(takeSecret)
+  const [made, setMade] = useState(false)
+  const needed = useQuery({ queryKey: ['setup'], queryFn: needsSetUp, staleTime: Infinity, enabled: !made })
+  useEffect(() => {
+    document.title = 'Set-up · restic-manager'
+  }, [])
+
+  if (made) return <NextSteps />
+  if (needed.isError) {
+    return (
+      <Entrance title="Set-up">
+        <QueryProblem what="The state of the set-up" error={needed.error} again={() => void needed.refetch()} />
+      </Entrance>
+    )
+  }
+  if (needed.data === undefined) return null
+  if (!needed.data) {
+    return (
+      <Entrance title="Set-up is done">
+        <p className="second">This server has its admin. The set-up link works only once.</p>
+        <Button variant="filled" component={Link} to="/sign-in">
+          Sign in
+        </Button>
+      </Entrance>
+    )
+  }
+  if (secret === '') {
+    return (
+      <Entrance title="Set-up">
+        <p className="second">
+          Open the set-up link that the server printed in its terminal. It ends with a secret, which is missing from this
+          address. Each start of the server prints a fresh one.
+        </p>
+      </Entrance>
+    )
+  }
+  return <FirstAdmin secret={secret} onMade={() => setMade(true)} />
+}

@@ -1,0 +1,216 @@
+// The rows of the list of hosts: a table from 768 px, two-line rows below, only those in view on the page.
+import type { HostRow } from '@restic-manager/contract/views'
+import { useMediaQuery } from '@mantine/hooks'
+import { IconArrowDown, IconArrowsDiff } from '@tabler/icons-react'
+import { Link } from '@tanstack/react-router'
+import { useWindowVirtualizer } from '@tanstack/react-virtual'
+import { type ReactNode, useEffect, useRef } from 'react'
+import { cutHostName, formatCount, formatPercent } from '../format.ts'
+import { kindWords, shortReason } from '../words.ts'
+import { LiveBar } from './live-bar.tsx'
+import { HostStateMark, JobStatusMark } from './status.tsx'
+import { Age } from './when.tsx'
+import './table.css'
+import './host-table.css'
+
+type Sort = 'name' | 'lastGoodBackup'
+
+function LastResult({ host }: { host: HostRow }) {
+  const { runningJob: running, lastJob: last } = host
+  if (running !== null) {
+    const share = running.percentDone ?? undefined
+    return (
+      <div className="host-running">
+        <JobStatusMark
+          status={running.status}
+          beside={running.status !== 'running' ? undefined : share === undefined ? kindWords[running.kind].toLowerCase() : formatPercent(share)}
+        />
+        {running.status === 'running' && <LiveBar share={share} label={`${kindWords[running.kind]} on ${host.name}`} still={host.state !== 'online'} />}
+      </div>
+    )
+  }
+  if (last === null) return <span className="dim">no job yet</span>
+  const reason = last.status === 'succeeded' ? undefined : shortReason(last.reason)
+  return <JobStatusMark status={last.status} beside={last.kind === 'backup' ? reason : `${kindWords[last.kind].toLowerCase()}${reason === undefined ? '' : `, ${reason}`}`} />
+}
+
+function Plan({ host }: { host: HostRow }) {
+  const { configVersion, appliedConfigVersion } = host
+  if (configVersion === appliedConfigVersion) return <span className="dim">in step</span>
+  return (
+    <span className="chip chip-warn" title="The host has not applied its newest configuration yet.">
+      <IconArrowsDiff size={14} stroke={1.75} aria-hidden />
+      <span className="num">
+        v{appliedConfigVersion} → {configVersion}
+      </span>
+    </span>
+  )
+}
+
+function Tags({ tags }: { tags: string[] }) {
+  const [first, ...others] = tags
+  if (first === undefined) return null
+  return (
+    <span className="row" title={tags.join(', ')}>
+      <span className="chip cut">{first}</span>
+      {others.length > 0 && <span className="dim num">+{others.length}</span>}
+    </span>
+  )
+}
+
+const Name = ({ host }: { host: HostRow }) => (
+  <Link to="/hosts/$hostId" params={{ hostId: host.id }} className="row-link cut" title={host.name}>
+    {cutHostName(host.name)}
+  </Link>
+)
+
+function WideRow({ host }: { host: HostRow }) {
+  return (
+    <>
+      <div role="cell">
+        <HostStateMark state={host.state} />
+      </div>
+      <div role="cell" className="cut">
+        <Name host={host} />
+      </div>
+      <div role="cell">
+        <LastResult host={host} />
+      </div>
+      <div role="cell" className="strong">
+        {host.lastGoodBackupAt === null ? <span className="dim">never</span> : <Age at={host.lastGoodBackupAt} />}
+      </div>
+      <div role="cell" className="num right host-from-900">
+        {formatCount(host.snapshotCount)}
+      </div>
+      <div role="cell" className="num right host-from-1200">
+        {formatCount(host.repositoryCount)}
+      </div>
+      <div role="cell" className="second num cut host-from-900">
+        {host.agentVersion ?? '–'}, {host.resticVersion ?? <span className="tone-bad">no restic</span>}
+      </div>
+      <div role="cell">
+        <Plan host={host} />
+      </div>
+      <div role="cell" className="host-from-1200">
+        <Tags tags={host.tags} />
+      </div>
+    </>
+  )
+}
+
+function NarrowRow({ host }: { host: HostRow }) {
+  return (
+    <>
+      <div className="phone-line">
+        <Name host={host} />
+        {host.state === 'online' ? <LastResult host={host} /> : <HostStateMark state={host.state} />}
+      </div>
+      <div className="phone-line dim">
+        <span className="cut">
+          {host.lastGoodBackupAt === null ? (
+            'no backup yet'
+          ) : (
+            <>
+              last backup <Age at={host.lastGoodBackupAt} />
+            </>
+          )}
+          {`, ${formatCount(host.snapshotCount)} snapshot${host.snapshotCount === 1 ? '' : 's'}`}
+        </span>
+        {host.configVersion !== host.appliedConfigVersion && <Plan host={host} />}
+      </div>
+    </>
+  )
+}
+
+function Head({ sort, onSort }: { sort: Sort; onSort: (sort: Sort) => void }) {
+  const sortable = (value: Sort, word: string) => (
+    <div role="columnheader" aria-sort={sort === value ? 'ascending' : 'none'}>
+      <button type="button" className={`sort ${sort === value ? 'sort-on' : ''}`} onClick={() => onSort(value)}>
+        {word}
+        {sort === value && <IconArrowDown size={14} stroke={1.75} aria-hidden />}
+      </button>
+    </div>
+  )
+  const plain = (word: string, className = '') => (
+    <div role="columnheader" className={className}>
+      {word}
+    </div>
+  )
+  return (
+    <div role="row" className="table-head table-head-stuck" aria-rowindex={1}>
+      {plain('State')}
+      {sortable('name', 'Host')}
+      {plain('Last result')}
+      {sortable('lastGoodBackup', 'Last good backup')}
+      {plain('Snapshots', 'right host-from-900')}
+      {plain('Repositories', 'right host-from-1200')}
+      {plain('Agent, restic', 'host-from-900')}
+      {plain('Plan')}
+      {plain('Tags', 'host-from-1200')}
+    </div>
+  )
+}
+
+/** `needMore` is called when the end of `rows` comes into view. */
+export function HostTable({
+  rows,
+  total,
+  sort,
+  onSort,
+  needMore,
+}: {
+  rows: HostRow[]
+  total: number
+  sort: Sort
+  onSort: (sort: Sort) => void
+  needMore: () => void
+}) {
+  const narrow = useMediaQuery('(max-width: 767px)', window.innerWidth < 768) ?? false
+  const list = useRef<HTMLDivElement>(null)
+  const height = narrow ? 60 : 36
+  const virtual = useWindowVirtualizer({
+    count: rows.length,
+    estimateSize: () => height,
+    overscan: 12,
+    scrollMargin: list.current?.offsetTop ?? 0,
+    getItemKey: index => rows[index]?.id ?? index,
+  })
+  const shown = virtual.getVirtualItems()
+  const last = shown.at(-1)?.index ?? 0
+  useEffect(() => virtual.measure(), [virtual, height])
+  useEffect(() => {
+    if (rows.length < total && last >= rows.length - 20) needMore()
+  }, [last, rows.length, total, needMore])
+
+  const body: ReactNode = shown.map(({ index, key, start }) => {
+    const host = rows[index]
+    if (host === undefined) return null
+    return (
+      <div
+        key={key}
+        role="row"
+        aria-rowindex={index + 2}
+        data-first={index === 0 ? '' : undefined}
+        className={narrow ? 'phone-row' : 'table-row'}
+        style={{ transform: `translateY(${start - virtual.options.scrollMargin}px)` }}
+      >
+        {narrow ? (
+          <div role="cell">
+            <NarrowRow host={host} />
+          </div>
+        ) : (
+          <WideRow host={host} />
+        )}
+      </div>
+    )
+  })
+
+  return (
+    <div className="table host-table" role="table" aria-label="Hosts" aria-rowcount={total + 1}>
+      {!narrow && <Head sort={sort} onSort={onSort} />}
+      <div ref={list} className="table-virtual" role="rowgroup" style={{ height: virtual.getTotalSize() }}>
+        {body}
+      </div>
+    </div>
+  )
+}

@@ -1,0 +1,45 @@
+// Offers the recovery kit of a new repository, to download or print. The password is shown here and never again.
+import { Button } from '@mantine/core'
+import { IconDownload, IconPrinter } from '@tabler/icons-react'
+import { type KitOf, recoveryKit } from '../recovery-kit.ts'
+import { saveText } from '../save-text.ts'
+import { CodeBlock } from './code-block.tsx'
+import { CopyText } from './copy.tsx'
+import { Panel } from './panel.tsx'
+import './recovery-kit-panel.css'
+
+/** Made in the browser: the kit never travels. */
+export function RecoveryKitPanel({ of }: { of: KitOf }) {
+  const kit = recoveryKit(of)
+  return (
+    <Panel
+      title="Recovery kit"
+      actions={
+        <>
+          <Button leftSection={<IconPrinter size={16} stroke={1.75} aria-hidden />} onClick={() => window.print()}>
+            Print
+          </Button>
+          <Button
+            leftSection={<IconDownload size={16} stroke={1.75} aria-hidden />}
+            onClick={() => saveText(`recovery-kit-${of.name.replaceAll(/[^\w.-]+/g, '-')}.txt`, [kit])}
+          >
+            Download
+          </Button>
+        </>
+      }
+    >
+      <div className="stack stack-sm">
+        <p>
+          Keep it where you find it when every machine is gone. With it, plain restic restores everything; without the password
+          nobody can.
+        </p>
+        <div className="row row-wrap">
+          <CodeBlock text={of.password} label="Repository password" />
+          <CopyText text={of.password} word="Copy password" />
+        </div>
+        <p className="dim">This is the only time the page shows the password.</p>
+      </div>
+      <pre className="print-only">{kit}</pre>
+    </Panel>
+  )
+}

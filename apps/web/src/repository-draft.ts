@@ -1,0 +1,91 @@
+// What the repository form holds, and what becomes of it on the way to the server.
+import type { Id } from '@restic-manager/contract/ids'
+import type { BackendKind } from '@restic-manager/contract/repository'
+import { RepositoryCreateRequest } from '@restic-manager/contract/requests'
+import type { RepositoryView } from '@restic-manager/contract/views'
+import { type AddressFields, composeUrl, splitUrl } from './repository-address.ts'
+
+/** `password` empty: minted on add, left as it is on edit. `credential` empty on edit: left as it is. */
+export type Draft = AddressFields & {
+  name: string
+  username: string
+  credential: string
+  region: string
+  password: string
+  ownPassword: boolean
+  mayDelete: boolean
+  hosts: { id: Id; name: string }[]
+}
+
+/** An empty form, pre-filled for a local folder of `host` when there is one. */
+export function newDraft(host: { id: Id; name: string; os: string | null } | undefined): Draft {
+  const folder = host?.os === 'windows' ? `C:\\backups\\${host.name}` : `/var/backups/restic/${host?.name ?? 'main'}`
+  return {
+    kind: 'local',
+    place: folder,
+    endpoint: '',
+    bucket: '',
+    name: host === undefined ? 'main' : `local-${host.name}`,
+    username: '',
+    credential: '',
+    region: '',
+    password: '',
+    ownPassword: false,
+    mayDelete: true,
+    hosts: host === undefined ? [] : [{ id: host.id, name: host.name }],
+  }
+}
+
+/** The form of a repository that exists. Its secrets are not in it: they never leave the server. */
+export const draftOf = (repository: RepositoryView): Draft => ({
+  ...splitUrl(repository.url),
+  name: repository.name,
+  username: repository.username ?? '',
+  credential: '',
+  region: repository.environment['AWS_DEFAULT_REGION'] ?? '',
+  password: '',
+  ownPassword: false,
+  mayDelete: repository.mayDelete,
+  hosts: repository.hosts,
+})
+
+const takesCredentials = (kind: BackendKind) => kind === 'rest' || kind === 's3'
+
+/** The fields both requests share. */
+function fieldsOf(draft: Draft) {
+  return {
+    name: draft.name.trim(),
+    url: composeUrl(draft),
+    ...(takesCredentials(draft.kind) && draft.username.trim() !== '' && { username: draft.username.trim() }),
+    ...(takesCredentials(draft.kind) && draft.credential !== '' && { credential: draft.credential }),
+    environment: draft.kind === 's3' && draft.region.trim() !== '' ? { AWS_DEFAULT_REGION: draft.region.trim() } : {},
+    mayDelete: draft.mayDelete,
+    hostIds: draft.hosts.map(host => host.id),
+    ...(draft.ownPassword && draft.password !== '' && { password: draft.password }),
+  }
+}
+
+/** The request that makes the repository. */
+export const createRequest = (draft: Draft, requestId: Id) => ({ requestId, ...fieldsOf(draft) })
+
+/** The request that changes version `version` of a repository. */
+export const updateRequest = (draft: Draft, repositoryId: Id, version: number) => ({ repositoryId, version, ...fieldsOf(draft) })
+
+/** What is wrong with the form, by field, in the server's own words. */
+export function complaintsAbout(draft: Draft): Partial<Record<keyof Draft, string>> {
+  const complaints: Partial<Record<keyof Draft, string>> = {}
+  const anyId = '00000000-0000-7000-8000-000000000000'
+  const parsed = RepositoryCreateRequest.safeParse(createRequest(draft, anyId))
+  const place: keyof Draft = draft.kind === 's3' ? 'bucket' : 'place'
+  const fields: Record<string, keyof Draft> = { url: place, name: 'name', username: 'username', credential: 'credential', environment: 'region', password: 'password', hostIds: 'hosts' }
+  for (const issue of parsed.error?.issues ?? []) {
+    const field = fields[String(issue.path[0])]
+    if (field !== undefined) complaints[field] ??= issue.message
+  }
+  if (draft.name.trim() === '') complaints.name = 'Give the repository a name.'
+  if (draft.kind !== 's3' && draft.place.trim() === '')
+    complaints.place = draft.kind === 'local' ? 'Enter a folder, such as /var/backups/restic.' : 'Enter the address.'
+  if (draft.kind === 's3' && draft.endpoint.trim() === '') complaints.endpoint = 'Enter the endpoint, such as https://s3.eu-central-1.amazonaws.com.'
+  if (draft.ownPassword && draft.password === '') complaints.password = 'Enter the password of the repository.'
+  return complaints
+}

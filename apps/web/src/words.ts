@@ -1,0 +1,64 @@
+// The words of statuses, states and kinds, and what reason to show beside them.
+import type { JobKind, JobStatus } from '@restic-manager/contract/job'
+import { reasonSentence } from '@restic-manager/contract/reasons'
+import type { BackendKind } from '@restic-manager/contract/repository'
+import type { HostState, JobBrief } from '@restic-manager/contract/views'
+
+export const statusWords = {
+  queued: 'Queued',
+  accepted: 'Accepted',
+  running: 'Running',
+  succeeded: 'Succeeded',
+  incomplete: 'Incomplete',
+  failed: 'Failed',
+  cancelled: 'Cancelled',
+  skipped: 'Skipped',
+  missed: 'Missed',
+  expired: 'Expired',
+  lost: 'Lost',
+} as const satisfies Record<JobStatus, string>
+
+export const stateWords = { online: 'Online', offline: 'Offline', quarantined: 'Quarantined' } as const satisfies Record<HostState, string>
+
+export const kindWords = { init: 'Initialise', probe: 'Test', backup: 'Backup', unlock: 'Unlock' } as const satisfies Record<JobKind, string>
+
+export const backendWords = { local: 'Local folder', rest: 'REST server', sftp: 'SFTP', s3: 'S3' } as const satisfies Record<BackendKind, string>
+
+const shortReasons: Record<string, string> = {
+  wrong_password: 'wrong password',
+  repository_missing: 'no repository there',
+  already_initialised: 'already there',
+  locked: 'repository locked',
+  unreachable: 'unreachable',
+  backend_auth: 'credentials refused',
+  storage_full: 'storage full',
+  source_missing: 'folders missing',
+  sources_unread: 'files unread',
+  damaged: 'damage found',
+  permission: 'not permitted',
+  killed: 'restic killed',
+  agent_restarted: 'agent stopped',
+  agent_stopping: 'agent stopped',
+  timeout: 'took too long',
+  stalled: 'stalled',
+  refused_by_policy: 'host policy',
+  unsupported: 'agent too old',
+  configuration_missing: 'no access data',
+  restic_missing: 'restic missing',
+  bad_request: 'bad arguments',
+  cancelled_by_operator: 'by an operator',
+  not_claimed: 'host was away',
+  agent_lost_it: 'agent lost it',
+  failed: 'restic failed',
+}
+
+/** A reason in two or three words, for a cell; the code itself where it is new to this version. */
+export const shortReason = (code: string | null): string | undefined =>
+  code === null ? undefined : (shortReasons[code] ?? code.replaceAll('_', ' '))
+
+/** Why a job ended as it did, as a sentence: the code's own, else what the agent said. */
+export function whyEnded(job: Pick<JobBrief, 'reason' | 'error' | 'status'>): string | undefined {
+  if (job.status === 'succeeded') return undefined
+  const known = job.reason === null || job.reason === 'failed' ? undefined : reasonSentence(job.reason)
+  return known ?? job.error ?? (job.reason === null ? undefined : reasonSentence(job.reason))
+}

@@ -57,7 +57,11 @@ export const CommandRunHeader = z.object({ ...runFields, kind: text(60).min(1), 
 export type CommandRunHeader = z.infer<typeof CommandRunHeader>
 
 /** `command.cancel`: stop it, or never start it. Repeated after every hello until the job has ended. */
-export const CommandCancel = z.object({ jobId: Id })
+export const CommandCancel = z.object({
+  ...JobHeader.partial().shape, // lets an agent that never saw the job report its end
+  jobId: Id,
+  kind: text(60).min(1).optional(),
+})
 export type CommandCancel = z.infer<typeof CommandCancel>
 
 /** `command.result`: the agent has accepted the job and persisted it, or says why not. Not completion. Safe to deliver twice. */

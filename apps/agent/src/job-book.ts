@@ -139,6 +139,14 @@ export function markRunning(
   })
 }
 
+/** A further restic does the work of a job that runs. */
+export function markRespawned(state: State, jobId: string, pid: number, pidStarted: string | undefined): void {
+  state.run(
+    `update jobs set pid = ?, pid_started = ? where id = ? and state = 'running'`,
+    ...[pid, pidStarted ?? null, jobId],
+  )
+}
+
 /** The one place where a job ends: the ending and the fact that says so are one commit. False: it had ended before. */
 export function endJob(state: State, job: Pick<Job, 'id' | 'header'>, ending: Ending): boolean {
   return state.transaction(() => {
@@ -184,12 +192,14 @@ export function knownJobs(state: State): AgentHello['knownJobs'] {
   return rows.map(row => ({ jobId: String(row.id), status: statusOf(row) }))
 }
 
-/** Forgets jobs that ended longer ago than `keptMs` and of which nothing is left to tell. */
-export function pruneJobs(state: State, keptMs: number, now = Date.now()): number {
-  return state.run(
-    'delete from jobs where ended_at < ? and not exists (select 1 from facts where facts.job_id = jobs.id)',
+/** Forgets jobs that ended longer ago than `keptMs` and of which nothing is left to tell. Returns their ids. */
+export function pruneJobs(state: State, keptMs: number, now = Date.now()): string[] {
+  const rows = state.all(
+    `delete from jobs where ended_at < ? and not exists (select 1 from facts where facts.job_id = jobs.id)
+     returning id`,
     now - keptMs,
   )
+  return rows.map(row => String(row.id))
 }
 
 function statusOf(row: Row): EndStatus | 'accepted' | 'running' {

@@ -13,7 +13,7 @@ export type JobLogLimits = {
 
 export type JobLog = {
   line(stream: LogStream, payload: string): void
-  /** Everything that is left goes to disk. Returns the number of the last line, −1 when there was none. */
+  /** Everything that is left goes to disk. Returns the number of the last line that is there, −1 when none is. */
   end(): number
 }
 
@@ -21,8 +21,15 @@ export type JobLog = {
 const burstBytes = 4 * 1024 * 1024
 const tailBytes = 1024 * 1024
 
-/** Starts the log of a job at line `firstSeq`. `keep` gets each block once, in order, and writes it down. */
-export function startJobLog(limits: () => JobLogLimits, keep: (block: CutBlock) => void, firstSeq = 0): JobLog {
+/**
+ * Starts the log of a job at line `firstSeq`. `keep` gets the blocks in order and writes them down; false means
+ * that the disk did not take one, which then becomes a gap.
+ */
+export function startJobLog(
+  limits: () => JobLogLimits,
+  keep: (block: CutBlock) => boolean,
+  firstSeq = 0,
+): JobLog {
   let nextSeq = firstSeq
   let lines: string[] = []
   let bytes = 0
@@ -40,17 +47,29 @@ export function startJobLog(limits: () => JobLogLimits, keep: (block: CutBlock) 
     filledAt = now
   }
 
+  function lose({ block, bytes }: { block: CutBlock; bytes: number }) {
+    lost ??= { firstSeq: block.firstSeq, count: 0, bytes: 0, since: Date.parse(block.startedAt) }
+    lost.count += block.count
+    lost.bytes += bytes
+  }
+
   function flushTail(everything: boolean) {
-    if (lost !== undefined && (everything || tokens > 0)) {
-      keep(gapBlock(lost))
-      lost = undefined
-    }
-    while (tail.length > 0 && (everything || tokens > 0)) {
-      const oldest = tail.shift() as (typeof tail)[number]
-      tailSize -= oldest.bytes
+    while ((everything || tokens > 0) && (lost !== undefined || tail.length > 0)) {
+      if (lost !== undefined) {
+        if (!keep(gapBlock(lost))) return
+        lost = undefined
+        continue
+      }
+      const oldest = takeOldest()
       tokens -= oldest.bytes
-      keep(oldest.block)
+      if (!keep(oldest.block)) lose(oldest)
     }
+  }
+
+  function takeOldest() {
+    const oldest = tail.shift() as (typeof tail)[number]
+    tailSize -= oldest.bytes
+    return oldest
   }
 
   function cut() {
@@ -66,13 +85,7 @@ export function startJobLog(limits: () => JobLogLimits, keep: (block: CutBlock) 
     bytes = 0
     refill()
     flushTail(false)
-    while (tailSize > tailBytes) {
-      const oldest = tail.shift() as (typeof tail)[number]
-      tailSize -= oldest.bytes
-      lost ??= { firstSeq: oldest.block.firstSeq, count: 0, bytes: 0, since: Date.parse(oldest.block.startedAt) }
-      lost.count += oldest.block.count
-      lost.bytes += oldest.bytes
-    }
+    while (tailSize > tailBytes) lose(takeOldest())
   }
 
   return {
@@ -92,7 +105,8 @@ export function startJobLog(limits: () => JobLogLimits, keep: (block: CutBlock) 
     end() {
       cut()
       flushTail(true)
-      return nextSeq - 1
+      // What the disk did not take is not there to be sent.
+      return (lost?.firstSeq ?? nextSeq) - 1
     },
   }
 }

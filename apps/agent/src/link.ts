@@ -2,7 +2,7 @@
 import type { Timing } from '@restic-manager/contract/timing'
 import type { AgentRouter } from '@restic-manager/server/agent-api'
 import { createTRPCClient, createWSClient, wsLink, type TRPCClient } from '@trpc/client'
-import { WebSocket } from 'ws'
+import { WebSocket, type ClientOptions } from 'ws'
 import { endpoint } from './join.ts'
 
 export type Link = {
@@ -46,14 +46,15 @@ export async function openLink(
     constructor(address: string) {
       // A client belongs to one connection: it must never dial a second time by itself.
       if (socket !== undefined) throw new Error('this connection is over')
-      super(address, {
+      const options: ClientOptions & { closeTimeout: number } = {
         headers: { authorization: `Bearer ${bearer}` },
         handshakeTimeout: timing.handshake,
-        closeTimeout: 2_000,
+        closeTimeout: 2_000, // after a close nobody answers, as into a black hole
         maxPayload,
         perMessageDeflate: false,
         followRedirects: false,
-      })
+      }
+      super(address, options)
       socket = this
       this.on('unexpected-response', (_request, response) => {
         let said = ''

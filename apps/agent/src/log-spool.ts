@@ -9,7 +9,8 @@ import { isDamage, moveAside, openStore, type Row, type Store } from './state.ts
 export type LogSpool = {
   /** Rings whenever a block was written. */
   readonly bell: Doorbell
-  keep(jobId: string, block: CutBlock): void
+  /** Writes a block down. False: the disk did not take it. */
+  keep(jobId: string, block: CutBlock): boolean
   /** The jobs of which blocks wait, those with the newest last. */
   waitingJobs(): string[]
   /** The oldest block of a job that waits. */
@@ -100,15 +101,23 @@ export function openLogSpool(folder: string, log: Log, budget = usualBudget): Lo
       const head = headBytes.get(jobId) ?? 0
       const isHead = head < budget.headBytes
       if (isHead) headBytes.set(jobId, head + Buffer.byteLength(block.block))
-      store.transaction(() => {
-        insert(jobId, block, isHead, gapBytesOf(block))
-        store.run(
-          'insert into positions values (?, ?) on conflict (job_id) do update set next_seq = excluded.next_seq',
-          ...[jobId, block.firstSeq + block.count],
-        )
-        if (total > budget.bytes) makeRoom()
-      })
+      const before = total
+      try {
+        store.transaction(() => {
+          insert(jobId, block, isHead, gapBytesOf(block))
+          store.run(
+            'insert into positions values (?, ?) on conflict (job_id) do update set next_seq = excluded.next_seq',
+            ...[jobId, block.firstSeq + block.count],
+          )
+          if (total > budget.bytes) makeRoom()
+        })
+      } catch (error) {
+        total = before
+        log.warn({ jobId, err: error }, 'the disk of the spool did not take a part of a log')
+        return false
+      }
       bell.ring()
+      return true
     },
     waitingJobs: () =>
       store.all('select job_id from blocks group by job_id order by max(id)').map(row => String(row.job_id)),

@@ -23,6 +23,8 @@ export type Telemetry = {
   settle(jobId: string): void
   /** The newest word on a repository. What an earlier one said about other things stays. */
   repoStats(stats: RepoStats): void
+  /** The sizes that belong to the word said last. */
+  repoSizes(repositoryId: string, sizes: Partial<RepoStats>): void
   /** Log blocks of this job may be waiting for this. */
   wake(): void
   /** Sends over one connection until `signal` aborts. */
@@ -32,6 +34,7 @@ export type Telemetry = {
 export function createTelemetry(state: State, spool: LogSpool, log: Log): Telemetry {
   const newest = new Map<string, Progress>()
   const stats = new Map<string, RepoStats>()
+  const lastLocks = new Map<string, Pick<RepoStats, 'lockState' | 'locks'>>()
   const bell = createDoorbell()
 
   async function sendProgress(wire: TelemetryWire, limits: AgentLimits, signal: AbortSignal) {
@@ -89,16 +92,22 @@ export function createTelemetry(state: State, spool: LogSpool, log: Log): Teleme
     }
   }
 
+  function repoStats(message: RepoStats) {
+    const { repositoryId, lockState, locks = [] } = message
+    lastLocks.set(repositoryId, { lockState, locks })
+    stats.set(repositoryId, { ...stats.get(repositoryId), ...message })
+    bell.ring()
+  }
+
   return {
     progress(jobId, progress) {
       newest.set(jobId, progress)
       bell.ring()
     },
     settle: jobId => void newest.delete(jobId),
-    repoStats(message) {
-      stats.set(message.repositoryId, { ...stats.get(message.repositoryId), ...message })
-      bell.ring()
-    },
+    repoStats,
+    repoSizes: (repositoryId, sizes) =>
+      repoStats({ ...(lastLocks.get(repositoryId) ?? { lockState: 'unlocked' }), ...sizes, repositoryId }),
     wake: () => spool.bell.ring(),
     async send(wire, limits, signal) {
       await Promise.all([sendProgress(wire, limits, signal), sendLogs(wire, limits, signal)])

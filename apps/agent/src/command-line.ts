@@ -1,0 +1,120 @@
+// The words of the command line: which commands there are, what each takes, and what to say to a wrong one.
+import { parseArgs } from 'node:util'
+import { environmentHelp } from './config.ts'
+
+/** The command line cannot be understood. The message names what is wrong and what is accepted. */
+export class BadUsage extends Error {}
+
+type Flag = { type: 'string' | 'boolean'; value?: string; says: string; required?: true }
+
+const stateDir: Flag = { type: 'string', value: 'DIR', says: 'where the agent keeps its key and its records' }
+
+const commands = {
+  enrol: {
+    says: 'make this machine a host of a server',
+    flags: {
+      server: { type: 'string', value: 'URL', says: 'the server, such as https://backup.example.com', required: true },
+      token: { type: 'string', value: 'TOKEN', says: 'the token that the dashboard shows for a new host', required: true },
+      'state-dir': stateDir,
+      name: { type: 'string', value: 'NAME', says: "the host's name in the dashboard (default: its host name)" },
+      'allow-plain-http': { type: 'boolean', says: 'speak to a server elsewhere without encryption' },
+    },
+  },
+  run: { says: 'connect to the server and do its backups', flags: { 'state-dir': stateDir } },
+  status: {
+    says: 'say how this agent stands',
+    flags: { 'state-dir': stateDir, json: { type: 'boolean', says: 'as JSON, for programs' } },
+  },
+  version: { says: 'print the version', flags: {} },
+} as const satisfies Record<string, { says: string; flags: Record<string, Flag> }>
+
+export type CommandLine =
+  | { command: 'enrol'; server: string; token: string; stateDir?: string; name?: string; allowPlainHttp: boolean }
+  | { command: 'run'; stateDir?: string }
+  | { command: 'status'; stateDir?: string; json: boolean }
+  | { command: 'version' }
+  | { command: 'help'; text: string }
+
+/** Reads a command line without the program's own name. Throws `BadUsage`. */
+export function readCommandLine(words: readonly string[]): CommandLine {
+  const [command, ...rest] = words
+  if (command === undefined) throw new BadUsage(`Say what to do: ${Object.keys(commands).join(', ')}.\n\n${overview()}`)
+  if (['--help', '-h', 'help'].includes(command)) return { command: 'help', text: overview() }
+  if (command === '--version' || command === '-v') return { command: 'version' }
+  if (!isCommand(command))
+    throw new BadUsage(`There is no command ${JSON.stringify(command)}. The commands are ${Object.keys(commands).join(', ')}.`)
+  if (rest.includes('--help') || rest.includes('-h')) return { command: 'help', text: helpOf(command) }
+  const values = readFlags(command, rest)
+  const text = (name: string) => values[name] as string | undefined
+  const folder = text('state-dir')
+  const shared = folder === undefined ? {} : { stateDir: folder }
+  switch (command) {
+    case 'enrol': {
+      const name = text('name')
+      return {
+        command,
+        ...shared,
+        ...(name === undefined ? {} : { name }),
+        server: text('server') as string,
+        token: text('token') as string,
+        allowPlainHttp: values['allow-plain-http'] === true,
+      }
+    }
+    case 'status':
+      return { command, ...shared, json: values.json === true }
+    case 'run':
+      return { command, ...shared }
+    case 'version':
+      return { command }
+  }
+}
+
+function readFlags(command: keyof typeof commands, words: string[]): Record<string, unknown> {
+  const flags: Record<string, Flag> = commands[command].flags
+  const options = Object.fromEntries(Object.entries(flags).map(([name, { type }]) => [name, { type }]))
+  const { values, positionals, tokens } = parseArgs({
+    args: words,
+    options,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  })
+  const accepted = Object.entries(flags).map(([name, flag]) => spell(name, flag))
+  const takes = accepted.length === 0 ? `${command} takes no flags.` : `${command} takes ${accepted.join(', ')}.`
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue
+    const flag = flags[token.name]
+    if (flag === undefined) throw new BadUsage(`There is no flag ${token.rawName} here. ${takes}`)
+    if (flag.type === 'string' && (token.value === undefined || token.value === ''))
+      throw new BadUsage(`${token.rawName} needs a value: ${spell(token.name, flag)}. ${takes}`)
+    if (flag.type === 'boolean' && token.value !== undefined)
+      throw new BadUsage(`${token.rawName} takes no value, and got ${JSON.stringify(token.value)}.`)
+  }
+  if (positionals.length > 0) throw new BadUsage(`${JSON.stringify(positionals[0])} is too much here. ${takes}`)
+  for (const [name, flag] of Object.entries(flags))
+    if (flag.required && values[name] === undefined) throw new BadUsage(`${spell(name, flag)} is missing. ${takes}`)
+  return values
+}
+
+const isCommand = (word: string): word is keyof typeof commands => Object.hasOwn(commands, word)
+
+const spell = (name: string, flag: Flag) => (flag.value === undefined ? `--${name}` : `--${name} ${flag.value}`)
+
+function overview(): string {
+  const list = Object.entries(commands).map(([name, { says }]) => `  ${name.padEnd(10)}${says}`)
+  return `restic-manager agent: runs restic on this machine for a restic-manager server.
+
+Usage: agent COMMAND [FLAGS]
+
+${list.join('\n')}
+
+agent COMMAND --help says more. The environment:
+${environmentHelp}
+`
+}
+
+function helpOf(command: keyof typeof commands): string {
+  const flags: Record<string, Flag> = commands[command].flags
+  const list = Object.entries(flags).map(([name, flag]) => `  ${spell(name, flag).padEnd(22)}${flag.says}`)
+  return `agent ${command}: ${commands[command].says}\n${list.length === 0 ? '' : `\n${list.join('\n')}\n`}`
+}

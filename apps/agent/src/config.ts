@@ -1,0 +1,61 @@
+// What the agent takes from its environment. A bad value is named, and stops it before anything starts.
+import { homedir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+import { timing, type Timing } from '@restic-manager/contract/timing'
+import { z } from 'zod'
+
+export type AgentConfig = {
+  stateDir: string
+  /** A path or a name; undefined: restic as the search path finds it. */
+  restic: string | undefined
+  searchPath: string
+  logLevel: LogLevel
+  timing: Timing
+}
+
+export const LogLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+export type LogLevel = z.infer<typeof LogLevel>
+
+/** A value that cannot be used. The message names it, says what it was, and what is accepted. */
+export class BadConfig extends Error {}
+
+const Periods = z.strictObject(
+  Object.fromEntries(Object.keys(timing).map(name => [name, z.int().min(1).optional()])),
+)
+
+/** Lines of the help text for what `readConfig` reads. */
+export const environmentHelp = `  RM_STATE_DIR   where the agent keeps its key and its records (as --state-dir)
+  RM_RESTIC      restic to run: a path, or a name on PATH (default: restic)
+  RM_LOG_LEVEL   ${LogLevel.options.join(', ')} (default: info)
+  RM_TIMING      other periods than the usual ones, as JSON in milliseconds: {"heartbeat":5000}`
+
+/** Reads the environment. `stateDir` given on the command line wins. Throws `BadConfig`. */
+export function readConfig(stateDir?: string, env: NodeJS.ProcessEnv = process.env): AgentConfig {
+  const level = LogLevel.safeParse(env.RM_LOG_LEVEL ?? 'info')
+  if (!level.success)
+    throw new BadConfig(`RM_LOG_LEVEL is ${JSON.stringify(env.RM_LOG_LEVEL)}; it must be one of ${LogLevel.options.join(', ')}.`)
+  const folder = stateDir ?? env.RM_STATE_DIR ?? defaultStateDir(env)
+  return {
+    stateDir: isAbsolute(folder) ? folder : join(process.cwd(), folder),
+    restic: env.RM_RESTIC === '' ? undefined : env.RM_RESTIC,
+    searchPath: env.PATH ?? '',
+    logLevel: level.data,
+    timing: readTiming(env.RM_TIMING),
+  }
+}
+
+function readTiming(text: string | undefined): Timing {
+  if (text === undefined || text === '') return timing
+  try {
+    return { ...timing, ...Periods.parse(JSON.parse(text)) } as Timing
+  } catch {
+    throw new BadConfig(
+      `RM_TIMING is ${JSON.stringify(text)}; it must be a JSON object of milliseconds, with keys among ${Object.keys(timing).join(', ')}.`,
+    )
+  }
+}
+
+function defaultStateDir(env: NodeJS.ProcessEnv): string {
+  if (process.getuid?.() === 0) return '/var/lib/restic-manager-agent'
+  return join(env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'restic-manager-agent')
+}

@@ -1,0 +1,34 @@
+// What an agent says of itself when a connection begins.
+import { arch, hostname, platform, uptime } from 'node:os'
+import type { AgentHello } from '@restic-manager/contract/agent'
+import { PROTOCOL } from '@restic-manager/contract/protocol'
+import { toInstant } from '@restic-manager/contract/scalars'
+import type { AppliedConfig } from './applied-config.ts'
+import { knownJobs } from './job-book.ts'
+import { policy } from './policy.ts'
+import type { State } from './state.ts'
+import { agentVersion } from './version.ts'
+
+/** The first call of a connection. */
+export function helloOf(state: State, config: AppliedConfig, resticVersion: string | null): AgentHello {
+  return {
+    protocolVersion: PROTOCOL,
+    agentVersion,
+    resticVersion,
+    hostname: hostname(),
+    os: osOf(platform()),
+    arch: arch() === 'arm64' ? 'arm64' : 'amd64',
+    bootTime: toInstant(Date.now() - Math.round(uptime() * 1000)),
+    timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC',
+    spoolEpoch: state.epoch,
+    appliedScheduleVersion: 0,
+    appliedConfigVersion: config.current().version,
+    knownJobs: knownJobs(state),
+    policy,
+  }
+}
+
+function osOf(name: NodeJS.Platform): AgentHello['os'] {
+  if (name === 'win32') return 'windows'
+  return name === 'darwin' ? 'darwin' : 'linux'
+}

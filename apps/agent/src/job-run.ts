@@ -1,0 +1,140 @@
+// One run of one job: restic is started once, its words are kept, and the job is ended exactly once.
+import type { AgentLimits } from '@restic-manager/contract/agent'
+import { MAX_WARNINGS, type Warning } from '@restic-manager/contract/job'
+import { jobReasons } from '@restic-manager/contract/reasons'
+import type { RepositoryAccess } from '@restic-manager/contract/repository'
+import type { Timing } from '@restic-manager/contract/timing'
+import type { Log } from '@restic-manager/runtime/log'
+import type { AppliedConfig } from './applied-config.ts'
+import type { Enrolment } from './identity.ts'
+import { endJob, markRespawned, markRunning, type Ending, type Job } from './job-book.ts'
+import { startJobLog } from './job-log.ts'
+import type { Outcome, RepositoryContext } from './jobs/context.ts'
+import { runJob } from './jobs/run.ts'
+import type { LogSpool } from './log-spool.ts'
+import { processStart } from './processes.ts'
+import { reportAfterJob } from './reports.ts'
+import type { Restic } from './restic/version.ts'
+import type { State } from './state.ts'
+import type { Telemetry } from './telemetry.ts'
+
+/** Everything a run needs to know of the agent around it. */
+export type Workshop = {
+  state: State
+  config: AppliedConfig
+  spool: LogSpool
+  telemetry: Telemetry
+  enrolment: Enrolment
+  folders: { cache: string; temp: string }
+  /** restic as it is on this host now; null when there is none. */
+  restic(): Promise<Restic | null>
+  limits(): AgentLimits
+  timing: Timing
+  log: Log
+}
+
+/** A fact of one mebibyte would close the socket. This leaves room for the rest of it. */
+const maxWarningBytes = 512 * 1024
+
+/**
+ * Runs a job that was marked as starting. `signal` stops it, with the reason `agent_stopping` when the agent stops.
+ * Resolves when the job has ended and the repository was looked at; never rejects.
+ */
+export async function carryOut(
+  shop: Workshop,
+  job: Job,
+  { signal, hurry, stopping }: { signal: AbortSignal; hurry: AbortSignal; stopping: AbortSignal },
+): Promise<void> {
+  const { state, telemetry, log } = shop
+  const jobLog = startJobLog(
+    () => ({ blockBytes: shop.limits().logBlockBytes, flushMs: shop.limits().logFlushMs, bytesPerSecond: shop.limits().logBytesPerSecond }),
+    block => shop.spool.keep(job.id, block),
+    shop.spool.lastSeq(job.id) + 1,
+  )
+  const repository = shop.config.repository(job.header.repositoryId)
+  const restic = await shop.restic()
+  let context: RepositoryContext | undefined
+  let outcome: Outcome
+  if (repository === undefined) outcome = failure('configuration_missing')
+  else if (restic === null) outcome = failure('restic_missing')
+  else {
+    context = repositoryContext(shop, repository, restic, signal)
+    outcome = await runGuarded()
+  }
+  telemetry.settle(job.id)
+  endJob(state, job, endingOf(outcome, jobLog.end()))
+  log.info({ jobId: job.id, kind: job.kind, status: outcome.status, reason: outcome.reason }, 'a job has ended')
+  if (context !== undefined && !stopping.aborted)
+    await reportAfterJob(shop, { ...context, signal: stopping }, { kind: job.kind, outcome, hurry })
+
+  async function runGuarded(): Promise<Outcome> {
+    try {
+      return await runJob(
+        job.kind,
+        {
+          ...(context as RepositoryContext),
+          jobId: job.id,
+          ...(job.header.scheduleId === undefined ? {} : { scheduleId: job.header.scheduleId }),
+          hostname: shop.enrolment.hostName,
+          onStart: start => markRunning(state, job, { ...start, pidStarted: processStart(start.pid) }),
+          onRespawn: pid => markRespawned(state, job.id, pid, processStart(pid)),
+          onLine: ({ stream, payload }) => jobLog.line(stream, payload),
+          onProgress: progress => telemetry.progress(job.id, progress),
+        },
+        job.spec,
+      )
+    } catch (error) {
+      // A bug of ours must not leave a job running for ever; its stack is in the agent's log.
+      log.error({ jobId: job.id, err: error }, 'a job ended by a mistake of the agent')
+      return { status: 'failed', reason: 'failed', error: 'The agent made a mistake. Its own log on this host says which.', warnings: [] }
+    }
+  }
+}
+
+/** What it takes to ask a repository something on this host. */
+export function repositoryContext(
+  shop: Workshop,
+  repository: RepositoryAccess,
+  restic: Restic,
+  signal: AbortSignal,
+): RepositoryContext {
+  const { enrolment, folders, timing } = shop
+  return { hostId: enrolment.hostId, repository, restic, folders, signal, timing }
+}
+
+/** An outcome without a run, in the words the contract has for it. */
+export function failure(reason: keyof typeof jobReasons): Outcome {
+  return { status: 'failed', reason, error: jobReasons[reason], warnings: [] }
+}
+
+/** The ending of a job as a fact that fits on the wire. */
+export function endingOf(outcome: Outcome, lastLogSeq: number): Ending {
+  const { status, exitCode, signal, reason, stats, error } = outcome
+  return {
+    status,
+    warnings: fitWarnings(outcome.warnings),
+    lastLogSeq,
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(stats === undefined ? {} : { stats }),
+    ...(error === undefined ? {} : { error: error.slice(0, 2_000).toWellFormed() }),
+  }
+}
+
+/** As many warnings as fit; the rest is one more that says how many they are. */
+export function fitWarnings(warnings: readonly Warning[]): Warning[] {
+  const kept: Warning[] = []
+  let bytes = 0
+  for (const warning of warnings) {
+    bytes += Buffer.byteLength(JSON.stringify(warning)) + 1
+    if (kept.length === MAX_WARNINGS || bytes > maxWarningBytes) break
+    kept.push(warning)
+  }
+  const left = warnings.length - kept.length
+  if (left === 0) return kept
+  const last = warnings.at(-1)
+  // What had to be left out before already is part of the count.
+  const before = last?.code === 'more_warnings' ? Number.parseInt(last.message, 10) || 1 : 1
+  return [...kept, { code: 'more_warnings', message: `${left - 1 + before} more warnings` }]
+}

@@ -1,0 +1,88 @@
+// What the server tells this host to do. Everything is parsed before it is acted on; what is not understood is answered or left alone.
+import { AgentOrder, OrderHeader, RunOrderHeader } from '@restic-manager/contract/agent'
+import { CommandRun } from '@restic-manager/contract/command'
+import { JobHeader } from '@restic-manager/contract/job'
+import type { ConfigUpdate } from '@restic-manager/contract/repository'
+import type { Log } from '@restic-manager/runtime/log'
+import type { AppliedConfig } from './applied-config.ts'
+import { refuseJob, repeatAnswer } from './job-book.ts'
+import type { Runner } from './runner.ts'
+import type { State } from './state.ts'
+
+export type OrderDesk = {
+  state: State
+  config: AppliedConfig
+  runner: Runner
+  /** The configuration of this version is on disk and in use. */
+  onApplied(version: number): void
+  log: Log
+}
+
+/** Takes the orders of one connection, in the order they come. What waits for a configuration is forgotten with it: the server sends it again. */
+export function openOrderDesk(desk: OrderDesk): (order: unknown) => void {
+  const { state, config, runner, log } = desk
+  const waiting = new Map<string, CommandRun>()
+
+  function applyConfig(update: ConfigUpdate) {
+    config.apply(update)
+    log.info({ version: update.version, repositories: update.repositories.length }, 'configuration applied')
+    desk.onApplied(update.version)
+    for (const order of waiting.values()) run(order)
+    runner.consider()
+  }
+
+  function run(order: CommandRun) {
+    const { version } = config.current()
+    if (order.configVersion > version) {
+      log.info({ jobId: order.jobId, needed: order.configVersion, version }, 'an order waits for its configuration')
+      waiting.set(order.jobId, order)
+      return
+    }
+    waiting.delete(order.jobId)
+    runner.order(order)
+  }
+
+  /** Its kind or its specification is not known here, so nobody can say what running it would do. */
+  function refuse(order: unknown, kind: string) {
+    const run = RunOrderHeader.safeParse(order)
+    if (!run.success) {
+      log.error({ order: kind }, 'an order could not be read at all; it is left alone')
+      return
+    }
+    log.warn({ jobId: run.data.jobId, kind: run.data.kind }, 'an order is not understood; the agent may be too old')
+    const why = `This agent does not understand the job "${run.data.kind}" as it was ordered. It may be too old.`
+    if (!refuseJob(state, run.data, 'unsupported', why)) repeatAnswer(state, run.data.jobId)
+  }
+
+  return received => {
+    const header = OrderHeader.safeParse(received)
+    if (!header.success) {
+      log.error('something came that is no order; it is left alone')
+      return
+    }
+    const kind = header.data.order
+    if (kind === 'command.run') {
+      const order = CommandRun.safeParse(received)
+      if (order.success) run(order.data)
+      else refuse(received, kind)
+      return
+    }
+    const order = AgentOrder.safeParse(received)
+    if (!order.success) {
+      log.warn({ order: kind }, 'an order of a kind this agent does not know, or in a shape it does not know')
+      return
+    }
+    switch (order.data.order) {
+      case 'config.update':
+        return applyConfig(order.data)
+      case 'command.cancel': {
+        waiting.delete(order.data.jobId)
+        const named = JobHeader.safeParse(received)
+        return runner.cancel(order.data.jobId, named.success ? named.data : undefined)
+      }
+      case 'agent.updateAvailable':
+        return log.info({ latestVersion: order.data.latestVersion }, 'a newer agent is available')
+      default:
+    }
+  }
+}

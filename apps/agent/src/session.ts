@@ -1,0 +1,128 @@
+// What happens on one connection: hello, then orders in, facts and telemetry out, until it is over.
+import type { AgentLimits, AgentWelcome } from '@restic-manager/contract/agent'
+import { toInstant } from '@restic-manager/contract/scalars'
+import type { Timing } from '@restic-manager/contract/timing'
+import type { Log } from '@restic-manager/runtime/log'
+import type { AppliedConfig } from './applied-config.ts'
+import { afterFailure, sentenceOf } from './failure.ts'
+import { factDepth, reconcileFacts, type Fact } from './facts.ts'
+import { helloOf } from './hello.ts'
+import type { Link } from './link.ts'
+import { noteLink } from './link-status.ts'
+import type { LogSpool } from './log-spool.ts'
+import { openOrderDesk } from './orders.ts'
+import { sendFacts } from './outbox.ts'
+import { pauseFor } from './pause.ts'
+import type { Restic } from './restic/version.ts'
+import type { Runner } from './runner.ts'
+import type { State } from './state.ts'
+import type { Telemetry } from './telemetry.ts'
+
+export type SessionParts = {
+  state: State
+  config: AppliedConfig
+  spool: LogSpool
+  telemetry: Telemetry
+  runner: Runner
+  restic(): Promise<Restic | null>
+  onLimits(limits: AgentLimits): void
+  timing: Timing
+  log: Log
+}
+
+/** A clock this far off the server's is worth a warning: times in the dashboard would look wrong. */
+const skewWarnedMs = 30_000
+
+/**
+ * Says hello on a fresh link, and works on it until it is closed. `onWelcome` is called once the server has answered.
+ * Rejects when hello is refused.
+ */
+export async function speak(parts: SessionParts, link: Link, onWelcome: () => void): Promise<void> {
+  const { state, log, timing, telemetry } = parts
+  const { api, closed } = link
+  const answerIn = () => ({ signal: AbortSignal.any([closed, AbortSignal.timeout(timing.answer)]) })
+
+  const restic = await parts.restic()
+  const saidAt = Date.now()
+  const hello = helloOf(state, parts.config, restic?.version ?? null)
+  const welcome = await api.agent.hello.mutate(hello, answerIn())
+  onWelcome()
+  parts.onLimits(welcome.limits)
+  noteLink(state, { ...contact(), state: 'connected', serverVersion: welcome.serverVersion, resticVersion: restic?.version ?? null })
+  log.info({ hostId: welcome.hostId, serverVersion: welcome.serverVersion }, 'connected')
+  warnOfSkew(log, welcome, saidAt)
+  reconcileFacts(state, welcome.ackedSeq)
+
+  const takeOrder = openOrderDesk({
+    ...parts,
+    onApplied: version =>
+      void api.config.ack
+        .mutate({ version, appliedAt: toInstant(Date.now()) }, answerIn())
+        .catch(error => giveUpUnlessAgain(error)),
+  })
+  const orders = api.agent.orders.subscribe(undefined, {
+    onData: takeOrder,
+    onError: error => link.close(sentenceOf(error)),
+    onComplete: () => link.close('the server ended the stream of orders'),
+  })
+
+  function giveUpUnlessAgain(error: unknown) {
+    if (!closed.aborted && afterFailure(error) === 'redial') link.close(sentenceOf(error))
+  }
+
+  async function beat() {
+    while (!closed.aborted) {
+      const sentAt = Date.now()
+      const spool = { facts: factDepth(state).waiting, logBytes: parts.spool.bytes() }
+      await api.agent.heartbeat
+        .mutate({ sentAt: toInstant(sentAt), spool }, answerIn())
+        .then(() => noteLink(state, contact()), giveUpUnlessAgain)
+      await pauseFor(welcome.heartbeatIntervalMs, closed)
+    }
+  }
+
+  async function tellFacts() {
+    const ended = await sendFacts({
+      state,
+      log,
+      signal: closed,
+      send: fact => sendFact(link, fact, answerIn()),
+      onAnswer: jobId => parts.runner.answered(jobId),
+      onTold: () => telemetry.wake(),
+    })
+    if (ended === 'redial') link.close('the server does not accept this session any more')
+  }
+
+  const wire = {
+    progress: (message: Parameters<typeof api.job.progress.mutate>[0]) => api.job.progress.mutate(message, answerIn()),
+    log: (block: Parameters<typeof api.log.stream.mutate>[0]) => api.log.stream.mutate(block, answerIn()),
+    repoStats: (stats: Parameters<typeof api.repo.stats.mutate>[0]) => api.repo.stats.mutate(stats, answerIn()),
+  }
+  try {
+    await Promise.all([tellFacts(), beat(), telemetry.send(wire, welcome.limits, closed)])
+  } finally {
+    orders.unsubscribe()
+  }
+}
+
+function sendFact({ api }: Link, fact: Fact, options: { signal: AbortSignal }): Promise<unknown> {
+  switch (fact.name) {
+    case 'command.result':
+      return api.command.result.mutate(fact.message, options)
+    case 'job.started':
+      return api.job.started.mutate(fact.message, options)
+    case 'job.finished':
+      return api.job.finished.mutate(fact.message, options)
+    case 'snapshots.report':
+      return api.snapshots.report.mutate(fact.message, options)
+  }
+}
+
+const contact = () => ({ lastContactAt: toInstant(Date.now()) })
+
+function warnOfSkew(log: Log, welcome: AgentWelcome, saidAt: number): void {
+  const middle = (saidAt + Date.now()) / 2
+  const skewMs = Math.round(middle - Date.parse(welcome.serverTime))
+  if (Math.abs(skewMs) > skewWarnedMs)
+    log.warn({ skewMs }, 'the clock of this host and that of the server differ; times in the dashboard will look wrong')
+}

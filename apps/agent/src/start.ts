@@ -1,0 +1,114 @@
+// The agent as a whole: what it opens, in which order, and how it is put to rest.
+import { join } from 'node:path'
+import type { AgentLimits } from '@restic-manager/contract/agent'
+import { MAX_BLOCK_BYTES } from '@restic-manager/contract/log'
+import type { Log } from '@restic-manager/runtime/log'
+import { openAppliedConfig } from './applied-config.ts'
+import type { AgentConfig } from './config.ts'
+import { nextFact, pruneFacts } from './facts.ts'
+import { makePrivateFolder } from './files.ts'
+import { openKey, readEnrolment } from './identity.ts'
+import { pruneJobs } from './job-book.ts'
+import { complaintAboutServer } from './join.ts'
+import { keepLinked } from './keep-linked.ts'
+import { noteLink, readLinkStatus } from './link-status.ts'
+import { openLogSpool } from './log-spool.ts'
+import { pauseFor } from './pause.ts'
+import { findRestic, type Restic } from './restic/version.ts'
+import { startRunner } from './runner.ts'
+import { lockState } from './state-lock.ts'
+import { openState, type State } from './state.ts'
+import { createTelemetry } from './telemetry.ts'
+
+export type RunningAgent = {
+  readonly state: State
+  /** Interrupts what runs, tells the server as much as it will hear, and closes. Safe to call twice. */
+  stop(): Promise<void>
+}
+
+/** The agent cannot start as things are. The message says what to do. */
+export class CannotStart extends Error {}
+
+/** Until the server has said what it wants. */
+const usualLimits: AgentLimits = {
+  logBlockBytes: MAX_BLOCK_BYTES,
+  logFlushMs: 250,
+  logBytesPerSecond: 1024 * 1024,
+  progressIntervalMs: 1_000,
+}
+/** How long the last facts may take to reach the server when the agent stops. They are on disk in any case. */
+const farewellMs = 3_000
+const hourMs = 3_600_000
+const jobsKeptMs = 90 * 24 * hourMs
+
+/** Starts the agent of an enrolled state directory. Throws `CannotStart` or `StateInUse` when it cannot. */
+export async function startAgent(config: AgentConfig, log: Log): Promise<RunningAgent> {
+  const { stateDir, timing } = config
+  const enrolment = readEnrolment(stateDir)
+  if (enrolment === undefined)
+    throw new CannotStart(`${stateDir} is not enrolled. Run: agent enrol --server URL --token TOKEN --state-dir ${stateDir}`)
+  const complaint = complaintAboutServer(enrolment.serverUrl, enrolment.allowPlainHttp)
+  if (complaint !== undefined) throw new CannotStart(complaint)
+
+  const folders = { cache: join(stateDir, 'cache'), temp: join(stateDir, 'temp') }
+  for (const folder of [stateDir, folders.cache, folders.temp]) makePrivateFolder(folder)
+  const lock = lockState(stateDir)
+  const state = openState(stateDir, log)
+  const spool = openLogSpool(stateDir, log)
+  const telemetry = createTelemetry(state, spool, log)
+  const applied = openAppliedConfig(stateDir, log)
+  let limits = usualLimits
+
+  const restic = keepFinding(config, log)
+  noteLink(state, { state: 'connecting', resticVersion: (await restic())?.version ?? null })
+  const shared = { state, config: applied, spool, telemetry, restic, timing, log }
+  const runner = startRunner({ ...shared, enrolment, folders, limits: () => limits })
+  const tidying = setInterval(tidy, hourMs)
+  tidying.unref()
+  tidy()
+
+  const ending = new AbortController()
+  const parts = { ...shared, runner, onLimits: (wanted: AgentLimits) => void (limits = wanted) }
+  const linked = keepLinked({ stateDir, enrolment, key: openKey(stateDir), parts, timing, log }, ending.signal)
+
+  function tidy() {
+    pruneFacts(state, timing.factsKept)
+    for (const jobId of pruneJobs(state, jobsKeptMs)) spool.forget(jobId)
+  }
+
+  let stopped: Promise<void> | undefined
+  async function stop() {
+    log.info('stopping')
+    clearInterval(tidying)
+    await runner.stop()
+    await factsTold(state, AbortSignal.timeout(farewellMs))
+    ending.abort()
+    await linked
+    spool.close()
+    state.close()
+    lock.release()
+    log.info('stopped')
+  }
+  return { state, stop: () => (stopped ??= stop()) }
+}
+
+/** restic is looked for until it is found, and asked its version anew before each job: packages are upgraded. */
+function keepFinding(config: AgentConfig, log: Log): () => Promise<Restic | null> {
+  let last: string | null | undefined
+  return async () => {
+    const found = await findRestic(config.restic, config.searchPath)
+    const now = found === null ? null : `${found.version} at ${found.path}`
+    if (now !== last) {
+      if (now === null) log.error('no usable restic was found; jobs will fail until there is one')
+      else log.info({ restic: now }, 'restic found')
+    }
+    last = now
+    return found
+  }
+}
+
+/** Resolves when nothing is left to tell, or when `signal` aborts. */
+async function factsTold(state: State, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && readLinkStatus(state)?.state === 'connected' && nextFact(state) !== undefined)
+    await pauseFor(50, signal)
+}

@@ -208,7 +208,10 @@ export const agentSessions = pgTable(
     bearerExpiresAt: at('bearer_expires_at'),
     createdAt: at('created_at').notNull().defaultNow(),
   },
-  table => [primaryKey({ columns: [table.hostId, table.id] })],
+  table => [
+    primaryKey({ columns: [table.hostId, table.id] }),
+    index('agent_sessions_confirmed').on(table.hostId, table.confirmed),
+  ],
 )
 
 /** How far each spool of a host has been committed, by lane. */
@@ -324,6 +327,9 @@ export const jobs = pgTable(
     index('jobs_newest').on(table.createdAt, table.id),
     index('jobs_host_good_backup')
       .on(table.hostId, table.finishedAt)
+      .where(sql`${table.kind} = 'backup' and ${table.status} in ('succeeded', 'incomplete')`),
+    index('jobs_repository_good_backup')
+      .on(table.repositoryId, table.finishedAt)
       .where(sql`${table.kind} = 'backup' and ${table.status} in ('succeeded', 'incomplete')`),
     index('jobs_open')
       .on(table.hostId, table.status)

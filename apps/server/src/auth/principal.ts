@@ -9,20 +9,25 @@ import { sessionLifeMs, type SignIn } from './sign-in.ts'
 /** `cookies`: what to send back so that a session in use stays alive. Empty for an API key. */
 export type Asked = { principal: Principal | undefined; by: 'cookie' | 'key' | 'nobody'; cookies: string[] }
 
-export type GetPrincipal = (headers: Headers) => Promise<Asked>
+/** `touch: false` looks without keeping an idle session alive. */
+export type GetPrincipal = (headers: Headers, how?: { touch: boolean }) => Promise<Asked>
 
 const nobody: Asked = { principal: undefined, by: 'nobody', cookies: [] }
 
 /** Throws when the database cannot answer: not knowing who asks is not the same as nobody asking. */
 export function createGetPrincipal(parts: { db: Db; signIn: SignIn; apiKeys: ApiKeys }): GetPrincipal {
   const { db, signIn, apiKeys } = parts
-  return async headers => {
+  return async (headers, { touch } = { touch: true }) => {
     const bearer = /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1]
     // A request that shows a key means the key, whatever cookies a browser adds.
     if (bearer !== undefined) return { principal: await apiKeys.principalOf(bearer), by: 'key', cookies: [] }
     const cookie = headers.get('cookie')
     if (cookie === null) return nobody
-    const found = await signIn.api.getSession({ headers: new Headers({ cookie }), returnHeaders: true })
+    const found = await signIn.api.getSession({
+      headers: new Headers({ cookie }),
+      query: { disableRefresh: !touch },
+      returnHeaders: true,
+    })
     const session = found.response
     if (session === null) return { principal: undefined, by: 'cookie', cookies: found.headers.getSetCookie() }
     if (session.session.createdAt.getTime() + sessionLifeMs < Date.now()) {

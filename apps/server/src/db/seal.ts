@@ -110,13 +110,31 @@ async function makeKeyFile(file: string) {
   }
 }
 
-/** Remembers the key's fingerprint at the first start and throws one sentence when a later start has another key. */
-export async function checkSealingKey(db: Db, seal: Seal, file: string): Promise<void> {
-  const name = 'sealing_key_fingerprint'
-  await db.insert(settings).values({ name, value: seal.fingerprint }).onConflictDoNothing()
-  const [kept] = await db.select().from(settings).where(eq(settings.name, name))
-  if (kept?.value !== seal.fingerprint)
+const fingerprintSetting = 'sealing_key_fingerprint'
+
+/**
+ * The seal of this database with the key in `file`. The key is made at the first start only; later a missing or
+ * another key is a sentence, because everything sealed so far would be lost.
+ */
+export async function openSeal(db: Db, file: string): Promise<Seal> {
+  const [kept] = await db.select().from(settings).where(eq(settings.name, fingerprintSetting))
+  const key = await loadSealingKey(file, { make: kept === undefined }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+      throw new Error(
+        `The sealing key ${file} is missing. Put the file back, or set RM_SECRET_KEY_FILE to where it is.`,
+      )
+    },
+  )
+  const seal = makeSeal(key)
+  await db
+    .insert(settings)
+    .values({ name: fingerprintSetting, value: seal.fingerprint })
+    .onConflictDoNothing()
+  const [now] = await db.select().from(settings).where(eq(settings.name, fingerprintSetting))
+  if (now?.value !== seal.fingerprint)
     throw new Error(
-      `The key in ${file} is not the one this database was sealed with (${String(kept?.value)} is needed, this is ${seal.fingerprint}). Put the right key file back, or set RM_SECRET_KEY_FILE to it.`,
+      `The key in ${file} is not the one this database was sealed with (fingerprint ${seal.fingerprint}, needed ${String(now?.value)}). Put the right file back, or set RM_SECRET_KEY_FILE to it.`,
     )
+  return seal
 }

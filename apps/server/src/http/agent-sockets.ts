@@ -1,0 +1,66 @@
+// Which agents are connected to this server, and who of them must go: removed, quarantined, or outrun by a newer session.
+import type { Log } from '@restic-manager/runtime/log'
+import { standingOf } from '../auth/host-standing.ts'
+import type { HostSession } from '../context.ts'
+import type { Bus } from '../db/bus.ts'
+import type { Db } from '../db/open.ts'
+import { describeError } from './error-log.ts'
+import type { Link } from './socket-link.ts'
+
+export type AgentSockets = {
+  /** Takes a fresh connection in and closes what it fences off. */
+  add(host: HostSession, link: Link): void
+  size(): number
+  stop(): void
+}
+
+/** Listens for changes of hosts as long as it runs. */
+export function watchAgentSockets({ db, bus, log }: { db: Db; bus: Bus; log: Log }): AgentSockets {
+  const byHost = new Map<string, Map<Link, number>>()
+  const stopped = new AbortController()
+  void watch()
+
+  async function watch() {
+    for await (const { everything, changes } of bus.wakeups([{ topic: 'host' }], stopped.signal)) {
+      const ids = everything ? [...byHost.keys()] : changes.map(({ id }) => id).filter(id => byHost.has(id))
+      try {
+        await review(ids)
+      } catch (error) {
+        // The next look is at most one poll away.
+        log.warn({ error: describeError(error) }, 'could not look at the standing of connected hosts')
+      }
+    }
+  }
+
+  async function review(ids: string[]) {
+    if (ids.length === 0) return
+    const standings = await standingOf(db, ids)
+    for (const id of ids) {
+      const standing = standings.get(id)
+      for (const [link, session] of byHost.get(id) ?? []) {
+        if (standing === undefined || standing.shut) link.close('shut')
+        else if (session < standing.session) link.close('fenced')
+      }
+    }
+  }
+
+  return {
+    add(host, link) {
+      const links = byHost.get(host.id) ?? new Map<Link, number>()
+      for (const [other, session] of links) if (session < host.session) other.close('fenced')
+      byHost.set(host.id, links.set(link, host.session))
+      link.closed.addEventListener(
+        'abort',
+        () => {
+          links.delete(link)
+          if (links.size === 0 && byHost.get(host.id) === links) byHost.delete(host.id)
+        },
+        { once: true },
+      )
+      // What happened between the proof and now was announced before anybody listened for it here.
+      void review([host.id]).catch(() => {})
+    },
+    size: () => byHost.size,
+    stop: () => stopped.abort(),
+  }
+}

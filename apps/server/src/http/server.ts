@@ -1,0 +1,161 @@
+// The one port: health, page, sign-in, tRPC over HTTP, and the WebSockets beside them.
+import { readFile } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import fastifyHelmet from '@fastify/helmet'
+import fastifyRateLimit from '@fastify/rate-limit'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
+import { Refusal, refusals } from '@restic-manager/contract/refusal'
+import type { GetPrincipal } from '../auth/principal.ts'
+import type { SignIn } from '../auth/sign-in.ts'
+import type { Config } from '../config.ts'
+import { clientAddress, limitKey } from './address.ts'
+import { addAuthRoutes } from './auth-routes.ts'
+import { describeError } from './error-log.ts'
+import { addHealth, type Readiness } from './health.ts'
+import { addPage } from './page.ts'
+import { serveSockets, type SocketParts, type Sockets } from './sockets.ts'
+import { addJoinRoutes, addOperatorRoutes, type TrpcParts } from './trpc-routes.ts'
+
+export type HttpParts = {
+  config: Config
+  signIn: SignIn
+  /** The origin better-auth was made with. */
+  origin: string
+  getPrincipal: GetPrincipal
+  readiness: Readiness
+  join: TrpcParts['join']
+} & Pick<SocketParts, 'agent' | 'operator' | 'claimBearer' | 'agents' | 'timing' | 'log' | 'limits'>
+
+export type HttpServer = {
+  /** Starts to listen and says where. */
+  listen(): Promise<{ url: string; port: number }>
+  sockets: Sockets
+  /** Takes nothing new, lets what runs finish, and closes. */
+  stop(): Promise<void>
+}
+
+const statuses: Record<(typeof refusals)[keyof typeof refusals], number> = {
+  BAD_REQUEST: 400,
+  UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+  PRECONDITION_FAILED: 412,
+  TOO_MANY_REQUESTS: 429,
+  SERVICE_UNAVAILABLE: 503,
+}
+
+/** Builds the server without listening. */
+export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
+  const { config, log, getPrincipal, signIn, origin } = parts
+  const { publicUrl, trustedProxies } = config
+  const tls = config.tls && {
+    cert: await readFile(config.tls.certFile),
+    key: await readFile(config.tls.keyFile),
+    handshakeTimeout: parts.timing.handshake,
+  }
+  const options = {
+    bodyLimit: 1024 * 1024,
+    // A batch names all its procedures in one path segment.
+    routerOptions: { maxParamLength: 5_000 },
+    forceCloseConnections: 'idle' as const,
+    connectionTimeout: 0,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 10_000,
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000 },
+  }
+  const app = (tls ? Fastify({ ...options, https: tls }) : Fastify(options)) as unknown as FastifyInstance
+  const addressOf = (request: FastifyRequest) => clientAddress(request.raw, trustedProxies)
+
+  await addGuards(app, { https: origin.startsWith('https:'), addressOf, log })
+  addHealth(app, parts.readiness)
+  await app.register(async scope => {
+    addAuthRoutes(scope, { db: parts.operator.db, signIn, getPrincipal, origin, publicUrl, addressOf })
+  })
+  const trpc = { operator: parts.operator, join: parts.join, getPrincipal, publicUrl, addressOf, log }
+  await app.register(async scope => {
+    await addOperatorRoutes(scope, trpc)
+  })
+  await app.register(async scope => {
+    await scope.register(fastifyRateLimit, limitBy(addressOf, 3_000))
+    await addJoinRoutes(scope, trpc)
+  })
+  app.get('/agent', async (_request, reply) =>
+    reply
+      .status(426)
+      .header('upgrade', 'websocket')
+      .send({ code: 'bad_input', message: 'Agents come by WebSocket.' }),
+  )
+  await addPage(app, config.pageDir)
+  const sockets = serveSockets(app.server as Server, { ...parts, publicUrl, trustedProxies })
+
+  return {
+    sockets,
+    async listen() {
+      await app.listen({ host: config.host, port: config.port, backlog: 4_096 })
+      const address = app.server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : config.port
+      const host = config.host.includes(':') ? `[${config.host}]` : config.host
+      return { url: `${tls ? 'https' : 'http'}://${host}:${port}`, port }
+    },
+    async stop() {
+      const closing = app.close()
+      await sockets.drain(3_000)
+      app.server.closeIdleConnections()
+      const late = setTimeout(() => app.server.closeAllConnections(), 5_000)
+      await closing
+      clearTimeout(late)
+    },
+  }
+}
+
+type Guards = { https: boolean; addressOf: (request: FastifyRequest) => string; log: HttpParts['log'] }
+
+async function addGuards(app: FastifyInstance, { https, addressOf, log }: Guards) {
+  await app.register(fastifyHelmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'self'"],
+        scriptSrc: ["'self'"],
+        // Mantine writes its variables into style elements as the theme changes.
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", 'data:'],
+        fontSrc: ["'self'", 'data:'],
+        connectSrc: ["'self'"],
+        objectSrc: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    frameguard: { action: 'deny' },
+    referrerPolicy: { policy: 'no-referrer' },
+    strictTransportSecurity: https ? { maxAge: 31_536_000, includeSubDomains: false } : false,
+    // Browsers complain about it on plain http, where it does nothing.
+    crossOriginOpenerPolicy: https ? { policy: 'same-origin' } : false,
+    originAgentCluster: https,
+  })
+  await app.register(fastifyRateLimit, { ...limitBy(addressOf, 1_000), global: false })
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    if (error instanceof Refusal)
+      return reply.status(statuses[refusals[error.code]]).send({ code: error.code, message: error.message })
+    const status = error.statusCode ?? 500
+    if (status === 429)
+      return reply
+        .status(429)
+        .send({ code: 'too_many', message: 'Too many requests. Wait a minute, then try again.' })
+    if (status < 500)
+      return reply.status(status).send({ code: 'bad_input', message: 'The request could not be read.' })
+    log.error({ route: request.routeOptions.url, error: describeError(error) }, 'a request failed')
+    return reply
+      .status(503)
+      .send({ code: 'unavailable', message: 'The server could not do this now. Try again in a moment.' })
+  })
+}
+
+const limitBy = (addressOf: (request: FastifyRequest) => string, max: number) => ({
+  max,
+  timeWindow: 60_000,
+  keyGenerator: (request: FastifyRequest) => limitKey(addressOf(request)),
+})

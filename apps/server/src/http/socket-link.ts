@@ -1,0 +1,138 @@
+// One accepted WebSocket: what it may send, how much may wait for it, whether its peer is still there.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Encoder } from '@trpc/server/adapters/ws'
+import type { WebSocket } from 'ws'
+
+/** Why a socket was closed, as the close code says it. */
+export const closeCodes = { restart: 1012, slow: 1013, signedOut: 4401, shut: 4403, fenced: 4409 } as const
+export type CloseReason = keyof typeof closeCodes
+
+export type LinkLimits = {
+  /** More than this waiting: writers wait and nothing more is read. */
+  roomBytes: number
+  /** More than this waiting, or waiting this long: the reader is given up. */
+  mostBytes: number
+  mostWaitMs: number
+  /** Calls without an answer: beyond it nothing more is read. */
+  mostPending: number
+  mostSubscriptions: number
+  /** Calls in one frame. */
+  mostCalls: number
+  pingMs: number
+  pongMs: number
+}
+
+export type Link = {
+  /** Aborted when the socket is closed or given up. */
+  closed: AbortSignal
+  room(): Promise<void>
+  encoder: Encoder
+  /** Calls that still run. */
+  pending(): number
+  /** Reads nothing more, for good. */
+  hush(): void
+  close(reason: CloseReason): void
+  /** To be called regularly: pings, gives up, reads on. `stalledMs` is how long our own event loop slept. */
+  tick(now: number, stalledMs: number): void
+}
+
+type Frame = { id?: number | string | null; method?: string; result?: { type?: string }; error?: unknown }
+
+/** Watches over one socket. Its encoder sees every frame both ways, so make one link and one tRPC handler for each. */
+export function makeLink(socket: WebSocket, limits: LinkLimits): Link {
+  const gone = new AbortController()
+  const calls = new Set<string>()
+  const subscriptions = new Set<string>()
+  let heardAt = performance.now()
+  let pingedAt: number | undefined
+  let fullSince: number | undefined
+  let hushed = false
+
+  const heard = () => {
+    heardAt = performance.now()
+    pingedAt = undefined
+  }
+  socket.on('message', heard)
+  socket.on('ping', heard)
+  socket.on('pong', heard)
+  // A protocol error is the peer's; the socket closes by itself.
+  socket.on('error', () => {})
+  socket.once('close', () => gone.abort())
+
+  const isBusy = () => calls.size >= limits.mostPending || socket.bufferedAmount > limits.roomBytes
+  const readOrNot = () => {
+    if (hushed || isBusy()) socket.pause()
+    else if (socket.isPaused) {
+      socket.resume()
+      heard()
+    }
+  }
+
+  function giveUp() {
+    close('slow')
+    gone.abort()
+  }
+
+  function close(reason: CloseReason) {
+    socket.resume()
+    socket.close(closeCodes[reason], reason)
+  }
+
+  return {
+    closed: gone.signal,
+    async room() {
+      const deadline = performance.now() + limits.mostWaitMs
+      while (socket.bufferedAmount > limits.roomBytes && !gone.signal.aborted) {
+        if (socket.bufferedAmount > limits.mostBytes || performance.now() > deadline) return giveUp()
+        await sleep(20)
+      }
+    },
+    encoder: {
+      decode(data) {
+        if (typeof data !== 'string') throw new Error('Frames are text.')
+        const message = JSON.parse(data) as Frame | Frame[]
+        const frames = Array.isArray(message) ? message : [message]
+        if (frames.length > limits.mostCalls) throw new Error('Too many calls in one frame.')
+        for (const { id, method } of frames) {
+          if (method === 'subscription') subscriptions.add(String(id))
+          else if (method === 'query' || method === 'mutation') calls.add(String(id))
+        }
+        if (subscriptions.size > limits.mostSubscriptions) throw new Error('Too many subscriptions.')
+        readOrNot()
+        return message
+      },
+      encode(message) {
+        const { id, result, error } = message as Frame
+        if (id !== undefined && id !== null && (error !== undefined || result?.type !== 'started')) {
+          calls.delete(String(id))
+          if (error !== undefined || result?.type === 'stopped') subscriptions.delete(String(id))
+        }
+        readOrNot()
+        return JSON.stringify(message)
+      },
+    },
+    pending: () => calls.size,
+    hush() {
+      hushed = true
+      readOrNot()
+    },
+    close,
+    tick(now, stalledMs) {
+      heardAt += stalledMs
+      if (pingedAt !== undefined) pingedAt += stalledMs
+      const isFull = socket.bufferedAmount > limits.roomBytes
+      fullSince = isFull ? (fullSince ?? now) + stalledMs : undefined
+      if (socket.bufferedAmount > limits.mostBytes) return giveUp()
+      if (fullSince !== undefined && now - fullSince > limits.mostWaitMs) return giveUp()
+      readOrNot()
+      // Whoever is not read cannot be heard.
+      if (socket.isPaused) return
+      if (pingedAt === undefined && now - heardAt > limits.pingMs) {
+        pingedAt = now
+        socket.ping()
+      } else if (pingedAt !== undefined && now - pingedAt > limits.pongMs) {
+        socket.terminate()
+      }
+    },
+  }
+}

@@ -1,0 +1,248 @@
+// The WebSockets of /agent and /trpc: who they are is settled at the upgrade, before tRPC sees a byte.
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { BlockList } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
+import { WebSocketServer, type WebSocket } from 'ws'
+import { Refusal, refusals } from '@restic-manager/contract/refusal'
+import type { Timing } from '@restic-manager/contract/timing'
+import type { Log } from '@restic-manager/runtime/log'
+import { agentRouter } from '../agent-api/router.ts'
+import type { GetPrincipal } from '../auth/principal.ts'
+import type { AgentContext, HostSession, OperatorContext, Principal } from '../context.ts'
+import { operatorRouter } from '../operator-api/router.ts'
+import type { AgentSockets } from './agent-sockets.ts'
+import { describeError } from './error-log.ts'
+import { isForeign } from './origin.ts'
+import { type Link, type LinkLimits, makeLink } from './socket-link.ts'
+import { logBug, mostCalls } from './trpc-routes.ts'
+import { countUnproven } from './unproven.ts'
+
+export type SocketParts = {
+  agent: Omit<AgentContext, 'host' | 'connection' | 'closed' | 'room'>
+  operator: Omit<OperatorContext, 'principal' | 'closed' | 'room'>
+  claimBearer: (bearer: string) => Promise<HostSession>
+  getPrincipal: GetPrincipal
+  agents: AgentSockets
+  publicUrl: string | undefined
+  trustedProxies: BlockList
+  timing: Timing
+  log: Log
+  limits?: Partial<SocketLimits>
+}
+
+export type SocketLimits = LinkLimits & {
+  /** Connections of one address that have not shown who they are. */
+  unproven: number
+  /** How often the session behind an operator's socket is looked at again. */
+  recheckMs: number
+}
+
+export type Sockets = {
+  /** Open sockets. */
+  size(): number
+  /** Cuts every connection without a word, for tests. */
+  drop(): void
+  /** Lets running calls finish, then asks everybody to come back elsewhere, spread over `spreadMs`. */
+  drain(spreadMs: number): Promise<void>
+}
+
+type Answer = { status: number; sentence: string }
+type Operator = { principal: Principal; headers: Headers }
+
+const MiB = 1024 * 1024
+const bearerOf = (request: IncomingMessage) =>
+  /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+
+/** Takes over the upgrades of `server`. */
+export function serveSockets(server: Server, parts: SocketParts): Sockets {
+  const { agent, operator, agents, log, publicUrl, timing, trustedProxies } = parts
+  const limits: SocketLimits = {
+    roomBytes: MiB,
+    mostBytes: 16 * MiB,
+    mostWaitMs: 10_000,
+    mostPending: 64,
+    mostSubscriptions: 64,
+    mostCalls,
+    pingMs: timing.ping,
+    pongMs: timing.pong,
+    unproven: 512,
+    recheckMs: 30_000,
+    ...parts.limits,
+  }
+  const acceptor = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: MiB,
+    perMessageDeflate: false,
+    ...{ closeTimeout: 2_000 },
+  })
+  const links = new Map<Link, WebSocket>()
+  const unproven = countUnproven(server, limits.unproven, trustedProxies)
+  let draining = false
+
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const ignore = () => {}
+    socket.on('error', ignore)
+    admit(request)
+      .then(start => {
+        if ('status' in start) return refuse(socket, start)
+        if (socket.destroyed) return undefined
+        unproven.proved(socket)
+        acceptor.handleUpgrade(request, socket, head, webSocket => {
+          socket.off('error', ignore)
+          start.begin(webSocket)
+        })
+        return undefined
+      })
+      .catch((error: unknown) => {
+        log.warn({ error: describeError(error) }, 'a connection could not be let in')
+        refuse(socket, { status: 503, sentence: 'The server cannot look you up now. Try again.' })
+      })
+  })
+
+  async function admit(request: IncomingMessage): Promise<Answer | { begin: (socket: WebSocket) => void }> {
+    if (draining) return { status: 503, sentence: 'The server is stopping. Try again.' }
+    const path = URL.parse(request.url ?? '', 'http://server')?.pathname
+    if (path === '/agent') {
+      const bearer = bearerOf(request)
+      if (bearer === undefined) return { status: 401, sentence: 'Prove the session first.' }
+      try {
+        const host = await parts.claimBearer(bearer)
+        return { begin: socket => beginAgent(socket, request, host) }
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error
+        return { status: refusals[error.code] === 'UNAUTHORIZED' ? 401 : 403, sentence: error.message }
+      }
+    }
+    if (path === '/trpc') {
+      const headers = new Headers()
+      for (const name of ['cookie', 'authorization'] as const)
+        if (request.headers[name] !== undefined) headers.set(name, request.headers[name])
+      const asked = await parts.getPrincipal(headers)
+      const { principal } = asked
+      if (principal === undefined) return { status: 401, sentence: 'Sign in first.' }
+      // Browsers always say where a WebSocket comes from. A cookie without that word is not from our page.
+      const nameless = request.headers.origin === undefined
+      if (asked.by === 'cookie' && (nameless || isForeign(request.headers, publicUrl)))
+        return { status: 403, sentence: 'This connection comes from another site.' }
+      return { begin: socket => beginOperator(socket, request, { principal, headers }) }
+    }
+    return { status: 404, sentence: 'There is nothing at this address.' }
+  }
+
+  function beginAgent(socket: WebSocket, request: IncomingMessage, host: HostSession) {
+    const link = open(socket)
+    const connection = { spoolEpoch: undefined }
+    const ctx: AgentContext = { ...agent, host, connection, closed: link.closed, room: link.room }
+    agents.add(host, link)
+    hand(socket, request, () =>
+      getWSConnectionHandler({
+        wss: acceptor,
+        router: agentRouter,
+        createContext: () => ctx,
+        experimental_encoder: link.encoder,
+        onError: ({ path, error }) => logBug(log, path, error),
+      }),
+    )
+  }
+
+  function beginOperator(socket: WebSocket, request: IncomingMessage, { principal, headers }: Operator) {
+    const link = open(socket)
+    const ctx: OperatorContext = { ...operator, principal, closed: link.closed, room: link.room }
+    const recheck = setInterval(() => {
+      const known = parts.getPrincipal(headers, { touch: false })
+      known.then(
+        asked => {
+          if (asked.principal?.role !== principal.role) link.close('signedOut')
+        },
+        // A database that does not answer signs nobody out.
+        () => {},
+      )
+    }, limits.recheckMs)
+    recheck.unref()
+    link.closed.addEventListener('abort', () => clearInterval(recheck), { once: true })
+    hand(socket, request, () =>
+      getWSConnectionHandler({
+        wss: acceptor,
+        router: operatorRouter,
+        createContext: () => ctx,
+        experimental_encoder: link.encoder,
+        onError: ({ path, error }) => logBug(log, path, error),
+      }),
+    )
+  }
+
+  function open(socket: WebSocket): Link {
+    const link = makeLink(socket, limits)
+    links.set(link, socket)
+    link.closed.addEventListener('abort', () => links.delete(link), { once: true })
+    return link
+  }
+
+  /** Gives the socket to tRPC under a plain address: a query there could ask it to wait for connection parameters. */
+  function hand(
+    socket: WebSocket,
+    request: IncomingMessage,
+    handler: () => ReturnType<typeof getWSConnectionHandler>,
+  ) {
+    try {
+      request.url = '/'
+      handler()(socket, request)
+    } catch (error) {
+      log.warn({ error: describeError(error) }, 'a connection could not be begun')
+      socket.terminate()
+    }
+  }
+
+  const everyMs = Math.max(10, Math.min(1_000, limits.pingMs / 4))
+  let tickedAt = performance.now()
+  const ticking = setInterval(() => {
+    const now = performance.now()
+    // While our own event loop slept, answers may have come that nobody has read yet.
+    const stalledMs = Math.max(0, now - tickedAt - 2 * everyMs)
+    tickedAt = now
+    for (const link of links.keys()) link.tick(now, stalledMs)
+  }, everyMs)
+  ticking.unref()
+
+  return {
+    size: () => links.size,
+    drop() {
+      for (const socket of links.values()) socket.terminate()
+    },
+    async drain(spreadMs) {
+      draining = true
+      for (const link of links.keys()) link.hush()
+      const finished = performance.now() + 10_000
+      while ([...links.keys()].some(link => link.pending() > 0) && performance.now() < finished)
+        await sleep(20)
+      const leaving = [...links.keys()]
+      const spread = leaving.length > 20 ? spreadMs : 0
+      await Promise.all(
+        leaving.map(async (link, index) => {
+          await sleep((spread * index) / leaving.length)
+          link.close('restart')
+        }),
+      )
+      const gone = performance.now() + 3_000
+      while (links.size > 0 && performance.now() < gone) await sleep(20)
+      this.drop()
+      clearInterval(ticking)
+      acceptor.close()
+    },
+  }
+}
+
+function refuse(socket: Duplex, { status, sentence }: Answer) {
+  if (socket.destroyed) return
+  const body = JSON.stringify({ message: sentence })
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    'Connection: close',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}

@@ -1,0 +1,77 @@
+// tRPC over plain HTTP: /trpc for operators, /join for machines that want in.
+import { fastifyTRPCPlugin, type FastifyTRPCPluginOptions } from '@trpc/server/adapters/fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Log } from '@restic-manager/runtime/log'
+import type { GetPrincipal } from '../auth/principal.ts'
+import type { JoinContext, OperatorContext } from '../context.ts'
+import { joinRouter, type JoinRouter } from '../join-api/router.ts'
+import { operatorRouter, type OperatorRouter } from '../operator-api/router.ts'
+import { describeError } from './error-log.ts'
+import { isForeign } from './origin.ts'
+
+export type TrpcParts = {
+  operator: Omit<OperatorContext, 'principal' | 'closed' | 'room'>
+  join: Omit<JoinContext, 'address'>
+  getPrincipal: GetPrincipal
+  publicUrl: string | undefined
+  addressOf: (request: FastifyRequest) => string
+  log: Log
+}
+
+/** Calls in one request. */
+export const mostCalls = 32
+
+/** Logs a bug with its place and never with its input; what was refused is not worth a line. */
+export function logBug(log: Log, path: string | undefined, error: { code: string; cause?: unknown }) {
+  if (error.code !== 'INTERNAL_SERVER_ERROR') return
+  log.error({ procedure: path, error: describeError(error.cause ?? error) }, 'a procedure failed')
+}
+
+/** Adds `/trpc`. A request that shows a cookie must come from our own page. */
+export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) {
+  const { operator, getPrincipal, publicUrl, log } = parts
+  const createContext = async ({
+    req,
+    res,
+  }: {
+    req: FastifyRequest
+    res: FastifyReply
+  }): Promise<OperatorContext> => {
+    const headers = new Headers()
+    const { cookie, authorization } = req.headers
+    if (authorization !== undefined) headers.set('authorization', authorization)
+    if (cookie !== undefined) headers.set('cookie', cookie)
+    const { principal, cookies } = await getPrincipal(headers)
+    for (const line of cookies) res.header('set-cookie', line)
+    const left = new AbortController()
+    res.raw.once('close', () => left.abort())
+    return { ...operator, principal, closed: left.signal, room: async () => {} }
+  }
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.headers.cookie !== undefined && isForeign(request.headers, publicUrl))
+      return reply.status(403).send({ code: 'not_allowed', message: 'This request comes from another site.' })
+    return undefined
+  })
+  await app.register(fastifyTRPCPlugin, {
+    prefix: '/trpc',
+    trpcOptions: {
+      router: operatorRouter,
+      createContext,
+      maxBatchSize: mostCalls,
+      onError: ({ path, error }) => logBug(log, path, error),
+    },
+  } satisfies FastifyTRPCPluginOptions<OperatorRouter>)
+}
+
+/** Adds `/join`. One call a request, so that the rate limit counts calls. */
+export async function addJoinRoutes(app: FastifyInstance, { join, addressOf, log }: TrpcParts) {
+  await app.register(fastifyTRPCPlugin, {
+    prefix: '/join',
+    trpcOptions: {
+      router: joinRouter,
+      createContext: ({ req }): JoinContext => ({ ...join, address: addressOf(req) }),
+      maxBatchSize: 1,
+      onError: ({ path, error }) => logBug(log, path, error),
+    },
+  } satisfies FastifyTRPCPluginOptions<JoinRouter>)
+}

@@ -1,0 +1,125 @@
+// Puts the server together in order, and takes it apart in the opposite order.
+import { mkdir } from 'node:fs/promises'
+import { timing as standardTiming, type Timing } from '@restic-manager/contract/timing'
+import type { Log } from '@restic-manager/runtime/log'
+import { createApiKeys } from './auth/api-keys.ts'
+import { createGetPrincipal } from './auth/principal.ts'
+import { mintSetupSecret } from './auth/setup.ts'
+import { createSignIn } from './auth/sign-in.ts'
+import { startChores } from './chores/start.ts'
+import type { Config } from './config.ts'
+import { prepareDatabase } from './database.ts'
+import { startBus } from './db/bus.ts'
+import { openDatabase } from './db/open.ts'
+import { createReadyCheck } from './db/ready.ts'
+import { openSeal } from './db/seal.ts'
+import { createPresence } from './fleet/presence.ts'
+import { claimBearer } from './fleet/sessions.ts'
+import { watchAgentSockets } from './http/agent-sockets.ts'
+import { describeError } from './http/error-log.ts'
+import { createHttpServer } from './http/server.ts'
+import type { SocketLimits } from './http/sockets.ts'
+import { version } from './version.ts'
+
+export type RunningServer = {
+  url: string
+  port: number
+  databaseUrl: string
+  /** Where the first admin is made; undefined once there is an operator. */
+  setupLink: string | undefined
+  /** Cuts every WebSocket without a word, for tests. */
+  dropSockets(): void
+  stop(): Promise<void>
+}
+
+export type StartOptions = { log: Log; timing?: Timing; socketLimits?: Partial<SocketLimits> }
+
+const poolSize = 20
+const flushMs = 30_000
+
+/** Starts everything and resolves once requests are accepted. On failure what was started is stopped again. */
+export async function startServer(config: Config, options: StartOptions): Promise<RunningServer> {
+  const { log, timing = standardTiming, socketLimits = {} } = options
+  await using undo = new AsyncDisposableStack()
+  log.info({ version, dataDir: config.dataDir }, 'starting')
+  await mkdir(config.dataDir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
+
+  const database = await prepareDatabase(config, 'server', log)
+  undo.defer(() => database.stop())
+  log.info({ embedded: config.databaseUrl === undefined }, 'the database is ready')
+
+  const { db, sql, close } = openDatabase(database.url, { max: poolSize })
+  undo.defer(close)
+  const seal = await openSeal(db, config.secretKeyFile)
+  const bus = await startBus(sql, { pollMs: timing.poll })
+  undo.defer(() => bus.close())
+
+  const origin = config.publicUrl ?? (config.tls ? 'https://localhost' : 'http://localhost')
+  const signIn = createSignIn({ db, seal, publicUrl: origin })
+  const apiKeys = createApiKeys(db)
+  const flushKeys = () =>
+    apiKeys
+      .flush()
+      .catch((error: unknown) => log.warn({ error: describeError(error) }, 'last uses of API keys wait'))
+  const flushing = setInterval(flushKeys, flushMs).unref()
+  undo.defer(async () => {
+    clearInterval(flushing)
+    await flushKeys()
+  })
+
+  const ready = createReadyCheck(database.url)
+  undo.defer(() => ready.close())
+  const presence = createPresence()
+  const shared = { db, bus, seal, log, timing }
+  const stopChores = startChores({ ...shared, presence })
+  undo.defer(stopChores)
+  const agents = watchAgentSockets({ db, bus, log })
+  undo.defer(() => agents.stop())
+
+  let stopping = false
+  const publicUrl = { is: config.publicUrl ?? '' }
+  const http = await createHttpServer({
+    config,
+    signIn,
+    origin,
+    getPrincipal: createGetPrincipal({ db, signIn, apiKeys }),
+    readiness: async () => (stopping ? 'stopping' : ready.ask()),
+    claimBearer: bearer => claimBearer(db, bearer),
+    agents,
+    agent: { ...shared, presence },
+    operator: {
+      ...shared,
+      get publicUrl() {
+        return publicUrl.is
+      },
+      plainHttp: origin.startsWith('http:'),
+    },
+    join: { db, log, timing },
+    timing,
+    log,
+    limits: socketLimits,
+  })
+  undo.defer(() => http.stop())
+  const { url, port } = await http.listen()
+  publicUrl.is ||= url
+
+  const secret = await mintSetupSecret(db)
+  const running = undo.move()
+  return {
+    url,
+    port,
+    databaseUrl: database.url,
+    setupLink: secret && `${config.publicUrl ?? visitable(url)}/setup#${secret}`,
+    dropSockets: () => http.sockets.drop(),
+    async stop() {
+      if (stopping) return
+      stopping = true
+      log.info('stopping')
+      await running.disposeAsync()
+      log.info('stopped')
+    },
+  }
+}
+
+/** An address to open in a browser: nobody visits 0.0.0.0. */
+const visitable = (url: string) => url.replace(/\/\/(?:0\.0\.0\.0|\[::\])(?=:)/, '//localhost')

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { Ack } from '@restic-manager/contract/fact'
 import { JobFinished, JobProgress, JobStarted } from '@restic-manager/contract/job'
-import { reportForeignId } from '../fleet/foreign-ids.ts'
+import { countForeignIds } from '../fleet/foreign-ids.ts'
 import { finishJob, keepProgress, startJob } from '../fleet/job-reports.ts'
 import { procedure, router } from './trpc.ts'
 
@@ -10,13 +10,19 @@ export const jobNoun = router({
   started: procedure
     .input(JobStarted)
     .output(Ack)
-    .mutation(({ ctx, input }) => reportForeignId(ctx, () => startJob(ctx.db, ctx.sender, input))),
+    .mutation(({ ctx, input }) =>
+      countForeignIds(ctx, input.jobId, () => startJob(ctx.db, ctx.sender, input)),
+    ),
   progress: procedure
     .input(JobProgress)
     .output(z.void())
-    .mutation(({ ctx, input }) => reportForeignId(ctx, () => keepProgress(ctx.db, ctx.sender, input))),
+    .mutation(({ ctx, input }) =>
+      countForeignIds(ctx, input.jobId, () => keepProgress(ctx.db, ctx.sender, input)),
+    ),
   finished: procedure
     .input(JobFinished)
     .output(Ack)
-    .mutation(({ ctx, input }) => reportForeignId(ctx, () => finishJob(ctx.db, ctx.sender, input))),
+    .mutation(({ ctx, input }) =>
+      countForeignIds(ctx, input.jobId, () => finishJob(ctx.db, ctx.sender, input)),
+    ),
 })

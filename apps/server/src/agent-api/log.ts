@@ -1,6 +1,6 @@
 // log.*: blocks of a job's log.
 import { LogAnswer, LogStreamBlock } from '@restic-manager/contract/log'
-import { reportForeignId } from '../fleet/foreign-ids.ts'
+import { countForeignIds } from '../fleet/foreign-ids.ts'
 import { appendLog } from '../fleet/logs.ts'
 import { procedure, router } from './trpc.ts'
 
@@ -8,5 +8,7 @@ export const logNoun = router({
   stream: procedure
     .input(LogStreamBlock)
     .output(LogAnswer)
-    .mutation(({ ctx, input }) => reportForeignId(ctx, () => appendLog(ctx.db, ctx.sender, input))),
+    .mutation(({ ctx, input }) =>
+      countForeignIds(ctx, input.jobId, () => appendLog(ctx.db, ctx.sender, input)),
+    ),
 })

@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { Id } from '@restic-manager/contract/ids'
 import { EnrolmentCreateRequest, EnrolmentRequest } from '@restic-manager/contract/requests'
 import { EnrolmentView } from '@restic-manager/contract/views'
-import { createEnrolment, listEnrolments, revokeEnrolment, viewEnrolment } from '../fleet/enrolments.ts'
+import { listEnrolments, viewEnrolment } from '../fleet/enrolment-views.ts'
+import { createEnrolment, revokeEnrolment } from '../fleet/enrolments.ts'
 import { admin, router, viewer } from './trpc.ts'
 
 /** The only time a token is ever shown. */

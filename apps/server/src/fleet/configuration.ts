@@ -1,0 +1,124 @@
+// A host's configuration: its version, what it holds, and the one door for changing it.
+import { asc, eq, inArray, sql } from 'drizzle-orm'
+import type { ConfigAck, ConfigUpdate, RepositoryAccess } from '@restic-manager/contract/repository'
+import type { HostSession } from '../context.ts'
+import { notify } from '../db/bus.ts'
+import type { Db } from '../db/open.ts'
+import type { Seal } from '../db/seal.ts'
+import { credentials, hostRepositories, hosts, repositories } from '../db/schema.ts'
+import { fenced, isNewestSession } from './facts.ts'
+
+/**
+ * Every change of what hosts are configured with goes through here, so that a version can never stay behind its content.
+ * `change` answers with the hosts whose configuration it touched; their versions rise and their agents are told.
+ */
+export async function changeConfiguration<T>(
+  db: Db,
+  change: (tx: Db) => Promise<{ result: T; hostIds: Iterable<string> }>,
+): Promise<T> {
+  return db.transaction(async tx => {
+    const { result, hostIds } = await change(tx)
+    const touched = [...new Set(hostIds)]
+    if (touched.length === 0) return result
+    // Locked in the order of their ids: two changes that meet on the same hosts wait, and neither blocks the other for ever.
+    await tx
+      .select({ id: hosts.id })
+      .from(hosts)
+      .where(inArray(hosts.id, touched))
+      .orderBy(asc(hosts.id))
+      .for('no key update')
+    const raised = await tx
+      .update(hosts)
+      .set({ configVersion: sql`${hosts.configVersion} + 1` })
+      .where(inArray(hosts.id, touched))
+      .returning({ id: hosts.id })
+    for (const { id } of raised) {
+      await notify(tx, 'orders', id)
+      await notify(tx, 'host', id)
+    }
+    return result
+  })
+}
+
+/** Where a credential's secret is sealed to. */
+export const placeOf = (credentialId: string) => ({
+  table: 'credentials',
+  row: credentialId,
+  column: 'sealed',
+})
+
+/** The whole configuration of a host, secrets opened. `version` is read first: what comes with it may only be newer. */
+export async function configurationOf(
+  db: Db,
+  seal: Seal,
+  { hostId, version, maxConcurrentRuns }: { hostId: string; version: number; maxConcurrentRuns: number },
+): Promise<ConfigUpdate> {
+  const rows = await db
+    .select({
+      repositoryId: repositories.id,
+      resticId: repositories.resticId,
+      url: repositories.url,
+      username: repositories.username,
+      environment: repositories.environment,
+      mayDelete: repositories.mayDelete,
+      credentialId: credentials.id,
+      purpose: credentials.purpose,
+      sealed: credentials.sealed,
+    })
+    .from(hostRepositories)
+    .innerJoin(repositories, eq(repositories.id, hostRepositories.repositoryId))
+    .innerJoin(credentials, eq(credentials.repositoryId, repositories.id))
+    .where(eq(hostRepositories.hostId, hostId))
+    .orderBy(asc(repositories.id))
+  const access = [...Map.groupBy(rows, row => row.repositoryId).values()].flatMap(of => accessFrom(of, seal))
+  return { version, maxConcurrentRuns, repositories: access }
+}
+
+type AccessRow = {
+  repositoryId: string
+  resticId: string | null
+  url: string
+  username: string | null
+  environment: Record<string, string>
+  mayDelete: boolean
+  credentialId: string
+  purpose: 'password' | 'everyday'
+  sealed: string
+}
+
+/** Nothing for a repository without a password: no restic could open it. */
+function accessFrom(rows: AccessRow[], seal: Seal): RepositoryAccess[] {
+  const [row] = rows
+  const secret = (purpose: AccessRow['purpose']) => {
+    const found = rows.find(candidate => candidate.purpose === purpose)
+    return found && seal.open(found.sealed, placeOf(found.credentialId))
+  }
+  const password = secret('password')
+  const credential = secret('everyday')
+  if (row === undefined || password === undefined) return []
+  return [
+    {
+      repositoryId: row.repositoryId,
+      url: row.url,
+      password,
+      mayDelete: row.mayDelete,
+      environment: row.environment,
+      ...(row.resticId === null ? {} : { resticId: row.resticId }),
+      ...(row.username === null ? {} : { username: row.username }),
+      ...(credential === undefined ? {} : { credential }),
+    },
+  ]
+}
+
+/** The host has this version on disk and in use. Safe to deliver twice. */
+export async function ackConfiguration(db: Db, host: HostSession, ack: ConfigAck): Promise<void> {
+  await db.transaction(async tx => {
+    const acked = await tx
+      .update(hosts)
+      .set({ appliedConfigVersion: ack.version, configAppliedAt: new Date(ack.appliedAt) })
+      .where(isNewestSession(host))
+      .returning({ id: hosts.id })
+    if (acked.length === 0) throw fenced()
+    await notify(tx, 'host', host.id)
+  })
+}

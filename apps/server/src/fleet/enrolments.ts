@@ -1,0 +1,162 @@
+// Enrolment: one-time tokens that let machines in, and what became of each.
+import { createHash, randomBytes } from 'node:crypto'
+import { and, eq, gt, isNull, sql } from 'drizzle-orm'
+import { newId } from '@restic-manager/contract/ids'
+import type { EnrolmentAnswer, EnrolmentRedeem } from '@restic-manager/contract/join'
+import { Refusal } from '@restic-manager/contract/refusal'
+import type { Log } from '@restic-manager/runtime/log'
+import { notify } from '../db/bus.ts'
+import type { Db } from '../db/open.ts'
+import { enrolments, hosts } from '../db/schema.ts'
+
+type NewEnrolment = {
+  requestId: string
+  lifeMinutes: number
+  maxUses: number
+  tags: string[]
+  createdBy: string
+}
+
+/** Only this much of a token is ever kept. */
+const hashOf = (token: string) => createHash('sha256').update(token).digest('hex')
+
+/** Mints a token, shown this once. A repeated request is refused with `request_reused`: the token cannot be shown again. */
+export async function createEnrolment(
+  db: Db,
+  { requestId, lifeMinutes, maxUses, tags, createdBy }: NewEnrolment,
+): Promise<{ enrolmentId: string; token: string; expiresAt: Date }> {
+  const token = `rmj_${randomBytes(32).toString('base64url')}`
+  return db.transaction(async tx => {
+    const [made] = await tx
+      .insert(enrolments)
+      .values({
+        id: newId(),
+        requestId,
+        tokenHash: hashOf(token),
+        createdBy,
+        expiresAt: sql`now() + ${lifeMinutes} * interval '1 minute'`,
+        maxUses,
+        usesLeft: maxUses,
+        tags,
+      })
+      .onConflictDoNothing({ target: enrolments.requestId })
+      .returning({ enrolmentId: enrolments.id, expiresAt: enrolments.expiresAt })
+    if (made === undefined)
+      throw new Refusal(
+        'request_reused',
+        'This request has made a token already, and a token is shown only once. Make a new one.',
+      )
+    await notify(tx, 'enrolment', made.enrolmentId)
+    return { ...made, token }
+  })
+}
+
+/** Ends a token at once; hosts it let in stay. Safe to call twice. */
+export async function revokeEnrolment(db: Db, enrolmentId: string): Promise<void> {
+  await db.transaction(async tx => {
+    const [revoked] = await tx
+      .update(enrolments)
+      .set({ revokedAt: sql`coalesce(${enrolments.revokedAt}, now())` })
+      .where(eq(enrolments.id, enrolmentId))
+      .returning({ id: enrolments.id })
+    if (revoked === undefined) throw new Refusal('enrolment_not_found', 'There is no such enrolment.')
+    await notify(tx, 'enrolment', enrolmentId)
+  })
+}
+
+type Turned = { turnedDown: 'unknown' | 'spent' | 'removed'; enrolmentId?: string }
+
+/**
+ * Lets a machine in. A repeat with the same token and key gets the same answer, so an agent that crashed in between asks
+ * again. A token that is spent, expired, revoked or unknown is refused, counted and logged.
+ */
+export async function redeemEnrolment(
+  db: Db,
+  request: EnrolmentRedeem,
+  { log, address }: { log: Log; address: string },
+): Promise<EnrolmentAnswer> {
+  const outcome = await db.transaction(tx => useToken(tx, request))
+  if ('hostId' in outcome) return outcome
+  // What a refusal leaves behind must survive it, so it is written after the transaction.
+  const { turnedDown, enrolmentId } = outcome
+  log.warn({ enrolmentId, address, hostname: request.hostname, turnedDown }, 'an enrolment was refused')
+  if (enrolmentId !== undefined) await countRefusal(db, enrolmentId)
+  if (turnedDown === 'removed')
+    throw new Refusal(
+      'host_removed',
+      'This host was removed. Let the agent make a new key, then enrol it with a new token.',
+    )
+  throw new Refusal(
+    'token_refused',
+    'This token is unknown, used up, expired or revoked. Make a new one under Add host.',
+  )
+}
+
+async function useToken(
+  tx: Db,
+  { token, publicKey, hostname }: EnrolmentRedeem,
+): Promise<EnrolmentAnswer | Turned> {
+  // The row lock makes redemptions of one token wait for each other.
+  const [enrolment] = await tx
+    .select({ id: enrolments.id, tags: enrolments.tags })
+    .from(enrolments)
+    .where(eq(enrolments.tokenHash, hashOf(token)))
+    .for('update')
+  if (enrolment === undefined) return { turnedDown: 'unknown' }
+  const [known] = await tx
+    .select({
+      hostId: hosts.id,
+      hostName: hosts.name,
+      enrolmentId: hosts.enrolmentId,
+      removedAt: hosts.removedAt,
+    })
+    .from(hosts)
+    .where(eq(hosts.publicKey, publicKey))
+  if (known !== undefined && known.removedAt !== null)
+    return { turnedDown: 'removed', enrolmentId: enrolment.id }
+  if (known?.enrolmentId === enrolment.id) return { hostId: known.hostId, hostName: known.hostName }
+
+  const used = await tx
+    .update(enrolments)
+    .set({ usesLeft: sql`${enrolments.usesLeft} - 1` })
+    .where(
+      and(
+        eq(enrolments.id, enrolment.id),
+        gt(enrolments.usesLeft, 0),
+        isNull(enrolments.revokedAt),
+        gt(enrolments.expiresAt, sql`now()`),
+      ),
+    )
+    .returning({ id: enrolments.id })
+  if (used.length === 0) return { turnedDown: 'spent', enrolmentId: enrolment.id }
+  const [host] = await tx
+    .insert(hosts)
+    .values({
+      id: newId(),
+      name: hostname,
+      hostname,
+      publicKey,
+      enrolmentId: enrolment.id,
+      tags: enrolment.tags,
+    })
+    .onConflictDoUpdate({
+      target: hosts.publicKey,
+      set: { enrolmentId: enrolment.id },
+      setWhere: isNull(hosts.removedAt),
+    })
+    .returning({ hostId: hosts.id, hostName: hosts.name })
+  if (host === undefined) return { turnedDown: 'removed', enrolmentId: enrolment.id }
+  await notify(tx, 'enrolment', enrolment.id)
+  await notify(tx, 'host', host.hostId)
+  return host
+}
+
+async function countRefusal(db: Db, enrolmentId: string) {
+  await db.transaction(async tx => {
+    await tx
+      .update(enrolments)
+      .set({ refusedCount: sql`${enrolments.refusedCount} + 1`, lastRefusedAt: sql`now()` })
+      .where(eq(enrolments.id, enrolmentId))
+    await notify(tx, 'enrolment', enrolmentId)
+  })
+}

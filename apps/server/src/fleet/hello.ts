@@ -1,0 +1,127 @@
+// Hello: what the server learns when an agent connects, and what both then agree on.
+import { and, eq, inArray, notInArray, sql } from 'drizzle-orm'
+import type { AgentHello, AgentWelcome } from '@restic-manager/contract/agent'
+import { protocolComplaint, protocolWindow } from '@restic-manager/contract/protocol'
+import { Refusal } from '@restic-manager/contract/refusal'
+import { toInstant } from '@restic-manager/contract/scalars'
+import type { Timing } from '@restic-manager/contract/timing'
+import type { Log } from '@restic-manager/runtime/log'
+import type { HostSession } from '../context.ts'
+import { notify } from '../db/bus.ts'
+import type { Db } from '../db/open.ts'
+import { hosts, jobs, spools } from '../db/schema.ts'
+import { fenced, isNewestSession } from './facts.ts'
+
+/** How much telemetry one agent may send. */
+const limits = {
+  logBlockBytes: 64 * 1024,
+  logFlushMs: 250,
+  logBytesPerSecond: 1024 * 1024,
+  progressIntervalMs: 1_000,
+}
+
+/** A list of this length may have been cut, so nothing follows from what is not in it. */
+const FULL_LIST = 1_000
+
+/**
+ * Records who has connected, marks the host online and settles what each side believes of its jobs. Safe to call twice.
+ * Throws `protocol_mismatch` or `session_fenced`.
+ */
+export async function greetAgent(
+  db: Db,
+  host: HostSession,
+  hello: AgentHello,
+  { serverVersion, timing, log }: { serverVersion: string; timing: Timing; log: Log },
+): Promise<AgentWelcome> {
+  const complaint = protocolComplaint(hello, serverVersion)
+  if (complaint !== undefined) {
+    log.warn(
+      { hostId: host.id, agentVersion: hello.agentVersion, protocol: hello.protocolVersion },
+      complaint,
+    )
+    throw new Refusal('protocol_mismatch', complaint)
+  }
+  const ackedSeq = await db.transaction(async tx => {
+    const [greeted] = await tx
+      .update(hosts)
+      .set({
+        hostname: hello.hostname,
+        os: hello.os,
+        arch: hello.arch,
+        agentVersion: hello.agentVersion,
+        resticVersion: hello.resticVersion,
+        protocolVersion: hello.protocolVersion,
+        timeZone: hello.timeZone,
+        bootTime: hello.bootTime === undefined ? null : new Date(hello.bootTime),
+        policy: hello.policy,
+        spoolEpoch: hello.spoolEpoch,
+        online: true,
+        connectedAt: sql`now()`,
+        lastSeenAt: sql`now()`,
+        appliedConfigVersion: hello.appliedConfigVersion,
+        // Applied above ours: this database comes from an older dump. Past it, so that the version never stands for two plans.
+        configVersion: sql`case when ${hosts.configVersion} < ${hello.appliedConfigVersion}
+          then ${hello.appliedConfigVersion}::integer + 1 else ${hosts.configVersion} end`,
+      })
+      .where(isNewestSession(host))
+      .returning({ enrolmentId: hosts.enrolmentId })
+    if (greeted === undefined) throw fenced()
+    await settleJobs(tx, host.id, hello.knownJobs)
+    const acked = await openSpool(tx, host.id, hello.spoolEpoch)
+    await notify(tx, 'host', host.id)
+    if (greeted.enrolmentId !== null) await notify(tx, 'enrolment', greeted.enrolmentId)
+    return acked
+  })
+  return {
+    hostId: host.id,
+    protocol: protocolWindow,
+    serverVersion,
+    serverTime: toInstant(Date.now()),
+    ackedSeq,
+    heartbeatIntervalMs: timing.heartbeat,
+    limits,
+  }
+}
+
+/** Believed under way here and unknown there: lost, until a fact says otherwise. Lost here and known there: found again. */
+async function settleJobs(tx: Db, hostId: string, known: AgentHello['knownJobs']) {
+  const idsOf = (status: string) => known.filter(job => job.status === status).map(job => job.jobId)
+  const moved: { id: string }[] = []
+  if (known.length < FULL_LIST)
+    moved.push(
+      ...(await tx
+        .update(jobs)
+        .set({ status: 'lost', reason: 'agent_lost_it' })
+        .where(
+          and(
+            eq(jobs.hostId, hostId),
+            inArray(jobs.status, ['accepted', 'running']),
+            notInArray(
+              jobs.id,
+              known.map(job => job.jobId),
+            ),
+          ),
+        )
+        .returning({ id: jobs.id })),
+    )
+  for (const status of ['accepted', 'running'] as const)
+    moved.push(
+      ...(await tx
+        .update(jobs)
+        .set({ status, reason: null })
+        .where(and(eq(jobs.hostId, hostId), eq(jobs.status, 'lost'), inArray(jobs.id, idsOf(status))))
+        .returning({ id: jobs.id })),
+    )
+  for (const { id } of moved) await notify(tx, 'job', id)
+}
+
+/** How far this spool has been committed. A spool never heard of begins at nothing. */
+async function openSpool(tx: Db, hostId: string, epoch: string) {
+  const [spool] = await tx
+    .insert(spools)
+    .values({ hostId, epoch })
+    .onConflictDoUpdate({ target: [spools.hostId, spools.epoch], set: { epoch } })
+    .returning({ first: spools.ackedFirst, rest: spools.ackedRest })
+  if (spool === undefined) throw new Error('a spool that was just written is not there')
+  return spool
+}

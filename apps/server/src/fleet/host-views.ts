@@ -1,0 +1,187 @@
+// Hosts as operators see them: the fleet as a list, and one host whole.
+import { and, asc, desc, eq, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
+import { z } from 'zod'
+import type { BackupSpec } from '@restic-manager/contract/command'
+import { Refusal } from '@restic-manager/contract/refusal'
+import type { HostListRequest } from '@restic-manager/contract/requests'
+import type { HostPage, HostRow, HostState, HostView } from '@restic-manager/contract/views'
+import type { Db } from '../db/open.ts'
+import { hostRepositories, hosts, jobs, snapshots } from '../db/schema.ts'
+import { cursorAt, keysOf } from './cursor.ts'
+import { briefsOf } from './job-views.ts'
+import { repositoriesOf } from './repository-views.ts'
+
+/** Each is one look into an index for each host of the page. */
+const columns = {
+  id: hosts.id,
+  name: hosts.name,
+  hostname: hosts.hostname,
+  state: sql<HostState>`case when ${hosts.quarantinedAt} is not null then 'quarantined'
+    when ${hosts.online} then 'online' else 'offline' end`,
+  lastSeenAt: hosts.lastSeenAt,
+  os: hosts.os,
+  arch: hosts.arch,
+  agentVersion: hosts.agentVersion,
+  resticVersion: hosts.resticVersion,
+  tags: hosts.tags,
+  configVersion: hosts.configVersion,
+  appliedConfigVersion: hosts.appliedConfigVersion,
+  lastGoodBackupAt: hosts.lastGoodBackupAt,
+  repositoryCount: sql<number>`(select count(*)::integer from ${hostRepositories} where ${hostRepositories.hostId} = ${hosts.id})`,
+  snapshotCount: sql<number>`(select count(*)::integer from ${snapshots} where ${snapshots.hostId} = ${hosts.id})`,
+  lastJobId: sql<string | null>`(select ${jobs.id} from ${jobs} where ${jobs.hostId} = ${hosts.id}
+    order by ${jobs.createdAt} desc, ${jobs.id} desc limit 1)`,
+  runningJobId: sql<string | null>`(select ${jobs.id} from ${jobs} where ${jobs.hostId} = ${hosts.id}
+    and ${jobs.status} in ('accepted', 'running') order by ${jobs.status} desc, ${jobs.createdAt} limit 1)`,
+}
+
+type BareRow = Omit<HostRow, 'lastJob' | 'runningJob'> & {
+  lastJobId: string | null
+  runningJobId: string | null
+}
+
+/** Adds the jobs to rows that name them: one query for all. */
+async function withJobs<T extends BareRow>(db: Db, rows: T[]) {
+  const named = rows.flatMap(row => [row.lastJobId, row.runningJobId]).filter(id => id !== null)
+  const briefs = await briefsOf(db, [...new Set(named)])
+  return rows.map(({ lastJobId, runningJobId, ...row }) => ({
+    ...row,
+    lastJob: (lastJobId !== null && briefs.get(lastJobId)) || null,
+    runningJob: (runningJobId !== null && briefs.get(runningJobId)) || null,
+  }))
+}
+
+const inState: Record<HostState, SQL | undefined> = {
+  online: and(isNull(hosts.quarantinedAt), eq(hosts.online, true)),
+  offline: and(isNull(hosts.quarantinedAt), eq(hosts.online, false)),
+  quarantined: isNotNull(hosts.quarantinedAt),
+}
+
+const NameKeys = z.tuple([z.string(), z.uuid()])
+const BackupKeys = z.tuple([z.number().nullable(), z.uuid()])
+
+/** A page of the fleet. By last good backup, hosts that have none come first, then the oldest. */
+export async function hostPage(db: Db, request: z.infer<typeof HostListRequest>): Promise<HostPage> {
+  const which = and(
+    isNull(hosts.removedAt),
+    request.state === undefined ? undefined : inState[request.state],
+    matches(request.search?.trim() ?? ''),
+  )
+  const rows = await db
+    .select(columns)
+    .from(hosts)
+    .where(and(which, isAfter(request)))
+    .orderBy(
+      ...(request.sort === 'name' ? [asc(hosts.name)] : [sql`${hosts.lastGoodBackupAt} asc nulls first`]),
+      asc(hosts.id),
+    )
+    .limit(request.limit + 1)
+  const page = rows.slice(0, request.limit)
+  const last = page.at(-1)
+  const key = request.sort === 'name' ? last?.name : (last?.lastGoodBackupAt?.getTime() ?? null)
+  return {
+    rows: await withJobs(db, page),
+    nextCursor: rows.length > page.length && last !== undefined ? cursorAt([key ?? null, last.id]) : null,
+    ...(await countHosts(db, which)),
+  }
+}
+
+function matches(search: string): SQL | undefined {
+  if (search === '') return undefined
+  const pattern = `%${search.replaceAll(/[\\%_]/g, '\\$&')}%`
+  return or(
+    sql`${hosts.name} ilike ${pattern}`,
+    sql`${hosts.hostname} ilike ${pattern}`,
+    sql`exists (select 1 from unnest(${hosts.tags}) as tag where tag ilike ${pattern})`,
+  )
+}
+
+function isAfter({ sort, cursor }: z.infer<typeof HostListRequest>): SQL | undefined {
+  if (sort === 'name') {
+    const keys = keysOf(NameKeys, cursor)
+    return keys && sql`(${hosts.name}, ${hosts.id}) > (${keys[0]}, ${keys[1]}::uuid)`
+  }
+  const keys = keysOf(BackupKeys, cursor)
+  if (keys === undefined) return undefined
+  const [at, id] = keys
+  if (at === null)
+    return sql`(${hosts.lastGoodBackupAt} is not null or (${hosts.lastGoodBackupAt} is null and ${hosts.id} > ${id}::uuid))`
+  return sql`(${hosts.lastGoodBackupAt}, ${hosts.id}) > (${new Date(at).toISOString()}::timestamptz, ${id}::uuid)`
+}
+
+async function countHosts(db: Db, which: SQL | undefined) {
+  const count = (condition: SQL | undefined) => sql<number>`count(*) filter (where ${condition})::integer`
+  const [counted] = await db
+    .select({
+      total: count(which),
+      all: count(sql`true`),
+      online: count(inState.online),
+      offline: count(inState.offline),
+      quarantined: count(inState.quarantined),
+    })
+    .from(hosts)
+    .where(isNull(hosts.removedAt))
+  const { total, ...counts } = counted ?? { total: 0, all: 0, online: 0, offline: 0, quarantined: 0 }
+  return { total, counts }
+}
+
+/** One host, whole. Throws `host_not_found`. */
+export async function viewHost(db: Db, hostId: string): Promise<HostView> {
+  const bare = await db
+    .select({
+      ...columns,
+      timeZone: hosts.timeZone,
+      bootTime: hosts.bootTime,
+      enrolledAt: hosts.enrolledAt,
+      configAppliedAt: hosts.configAppliedAt,
+      quarantineReason: hosts.quarantineReason,
+      spoolFacts: hosts.spoolFacts,
+    })
+    .from(hosts)
+    .where(and(eq(hosts.id, hostId), isNull(hosts.removedAt)))
+  const [row] = await withJobs(db, bare)
+  if (row === undefined) throw new Refusal('host_not_found', 'There is no such host.')
+  return {
+    ...row,
+    ...(await protectionOf(db, hostId)),
+    suggestedBackup: await lastBackupOf(db, hostId),
+    repositories: await repositoriesOf(db, hostId),
+  }
+}
+
+/** What the newest snapshot of each repository holds. A restic too old to say leaves it unknown. */
+async function protectionOf(db: Db, hostId: string) {
+  const newest = await db
+    .selectDistinctOn([snapshots.repositoryId], {
+      repositoryId: snapshots.repositoryId,
+      sizeBytes: snapshots.sizeBytes,
+      fileCount: snapshots.fileCount,
+    })
+    .from(snapshots)
+    .where(eq(snapshots.hostId, hostId))
+    .orderBy(snapshots.repositoryId, desc(snapshots.time))
+  const [oldest] = await db
+    .select({ time: snapshots.time })
+    .from(snapshots)
+    .where(eq(snapshots.hostId, hostId))
+    .orderBy(asc(snapshots.time))
+    .limit(1)
+  const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0) || null
+  return {
+    protectedBytes: sum(newest.map(snapshot => snapshot.sizeBytes)),
+    protectedFiles: sum(newest.map(snapshot => snapshot.fileCount)),
+    oldestSnapshotAt: oldest?.time ?? null,
+  }
+}
+
+async function lastBackupOf(db: Db, hostId: string): Promise<HostView['suggestedBackup']> {
+  const [job] = await db
+    .select({ repositoryId: jobs.repositoryId, spec: jobs.spec })
+    .from(jobs)
+    .where(and(eq(jobs.hostId, hostId), eq(jobs.kind, 'backup'), sql`${jobs.spec} ? 'paths'`))
+    .orderBy(desc(jobs.createdAt), desc(jobs.id))
+    .limit(1)
+  if (job === undefined) return null
+  const { paths, excludes } = job.spec as BackupSpec
+  return { repositoryId: job.repositoryId, paths, excludes: excludes ?? [] }
+}

@@ -1,0 +1,189 @@
+// What agents report of their jobs. Each report is committed with its ack; what an agent reported is final.
+import { and, eq, inArray, not, type SQL, sql } from 'drizzle-orm'
+import type { CommandAnswer, CommandResult } from '@restic-manager/contract/command'
+import type { Ack } from '@restic-manager/contract/fact'
+import {
+  type JobFinished,
+  type JobProgress,
+  type JobStarted,
+  type JobStatus,
+  provisionalStatuses,
+  statusesBefore,
+} from '@restic-manager/contract/job'
+import { notify } from '../db/bus.ts'
+import type { Db } from '../db/open.ts'
+import { hosts, jobProgress, jobs } from '../db/schema.ts'
+import {
+  fenced,
+  type HeldJob,
+  holdHost,
+  holdJob,
+  isNewestSession,
+  keepFact,
+  notYours,
+  type Sender,
+} from './facts.ts'
+
+/** True where a report may make a job `to`: the table allows it, or what stands there is only our guess. Never after a reported end. */
+const mayBecome = (to: JobStatus): SQL | undefined =>
+  and(not(jobs.reported), inArray(jobs.status, [...new Set([...statusesBefore(to), ...provisionalStatuses])]))
+
+const own = (jobId: string, sender: Sender) => and(eq(jobs.id, jobId), eq(jobs.hostId, sender.id))
+
+async function tellOfReport(tx: Db, jobId: string, hostId: string) {
+  await notify(tx, 'job', jobId)
+  await notify(tx, 'host', hostId)
+}
+
+/**
+ * The agent has taken a job on, or says why not. Answers whether to go ahead: not when it was cancelled or expired meanwhile.
+ * Safe to deliver twice: the second answer is the first one.
+ */
+export async function answerCommand(db: Db, sender: Sender, result: CommandResult): Promise<CommandAnswer> {
+  return db.transaction(async tx => {
+    await holdHost(tx, sender)
+    await keepFact(tx, sender, result)
+    const job = await holdJob(tx, sender, result, result.occurredAt)
+    const proceed = job !== undefined && result.accepted && mayProceed(job)
+    if (proceed) await acceptJob(tx, sender, result)
+    else if (job !== undefined && !result.accepted) await endUnaccepted(tx, sender, result, job)
+    return { seq: result.seq, proceed }
+  })
+}
+
+/** Once told to go ahead, always: a later cancel is an order of its own. */
+function mayProceed(job: HeldJob): boolean {
+  if (job.acceptedAt !== null) return true
+  return job.cancelRequestedAt === null && !['cancelled', 'expired', 'skipped'].includes(job.status)
+}
+
+async function acceptJob(tx: Db, sender: Sender, result: CommandResult) {
+  const accepted = await tx
+    .update(jobs)
+    .set({ status: 'accepted', acceptedAt: new Date(result.occurredAt), reason: null })
+    .where(
+      and(own(result.jobId, sender), not(jobs.reported), inArray(jobs.status, statusesBefore('accepted'))),
+    )
+    .returning({ id: jobs.id })
+  if (accepted.length > 0) await tellOfReport(tx, result.jobId, sender.id)
+}
+
+/** A job the agent will not run has ended; no `job.finished` follows, unless it was a cancel that came first. */
+async function endUnaccepted(tx: Db, sender: Sender, result: CommandResult, job: HeldJob) {
+  const status =
+    job.cancelRequestedAt !== null || result.reason === 'cancelled_by_operator' ? 'cancelled' : 'failed'
+  const ended = await tx
+    .update(jobs)
+    .set({
+      status,
+      reported: true,
+      reason: result.reason ?? 'failed',
+      error: result.error ?? null,
+      finishedAt: new Date(result.occurredAt),
+    })
+    .where(and(own(result.jobId, sender), mayBecome(status)))
+    .returning({ id: jobs.id })
+  if (ended.length > 0) await tellOfReport(tx, result.jobId, sender.id)
+}
+
+/** restic is running. Safe to deliver twice. */
+export async function startJob(db: Db, sender: Sender, started: JobStarted): Promise<Ack> {
+  return db.transaction(async tx => {
+    await holdHost(tx, sender)
+    await keepFact(tx, sender, started)
+    await holdJob(tx, sender, started, started.startedAt)
+    const moved = await tx
+      .update(jobs)
+      .set({
+        status: 'running',
+        acceptedAt: sql`coalesce(${jobs.acceptedAt}, ${started.occurredAt}::timestamptz)`,
+        startedAt: new Date(started.startedAt),
+        command: started.command,
+        resticVersion: started.resticVersion,
+        reason: null,
+        finishedAt: null,
+      })
+      .where(and(own(started.jobId, sender), mayBecome('running')))
+      .returning({ id: jobs.id })
+    if (moved.length > 0) await tellOfReport(tx, started.jobId, sender.id)
+    return { seq: started.seq }
+  })
+}
+
+/** How a job ended, as the agent saw it; nothing changes it after. Safe to deliver twice. */
+export async function finishJob(db: Db, sender: Sender, finished: JobFinished): Promise<Ack> {
+  const isRestorePoint =
+    finished.kind === 'backup' && (finished.status === 'succeeded' || finished.status === 'incomplete')
+  const finishedAt = new Date(finished.finishedAt)
+  return db.transaction(async tx => {
+    await holdHost(tx, sender, isRestorePoint ? 'change' : 'share')
+    await keepFact(tx, sender, finished)
+    await holdJob(tx, sender, finished, finished.finishedAt)
+    const moved = await tx
+      .update(jobs)
+      .set({
+        status: finished.status,
+        reported: true,
+        exitCode: finished.exitCode ?? null,
+        signal: finished.signal ?? null,
+        reason: finished.reason ?? null,
+        error: finished.error ?? null,
+        finishedAt,
+        stats: finished.stats ?? null,
+        warnings: finished.warnings,
+        lastLogSeq: finished.lastLogSeq,
+      })
+      .where(and(own(finished.jobId, sender), mayBecome(finished.status)))
+      .returning({ repositoryId: jobs.repositoryId, kind: jobs.kind })
+    const [job] = moved
+    if (job === undefined) return { seq: finished.seq }
+    if (isRestorePoint && job.kind === 'backup') {
+      await tx
+        .update(hosts)
+        .set({
+          lastGoodBackupAt: sql`greatest(${hosts.lastGoodBackupAt}, ${finished.finishedAt}::timestamptz)`,
+        })
+        .where(eq(hosts.id, sender.id))
+      await notify(tx, 'repository', job.repositoryId)
+    }
+    await tx.delete(jobProgress).where(eq(jobProgress.jobId, finished.jobId))
+    await tellOfReport(tx, finished.jobId, sender.id)
+    return { seq: finished.seq }
+  })
+}
+
+/** Where a running job stands: newest wins, lossy, kept only while the job is open. */
+export async function keepProgress(
+  db: Db,
+  sender: Sender,
+  { jobId, ...progress }: JobProgress,
+): Promise<void> {
+  const openJob = db
+    .select({
+      jobId: jobs.id,
+      hostId: jobs.hostId,
+      progress: sql`${JSON.stringify(progress)}::jsonb`.as('progress'),
+      updatedAt: sql`now()`.as('updated_at'),
+    })
+    .from(jobs)
+    .innerJoin(hosts, eq(hosts.id, jobs.hostId))
+    .where(and(own(jobId, sender), not(jobs.reported), isNewestSession(sender)))
+  const kept = await db
+    .insert(jobProgress)
+    .select(openJob)
+    .onConflictDoUpdate({
+      target: jobProgress.jobId,
+      set: { progress: sql`excluded.progress`, updatedAt: sql`excluded.updated_at` },
+    })
+    .returning({ jobId: jobProgress.jobId })
+  if (kept.length > 0) return notify(db, 'progress', jobId)
+  await explainNothing(db, sender, jobId)
+}
+
+/** Why telemetry about a job changed nothing: throws when the session or the job is not the sender's, else the job is over or unknown. */
+export async function explainNothing(db: Db, sender: Sender, jobId: string): Promise<void> {
+  const newest = await db.select({ id: hosts.id }).from(hosts).where(isNewestSession(sender))
+  if (newest.length === 0) throw fenced()
+  const [job] = await db.select({ hostId: jobs.hostId }).from(jobs).where(eq(jobs.id, jobId))
+  if (job !== undefined && job.hostId !== sender.id) throw notYours()
+}

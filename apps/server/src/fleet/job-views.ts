@@ -1,0 +1,146 @@
+// Jobs as operators see them: lists, one job, and what moves while it runs.
+import { and, desc, eq, inArray, sql } from 'drizzle-orm'
+import { z } from 'zod'
+import type { JobStatus } from '@restic-manager/contract/job'
+import { Refusal } from '@restic-manager/contract/refusal'
+import type { JobListRequest } from '@restic-manager/contract/requests'
+import type { JobBrief, JobLive, JobPage, JobView } from '@restic-manager/contract/views'
+import type { Db } from '../db/open.ts'
+import { hosts, jobProgress, jobs, repositories, snapshots } from '../db/schema.ts'
+import { cursorAt, keysOf } from './cursor.ts'
+
+const isOpen = sql`${jobs.status} in ('accepted', 'running')`
+
+const briefColumns = {
+  id: jobs.id,
+  hostId: jobs.hostId,
+  hostName: hosts.name,
+  repositoryId: jobs.repositoryId,
+  repositoryName: repositories.name,
+  kind: jobs.kind,
+  status: jobs.status,
+  provisional: sql<boolean>`not ${jobs.reported} and not ${isOpen}`,
+  reason: jobs.reason,
+  error: jobs.error,
+  warningCount: sql<number>`jsonb_array_length(${jobs.warnings})`,
+  percentDone: sql<
+    number | null
+  >`case when ${isOpen} then (${jobProgress.progress} ->> 'percentDone')::float8 end`,
+  bytesProcessed: sql<
+    number | null
+  >`case when jsonb_typeof(${jobs.stats} -> 'total_bytes_processed') = 'number'
+    then (${jobs.stats} ->> 'total_bytes_processed')::float8 end`,
+  createdAt: jobs.createdAt,
+  startedAt: jobs.startedAt,
+  finishedAt: jobs.finishedAt,
+}
+
+const selectBriefs = (db: Db) =>
+  db
+    .select(briefColumns)
+    .from(jobs)
+    .innerJoin(hosts, eq(hosts.id, jobs.hostId))
+    .leftJoin(repositories, eq(repositories.id, jobs.repositoryId))
+    .leftJoin(jobProgress, eq(jobProgress.jobId, jobs.id))
+
+const Keys = z.tuple([z.number(), z.uuid()])
+
+/** A page of jobs, newest first. */
+export async function jobPage(db: Db, request: z.infer<typeof JobListRequest>): Promise<JobPage> {
+  const after = keysOf(Keys, request.cursor)
+  const rows = await selectBriefs(db)
+    .where(
+      and(
+        request.hostId === undefined ? undefined : eq(jobs.hostId, request.hostId),
+        request.repositoryId === undefined ? undefined : eq(jobs.repositoryId, request.repositoryId),
+        request.kinds === undefined ? undefined : inArray(jobs.kind, request.kinds),
+        request.statuses === undefined ? undefined : inArray(jobs.status, request.statuses),
+        after &&
+          sql`(${jobs.createdAt}, ${jobs.id}) < (${new Date(after[0]).toISOString()}::timestamptz, ${after[1]}::uuid)`,
+      ),
+    )
+    .orderBy(desc(jobs.createdAt), desc(jobs.id))
+    .limit(request.limit + 1)
+  const page = rows.slice(0, request.limit)
+  const last = page.at(-1)
+  const hasMore = rows.length > page.length && last !== undefined
+  return { rows: page, nextCursor: hasMore ? cursorAt([last.createdAt.getTime(), last.id]) : null }
+}
+
+/** The briefs of these jobs, by id. */
+export async function briefsOf(db: Db, jobIds: readonly string[]): Promise<Map<string, JobBrief>> {
+  if (jobIds.length === 0) return new Map()
+  const rows = await selectBriefs(db).where(inArray(jobs.id, [...jobIds]))
+  return new Map(rows.map(row => [row.id, row]))
+}
+
+const isFollowed = (status: JobStatus) => status === 'accepted' || status === 'running' || status === 'lost'
+
+/** Everything about one job. Throws `job_not_found`. */
+export async function viewJob(db: Db, jobId: string): Promise<JobView> {
+  const [row] = await db
+    .select({
+      ...briefColumns,
+      spec: jobs.spec,
+      requestedBy: jobs.requestedBy,
+      acceptedAt: jobs.acceptedAt,
+      cancelRequestedAt: jobs.cancelRequestedAt,
+      cancelRequestedBy: jobs.cancelRequestedBy,
+      command: jobs.command,
+      resticVersion: jobs.resticVersion,
+      exitCode: jobs.exitCode,
+      signal: jobs.signal,
+      stats: jobs.stats,
+      warnings: jobs.warnings,
+      snapshotId: sql<string | null>`(select ${snapshots.id} from ${snapshots}
+        where ${snapshots.jobId} = ${jobs.id} and ${snapshots.hostId} = ${jobs.hostId} order by ${snapshots.time} desc limit 1)`,
+      lastLogSeq: jobs.lastLogSeq,
+      nextLogSeq: jobs.nextLogSeq,
+      progress: jobProgress.progress,
+      progressAt: jobProgress.updatedAt,
+      hostOnline: hosts.online,
+      hostLastSeenAt: hosts.lastSeenAt,
+    })
+    .from(jobs)
+    .innerJoin(hosts, eq(hosts.id, jobs.hostId))
+    .leftJoin(repositories, eq(repositories.id, jobs.repositoryId))
+    .leftJoin(jobProgress, eq(jobProgress.jobId, jobs.id))
+    .where(eq(jobs.id, jobId))
+  if (row === undefined) throw new Refusal('job_not_found', 'There is no such job.')
+  const { nextLogSeq, progress, progressAt, spec, stats, ...view } = row
+  const showsProgress = isFollowed(row.status)
+  return {
+    ...view,
+    spec: spec as JobView['spec'],
+    stats: stats as JobView['stats'], // checked as JSON when it came in
+    receivedLogSeq: nextLogSeq - 1,
+    progress: showsProgress ? progress : null,
+    progressAt: showsProgress ? progressAt : null,
+  }
+}
+
+/** What moves while a job runs. Throws `job_not_found`. */
+export async function liveJob(db: Db, jobId: string): Promise<JobLive> {
+  const [row] = await db
+    .select({
+      status: jobs.status,
+      progress: jobProgress.progress,
+      progressAt: jobProgress.updatedAt,
+      nextLogSeq: jobs.nextLogSeq,
+      hostOnline: hosts.online,
+      hostLastSeenAt: hosts.lastSeenAt,
+    })
+    .from(jobs)
+    .innerJoin(hosts, eq(hosts.id, jobs.hostId))
+    .leftJoin(jobProgress, eq(jobProgress.jobId, jobs.id))
+    .where(eq(jobs.id, jobId))
+  if (row === undefined) throw new Refusal('job_not_found', 'There is no such job.')
+  const { nextLogSeq, ...live } = row
+  const showsProgress = isFollowed(row.status)
+  return {
+    ...live,
+    progress: showsProgress ? live.progress : null,
+    progressAt: showsProgress ? live.progressAt : null,
+    receivedLogSeq: nextLogSeq - 1,
+  }
+}

@@ -1,0 +1,195 @@
+// Jobs as operators ask for them: run, cancel, expire. The row is the command.
+import { and, eq, gt, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
+import type { z } from 'zod'
+import { newId } from '@restic-manager/contract/ids'
+import { hasEnded } from '@restic-manager/contract/job'
+import { Refusal } from '@restic-manager/contract/refusal'
+import type { JobRunRequest } from '@restic-manager/contract/requests'
+import { notify } from '../db/bus.ts'
+import type { Db } from '../db/open.ts'
+import { hostRepositories, hosts, jobs, repositories } from '../db/schema.ts'
+
+type RunRequest = z.infer<typeof JobRunRequest>
+
+/** Tells everybody who watches a job, its host, and the agent that may have something to do. */
+async function tellOfJob(tx: Db, job: { id: string; hostId: string }) {
+  await notify(tx, 'job', job.id)
+  await notify(tx, 'host', job.hostId)
+  await notify(tx, 'orders', job.hostId)
+}
+
+/**
+ * Queues a job for a host, connected or not. A repeat with the same request id starts nothing and answers the same job.
+ * Throws `host_not_found`, `host_quarantined`, `repository_not_on_host`, `repository_busy` or `request_reused`.
+ */
+export async function runJob(
+  db: Db,
+  request: RunRequest,
+  { requestedBy, queuedLife }: { requestedBy: string; queuedLife: number },
+): Promise<{ jobId: string }> {
+  return db.transaction(async tx => {
+    const before = await jobOfRequest(tx, request)
+    if (before !== undefined) return before
+    await checkCanRun(tx, request)
+    const [made] = await tx
+      .insert(jobs)
+      .values({
+        id: newId(),
+        hostId: request.hostId,
+        repositoryId: request.repositoryId,
+        kind: request.kind,
+        status: 'queued',
+        spec: request.spec,
+        requestId: request.requestId,
+        requestedBy,
+        expiresAt: sql`now() + ${queuedLife} * interval '1 millisecond'`,
+      })
+      .onConflictDoNothing({ target: jobs.requestId })
+      .returning({ id: jobs.id, hostId: jobs.hostId })
+    if (made === undefined) {
+      const raced = await jobOfRequest(tx, request)
+      if (raced === undefined) throw new Error('a job that was in the way of another is not there')
+      return raced
+    }
+    await tellOfJob(tx, made)
+    return { jobId: made.id }
+  })
+}
+
+async function jobOfRequest(tx: Db, request: RunRequest): Promise<{ jobId: string } | undefined> {
+  const [job] = await tx
+    .select({ jobId: jobs.id, hostId: jobs.hostId, repositoryId: jobs.repositoryId, kind: jobs.kind })
+    .from(jobs)
+    .where(eq(jobs.requestId, request.requestId))
+  if (job === undefined) return undefined
+  if (job.hostId !== request.hostId || job.repositoryId !== request.repositoryId || job.kind !== request.kind)
+    throw new Refusal('request_reused', 'This request id has started another job. Send a new one.')
+  return { jobId: job.jobId }
+}
+
+async function checkCanRun(tx: Db, { hostId, repositoryId, kind }: RunRequest) {
+  const [host] = await tx
+    .select({ quarantinedAt: hosts.quarantinedAt })
+    .from(hosts)
+    .where(and(eq(hosts.id, hostId), isNull(hosts.removedAt)))
+    .for('key share')
+  if (host === undefined) throw new Refusal('host_not_found', 'There is no such host.')
+  if (host.quarantinedAt !== null)
+    throw new Refusal('host_quarantined', 'This host is quarantined and gets no orders. Release it first.')
+  // Shared with the removal of the repository, which therefore sees this job or comes first.
+  const [repository] = await tx
+    .select({ resticId: repositories.resticId })
+    .from(repositories)
+    .innerJoin(
+      hostRepositories,
+      and(eq(hostRepositories.repositoryId, repositories.id), eq(hostRepositories.hostId, hostId)),
+    )
+    .where(eq(repositories.id, repositoryId))
+    .for('key share')
+  if (repository === undefined)
+    throw new Refusal(
+      'repository_not_on_host',
+      'This host has no access to this repository. Give it access first.',
+    )
+  if (kind === 'unlock' && (await isBusy(tx, repositoryId, repository.resticId)))
+    throw new Refusal(
+      'repository_busy',
+      'A job is running on this repository. Unlock it when that has ended.',
+    )
+}
+
+/** A lost job may still be running on a host that is out of reach; after a day it is not waited for any more. */
+const LOST_COUNTS_MS = 24 * 3_600_000
+
+/** Whether the records show a live job on this repository, under any of the names it is known by. */
+async function isBusy(tx: Db, repositoryId: string, resticId: string | null): Promise<boolean> {
+  const same =
+    resticId === null
+      ? eq(repositories.id, repositoryId)
+      : or(eq(repositories.id, repositoryId), eq(repositories.resticId, resticId))
+  const live = await tx
+    .select({ id: jobs.id })
+    .from(jobs)
+    .where(
+      and(
+        inArray(jobs.repositoryId, tx.select({ id: repositories.id }).from(repositories).where(same)),
+        or(
+          inArray(jobs.status, ['accepted', 'running']),
+          and(
+            eq(jobs.status, 'lost'),
+            gt(
+              sql`coalesce(${jobs.startedAt}, ${jobs.acceptedAt}, ${jobs.createdAt})`,
+              sql`now() - ${LOST_COUNTS_MS} * interval '1 millisecond'`,
+            ),
+          ),
+        ),
+      ),
+    )
+    .limit(1)
+  return live.length > 0
+}
+
+/**
+ * Wishes a job to end. One that nobody has accepted is cancelled here and now, provisionally; the agent is told in any case
+ * until it has answered. Safe to call twice. Throws `job_not_found` or `job_ended`.
+ */
+export async function cancelJob(
+  db: Db,
+  { jobId, requestedBy }: { jobId: string; requestedBy: string },
+): Promise<void> {
+  await db.transaction(async tx => {
+    const whenQueued = <T>(then: T) => sql`case when ${jobs.status} = 'queued' then ${then} end`
+    const [wished] = await tx
+      .update(jobs)
+      .set({
+        cancelRequestedAt: sql`now()`,
+        cancelRequestedBy: requestedBy,
+        status: sql`case when ${jobs.status} = 'queued' then 'cancelled' else ${jobs.status} end`,
+        reason: sql`coalesce(${whenQueued('cancelled_by_operator')}, ${jobs.reason})`,
+        finishedAt: sql`case when ${jobs.status} = 'queued' then now() else ${jobs.finishedAt} end`,
+      })
+      .where(
+        and(
+          eq(jobs.id, jobId),
+          inArray(jobs.status, ['queued', 'accepted', 'running', 'lost']),
+          isNull(jobs.cancelRequestedAt),
+        ),
+      )
+      .returning({ id: jobs.id, hostId: jobs.hostId })
+    if (wished !== undefined) return tellOfJob(tx, wished)
+    const [job] = await tx
+      .select({ status: jobs.status, wishedAt: jobs.cancelRequestedAt })
+      .from(jobs)
+      .where(eq(jobs.id, jobId))
+    if (job === undefined) throw new Refusal('job_not_found', 'There is no such job.')
+    if (job.wishedAt === null && hasEnded(job.status))
+      throw new Refusal('job_ended', `This job has already ended: ${job.status}.`)
+  })
+}
+
+/**
+ * Ends queued jobs that nobody claimed in time. Where the agent may run a slot by itself it is also told to leave it.
+ * Safe to run anywhere, at any time, several at once.
+ */
+export async function expireJobs(db: Db): Promise<number> {
+  return db.transaction(async tx => {
+    const due = tx
+      .select({ id: jobs.id })
+      .from(jobs)
+      .where(and(eq(jobs.status, 'queued'), isNotNull(jobs.expiresAt), sql`${jobs.expiresAt} < now()`))
+      .limit(500)
+      .for('update', { skipLocked: true })
+    const expired = await tx
+      .update(jobs)
+      .set({
+        status: 'expired',
+        reason: 'not_claimed',
+        finishedAt: sql`now()`,
+        cancelRequestedAt: sql`case when ${jobs.scheduleId} is not null then coalesce(${jobs.cancelRequestedAt}, now()) else ${jobs.cancelRequestedAt} end`,
+      })
+      .where(inArray(jobs.id, due))
+      .returning({ id: jobs.id, hostId: jobs.hostId })
+    for (const job of expired) await tellOfJob(tx, job)
+    return expired.length
+  })
+}

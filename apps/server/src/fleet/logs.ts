@@ -1,0 +1,102 @@
+// Job logs: blocks are appended in order, kept as they came, and read back by number.
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { and, asc, eq, gte, sql } from 'drizzle-orm'
+import { ZodError } from 'zod'
+import { decodeBlock, type LogAnswer, type LogEntry, type LogStreamBlock } from '@restic-manager/contract/log'
+import { Refusal } from '@restic-manager/contract/refusal'
+import { toInstant } from '@restic-manager/contract/scalars'
+import type { LogPage } from '@restic-manager/contract/views'
+import type { Db } from '../db/open.ts'
+import { notify } from '../db/bus.ts'
+import { jobs, logBlocks } from '../db/schema.ts'
+import type { Sender } from './facts.ts'
+import { explainNothing } from './job-reports.ts'
+
+/** Blocks read at a time, and the most text of one page. */
+const BLOCKS_AT_ONCE = 16
+const MOST_PAGE_CHARS = 1024 * 1024
+const MOST_BLOCK_BYTES = 4 * 1024 * 1024
+
+/**
+ * Appends a block when it is the one expected next; an older one is ignored, of a later one nothing is kept. Either way the
+ * answer is the number expected. Safe to deliver twice. Throws `bad_input` for a malformed block, `job_not_found`, `session_fenced`.
+ */
+export async function appendLog(db: Db, sender: Sender, block: LogStreamBlock): Promise<LogAnswer> {
+  checkBlock(block)
+  const { jobId, firstSeq, count } = block
+  const nextSeq = firstSeq + count
+  // One statement: the expected number moves and the block is stored together, or neither.
+  const appended = await db.execute(sql`
+    with expected as (
+      update jobs set next_log_seq = ${nextSeq} from hosts
+      where jobs.id = ${jobId} and jobs.host_id = ${sender.id} and jobs.next_log_seq = ${firstSeq}
+        and hosts.id = jobs.host_id and hosts.session_number = ${sender.session}
+        and hosts.quarantined_at is null and hosts.removed_at is null
+      returning jobs.id, jobs.host_id
+    )
+    insert into log_blocks (job_id, host_id, first_seq, count, started_at, block)
+    select id, host_id, ${firstSeq}::bigint, ${count}::bigint, ${block.startedAt}::timestamptz, ${zstdCompressSync(block.block)}::bytea
+    from expected returning 1 as one`)
+  if (appended.length === 1) {
+    await notify(db, 'log', jobId)
+    return { nextSeq }
+  }
+  await explainNothing(db, sender, jobId)
+  const [job] = await db.select({ nextSeq: jobs.nextLogSeq }).from(jobs).where(eq(jobs.id, jobId))
+  if (job === undefined)
+    throw new Refusal('job_not_found', 'This job is not known yet. Report its start first.')
+  return job
+}
+
+function checkBlock(block: LogStreamBlock) {
+  try {
+    decodeBlock(block)
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof ZodError)
+      throw new Refusal('bad_input', 'The log block is not in the form the contract describes.')
+    throw error
+  }
+}
+
+/** The entries from `fromSeq` on, at most `limit` and about a megabyte. Throws `job_not_found`. */
+export async function readLog(
+  db: Db,
+  { jobId, fromSeq, limit }: { jobId: string; fromSeq: number; limit: number },
+): Promise<LogPage> {
+  const [job] = await db.select({ nextSeq: jobs.nextLogSeq }).from(jobs).where(eq(jobs.id, jobId))
+  if (job === undefined) throw new Refusal('job_not_found', 'There is no such job.')
+  const entries: LogEntry[] = []
+  let nextSeq = fromSeq
+  let chars = 0
+  const isFull = () => entries.length >= limit || chars >= MOST_PAGE_CHARS
+  while (!isFull() && nextSeq < job.nextSeq) {
+    const blocks = await blocksFrom(db, jobId, nextSeq)
+    for (const block of blocks)
+      for (const entry of decodeBlock(block)) {
+        const after = entry.seq + ('gap' in entry ? entry.gap.count : 1)
+        if (after <= nextSeq || isFull()) continue
+        entries.push(entry)
+        chars += 'gap' in entry ? 0 : entry.payload.length
+        nextSeq = after
+      }
+    if (blocks.length < BLOCKS_AT_ONCE) break
+  }
+  return { entries, nextSeq, atEnd: nextSeq >= job.nextSeq }
+}
+
+/** The block that holds `fromSeq` and some after it. */
+async function blocksFrom(db: Db, jobId: string, fromSeq: number) {
+  const holding = sql`coalesce((select max(first_seq) from log_blocks where job_id = ${jobId} and first_seq <= ${fromSeq}), 0)`
+  const rows = await db
+    .select()
+    .from(logBlocks)
+    .where(and(eq(logBlocks.jobId, jobId), gte(logBlocks.firstSeq, holding)))
+    .orderBy(asc(logBlocks.firstSeq))
+    .limit(BLOCKS_AT_ONCE)
+  return rows.map(({ firstSeq, count, startedAt, block }) => ({
+    firstSeq,
+    count,
+    startedAt: toInstant(startedAt),
+    block: zstdDecompressSync(block, { maxOutputLength: MOST_BLOCK_BYTES }).toString('utf8'),
+  }))
+}

@@ -1,0 +1,99 @@
+// What a host has to be told, and what this connection has told it already.
+import { and, asc, eq, inArray, sql } from 'drizzle-orm'
+import type { AgentOrder } from '@restic-manager/contract/agent'
+import type { JobKind } from '@restic-manager/contract/job'
+import { toInstant } from '@restic-manager/contract/scalars'
+import type { HostSession } from '../context.ts'
+import type { Db } from '../db/open.ts'
+import type { Seal } from '../db/seal.ts'
+import { hosts, jobs } from '../db/schema.ts'
+import { configurationOf } from './configuration.ts'
+import { fenced, isNewestSession } from './facts.ts'
+
+/** What was said on one connection. A new connection begins with nothing, so whatever is not answered is said again. */
+export type Sent = { configVersion: number | undefined; runs: Set<string>; cancels: Set<string> }
+export const nothingSent = (): Sent => ({ configVersion: undefined, runs: new Set(), cancels: new Set() })
+
+/** Orders in one batch, and open jobs that are looked at. What is beyond waits until these are answered. */
+const BATCH = 50
+const MOST_OPEN = 1_000
+
+/**
+ * The next orders for a host, at most a batch, and remembers them in `sent`: the configuration when it changed, cancels, then
+ * queued jobs, oldest first. None: nothing to say for now. Throws `session_fenced`.
+ */
+export async function nextOrders(db: Db, seal: Seal, host: HostSession, sent: Sent): Promise<AgentOrder[]> {
+  const [look] = await db
+    .select({
+      configVersion: hosts.configVersion,
+      maxConcurrentRuns: hosts.maxConcurrentRuns,
+      queued: sql<string[]>`array(select ${jobs.id} from ${jobs}
+        where ${jobs.hostId} = ${hosts.id} and ${jobs.status} = 'queued'
+        order by ${jobs.createdAt}, ${jobs.id} limit ${MOST_OPEN})`,
+      cancelled: sql<string[]>`array(select ${jobs.id} from ${jobs}
+        where ${jobs.hostId} = ${hosts.id} and ${jobs.cancelRequestedAt} is not null and not ${jobs.reported}
+        order by ${jobs.cancelRequestedAt} desc, ${jobs.id} limit ${MOST_OPEN})`,
+    })
+    .from(hosts)
+    .where(isNewestSession(host))
+  if (look === undefined) throw fenced()
+
+  const orders: AgentOrder[] = []
+  if (look.configVersion !== sent.configVersion) {
+    const config = await configurationOf(db, seal, { ...look, hostId: host.id, version: look.configVersion })
+    orders.push({ order: 'config.update', ...config })
+    sent.configVersion = look.configVersion
+  }
+  for (const jobId of unsent(look.cancelled, sent.cancels)) orders.push({ order: 'command.cancel', jobId })
+  const runs = unsent(look.queued, sent.runs)
+  if (runs.length > 0) orders.push(...(await runOrders(db, runs, look.configVersion)))
+  return orders
+}
+
+/** Those of `open` that were not said yet, now marked as said. What is no longer open is forgotten. */
+function unsent(open: string[], said: Set<string>): string[] {
+  const now = new Set(open)
+  for (const id of said) if (!now.has(id)) said.delete(id)
+  const next = open.filter(id => !said.has(id)).slice(0, BATCH)
+  for (const id of next) said.add(id)
+  return next
+}
+
+async function runOrders(db: Db, jobIds: string[], configVersion: number): Promise<AgentOrder[]> {
+  const rows = await db
+    .select({
+      jobId: jobs.id,
+      kind: jobs.kind,
+      repositoryId: jobs.repositoryId,
+      spec: jobs.spec,
+      scheduleId: jobs.scheduleId,
+      scheduledFor: jobs.scheduledFor,
+      retryOf: jobs.retryOf,
+    })
+    .from(jobs)
+    .where(and(inArray(jobs.id, jobIds), eq(jobs.status, 'queued')))
+    .orderBy(asc(jobs.createdAt), asc(jobs.id))
+  return rows.map(row => runOrder(row, configVersion))
+}
+
+type RunRow = {
+  jobId: string
+  kind: JobKind
+  repositoryId: string
+  spec: object
+  scheduleId: string | null
+  scheduledFor: Date | null
+  retryOf: string | null
+}
+
+function runOrder({ scheduleId, scheduledFor, retryOf, ...job }: RunRow, configVersion: number): AgentOrder {
+  const order = {
+    order: 'command.run',
+    ...job,
+    configVersion,
+    ...(scheduleId === null ? {} : { scheduleId }),
+    ...(scheduledFor === null ? {} : { scheduledAt: toInstant(scheduledFor) }),
+    ...(retryOf === null ? {} : { retryOf }),
+  }
+  return order as AgentOrder // kind and spec were checked together when the job was made
+}

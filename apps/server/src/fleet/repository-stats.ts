@@ -1,0 +1,47 @@
+// What agents tell of a repository's size and locks. Newest wins.
+import { and, eq, sql } from 'drizzle-orm'
+import type { RepoStats } from '@restic-manager/contract/repository'
+import type { HostSession } from '../context.ts'
+import { notify } from '../db/bus.ts'
+import type { Db } from '../db/open.ts'
+import { hostRepositories, repositories } from '../db/schema.ts'
+import { changeConfiguration } from './configuration.ts'
+import { holdHost } from './facts.ts'
+
+/** Keeps what a host says of a repository it has access to; of any other it is dropped. Safe to deliver twice. */
+export async function keepStats(db: Db, host: HostSession, stats: RepoStats): Promise<void> {
+  await changeConfiguration(db, async tx => {
+    // Held for change: when restic's own id is new, this host's configuration rises below.
+    await holdHost(tx, host, 'change')
+    const [repository] = await tx
+      .select({ id: repositories.id, resticId: repositories.resticId })
+      .from(repositories)
+      .where(and(eq(repositories.id, stats.repositoryId), isOn(host.id, stats.repositoryId)))
+      .for('no key update')
+    if (repository === undefined) return { result: undefined, hostIds: [] }
+    const users = await tx
+      .select({ hostId: hostRepositories.hostId })
+      .from(hostRepositories)
+      .where(eq(hostRepositories.repositoryId, repository.id))
+    // A local path is another repository on each host, so the first id stays unless the sender is the only user.
+    const mayNameIt = repository.resticId === null || users.length === 1
+    const isNewId = stats.resticId !== undefined && stats.resticId !== repository.resticId && mayNameIt
+    await tx
+      .update(repositories)
+      .set({
+        lockState: stats.lockState,
+        locks: stats.locks ?? [],
+        ...(isNewId ? { resticId: stats.resticId } : {}),
+        ...(stats.sizeBytes === undefined ? {} : { sizeBytes: stats.sizeBytes, statsAt: sql`now()` }),
+        ...(stats.dedupRatio === undefined ? {} : { dedupRatio: Math.round(stats.dedupRatio * 1_000) }),
+        ...(stats.lastCheckAt === undefined ? {} : { lastCheckAt: new Date(stats.lastCheckAt) }),
+        ...(stats.lastCheckStatus === undefined ? {} : { lastCheckStatus: stats.lastCheckStatus }),
+      })
+      .where(eq(repositories.id, repository.id))
+    await notify(tx, 'repository', repository.id)
+    return { result: undefined, hostIds: isNewId ? users.map(user => user.hostId) : [] }
+  })
+}
+
+const isOn = (hostId: string, repositoryId: string) =>
+  sql`exists (select 1 from host_repositories where host_id = ${hostId} and repository_id = ${repositoryId})`

@@ -1,0 +1,204 @@
+// Sessions: each connection proves the host's key anew, and two machines with one key give themselves away.
+import { createHash, createPublicKey, randomBytes, verify } from 'node:crypto'
+import { and, eq, gt, inArray, or, sql } from 'drizzle-orm'
+import {
+  type ChallengeAnswer,
+  type ProofAnswer,
+  proofText,
+  type SessionProof,
+} from '@restic-manager/contract/join'
+import { Refusal } from '@restic-manager/contract/refusal'
+import { toInstant } from '@restic-manager/contract/scalars'
+import type { Log } from '@restic-manager/runtime/log'
+import type { HostSession } from '../context.ts'
+import { notify } from '../db/bus.ts'
+import type { Db } from '../db/open.ts'
+import { agentSessions, hosts, sessionChallenges } from '../db/schema.ts'
+
+const hashOf = (bearer: string) => createHash('sha256').update(bearer).digest('hex')
+
+const removed = () =>
+  new Refusal('host_removed', 'This host was removed. Enrol it again with a new key and a new token.')
+const quarantined = () =>
+  new Refusal(
+    'host_quarantined',
+    'Two machines use the identity of this host. An operator has to release it.',
+  )
+const unproven = (sentence: string) => new Refusal('session_unproven', sentence)
+
+/** A nonce that is good for one proof of this host. */
+export async function challengeSession(db: Db, hostId: string, lifeMs: number): Promise<ChallengeAnswer> {
+  const [host] = await db.select({ removedAt: hosts.removedAt }).from(hosts).where(eq(hosts.id, hostId))
+  if (host === undefined)
+    throw new Refusal('host_not_found', 'This server does not know this host. Enrol it with a new token.')
+  if (host.removedAt !== null) throw removed()
+  const nonce = randomBytes(32).toString('base64url')
+  const [kept] = await db
+    .insert(sessionChallenges)
+    .values({ nonce, hostId, expiresAt: sql`now() + ${lifeMs} * interval '1 millisecond'` })
+    .returning({ expiresAt: sessionChallenges.expiresAt })
+  return { nonce, expiresAt: toInstant(kept?.expiresAt ?? Date.now() + lifeMs) }
+}
+
+/** What a proof shows about the machine behind the key. */
+export type Verdict = 'next' | 'retry' | 'older dump' | 'clone'
+
+/**
+ * Judges a proof by the sessions this host has had. `has` is the one accepted last. A host that lives alone is never
+ * called a clone, wherever it or the server crashed.
+ */
+export function judgeSession(
+  proof: { confirmed: string | null; next: string },
+  { has, used }: { has: string | null; used: (session: string) => boolean },
+): Verdict {
+  if (proof.next === has) return 'retry'
+  if (used(proof.next)) return 'clone'
+  if (proof.confirmed === has) return 'next'
+  if (proof.confirmed === null || used(proof.confirmed)) return 'clone'
+  return 'older dump'
+}
+
+/**
+ * Checks a proof and answers with a bearer for one upgrade. A clone quarantines the host, which stops both machines. A retry
+ * gets a number of its own, so that it fences whatever was begun under the same session before.
+ */
+export async function proveSession(
+  db: Db,
+  proof: SessionProof,
+  { log, bearerLife }: { log: Log; bearerLife: number },
+): Promise<ProofAnswer> {
+  const bearer = randomBytes(32).toString('base64url')
+  const outcome = await db.transaction(async tx => {
+    const spent = await tx
+      .delete(sessionChallenges)
+      .where(
+        and(
+          eq(sessionChallenges.nonce, proof.nonce),
+          eq(sessionChallenges.hostId, proof.hostId),
+          gt(sessionChallenges.expiresAt, sql`now()`),
+        ),
+      )
+      .returning({ nonce: sessionChallenges.nonce })
+    if (spent.length === 0)
+      return { refused: unproven('The challenge is unknown, used or too old. Ask for another.') }
+    const [host] = await tx
+      .select({
+        publicKey: hosts.publicKey,
+        sessionId: hosts.sessionId,
+        enrolmentId: hosts.enrolmentId,
+        quarantinedAt: hosts.quarantinedAt,
+        removedAt: hosts.removedAt,
+      })
+      .from(hosts)
+      .where(eq(hosts.id, proof.hostId))
+      .for('no key update')
+    // The nonce stays spent: these answers are returned and thrown only after the commit.
+    if (host === undefined || host.removedAt !== null) return { refused: removed() }
+    if (!signatureFits(host.publicKey, proof))
+      return { refused: unproven('The signature does not fit the key this host enrolled with.') }
+    if (host.quarantinedAt !== null) return { refused: quarantined() }
+
+    const verdict = judgeSession(proof, { has: host.sessionId, used: await usedSessions(tx, proof) })
+    if (verdict === 'clone') {
+      await quarantineHost(tx, proof.hostId)
+      return { refused: quarantined(), clone: true }
+    }
+    const expiresAt = await beginSession(tx, proof, hashOf(bearer), bearerLife)
+    if (host.enrolmentId !== null) await notify(tx, 'enrolment', host.enrolmentId)
+    await notify(tx, 'host', proof.hostId)
+    return { expiresAt, verdict }
+  })
+  if ('refused' in outcome) {
+    if (outcome.clone)
+      log.error({ hostId: proof.hostId }, 'two machines use the identity of one host: it is quarantined')
+    throw outcome.refused
+  }
+  if (outcome.verdict === 'older dump')
+    log.warn(
+      { hostId: proof.hostId },
+      'a host has had sessions this database never saw: it was restored from an older dump',
+    )
+  return { bearer, expiresAt: toInstant(outcome.expiresAt) }
+}
+
+/** Which of the two sessions a proof names this host has had, or has named as confirmed, before. */
+async function usedSessions(
+  tx: Db,
+  { hostId, confirmed, next }: SessionProof,
+): Promise<(session: string) => boolean> {
+  const named = confirmed === null ? [next] : [next, confirmed]
+  const seen = await tx
+    .select({ id: agentSessions.id, confirmed: agentSessions.confirmed })
+    .from(agentSessions)
+    .where(
+      and(
+        eq(agentSessions.hostId, hostId),
+        or(inArray(agentSessions.id, named), inArray(agentSessions.confirmed, named)),
+      ),
+    )
+  return session => seen.some(row => row.id === session || row.confirmed === session)
+}
+
+async function beginSession(tx: Db, proof: SessionProof, bearerHash: string, lifeMs: number): Promise<Date> {
+  // In SQL as it is: an identity column takes no value but its default, which Drizzle has no word for.
+  const [session] = await tx.execute<{ number: string; expires_at: string }>(sql`
+    insert into agent_sessions (host_id, id, confirmed, bearer_hash, bearer_expires_at)
+    values (${proof.hostId}, ${proof.next}, ${proof.confirmed}, ${bearerHash}, now() + ${lifeMs} * interval '1 millisecond')
+    on conflict (host_id, id) do update
+      set number = default, bearer_hash = excluded.bearer_hash, bearer_expires_at = excluded.bearer_expires_at
+    returning number, bearer_expires_at as expires_at`)
+  if (session === undefined) throw new Error('a session that was just written is not there')
+  const number = Number(session.number)
+  await tx
+    .update(hosts)
+    .set({ sessionId: proof.next, sessionNumber: number, provedAt: sql`now()` })
+    .where(eq(hosts.id, proof.hostId))
+  return new Date(session.expires_at)
+}
+
+async function quarantineHost(tx: Db, hostId: string) {
+  await tx
+    .update(hosts)
+    .set({
+      quarantinedAt: sql`now()`,
+      quarantineReason: 'Two machines use the identity of this host, perhaps because its disk was copied.',
+      online: false,
+    })
+    .where(eq(hosts.id, hostId))
+  await notify(tx, 'host', hostId)
+}
+
+function signatureFits(publicKey: string, { signature, ...proof }: SessionProof): boolean {
+  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' })
+  return verify(null, Buffer.from(proofText(proof)), key, Buffer.from(signature, 'base64url'))
+}
+
+/** Takes a bearer, once, and says whose newest session it opens. Throws `session_unproven`, `host_quarantined` or `host_removed`. */
+export async function claimBearer(db: Db, bearer: string): Promise<HostSession> {
+  return db.transaction(async tx => {
+    const hash = hashOf(bearer)
+    const [session] = await tx
+      .select({
+        id: agentSessions.hostId,
+        session: agentSessions.number,
+        newest: hosts.sessionNumber,
+        quarantinedAt: hosts.quarantinedAt,
+        removedAt: hosts.removedAt,
+      })
+      .from(agentSessions)
+      .innerJoin(hosts, eq(hosts.id, agentSessions.hostId))
+      .where(and(eq(agentSessions.bearerHash, hash), gt(agentSessions.bearerExpiresAt, sql`now()`)))
+    if (session === undefined)
+      throw unproven('The bearer is unknown, used or too old. Prove the session again.')
+    if (session.removedAt !== null) throw removed()
+    if (session.quarantinedAt !== null) throw quarantined()
+    const claimed = await tx
+      .update(agentSessions)
+      .set({ bearerHash: null, bearerExpiresAt: null })
+      .where(and(eq(agentSessions.bearerHash, hash), eq(agentSessions.number, session.newest)))
+      .returning({ id: agentSessions.id })
+    if (claimed.length === 0)
+      throw unproven('The bearer is unknown, used or too old. Prove the session again.')
+    return { id: session.id, session: session.session }
+  })
+}

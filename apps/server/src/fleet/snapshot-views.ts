@@ -1,0 +1,81 @@
+// Snapshots as operators see them, with what made each.
+import { and, desc, eq, sql } from 'drizzle-orm'
+import { z } from 'zod'
+import { Refusal } from '@restic-manager/contract/refusal'
+import type { SnapshotListRequest, SnapshotRequest } from '@restic-manager/contract/requests'
+import type { SnapshotPage, SnapshotRow } from '@restic-manager/contract/views'
+import type { Db } from '../db/open.ts'
+import { jobs, repositories, snapshots } from '../db/schema.ts'
+import { cursorAt, keysOf } from './cursor.ts'
+
+const selectSnapshots = (db: Db) =>
+  db
+    .select({
+      id: snapshots.id,
+      shortId: snapshots.shortId,
+      time: snapshots.time,
+      hostname: snapshots.hostname,
+      paths: snapshots.paths,
+      tags: snapshots.tags,
+      sizeBytes: snapshots.sizeBytes,
+      fileCount: snapshots.fileCount,
+      repositoryId: snapshots.repositoryId,
+      repositoryName: repositories.name,
+      hostId: snapshots.hostId,
+      jobId: snapshots.jobId,
+      jobStatus: sql<SnapshotRow['jobStatus']>`case when ${jobs.reported} then ${jobs.status} end`,
+    })
+    .from(snapshots)
+    .innerJoin(repositories, eq(repositories.id, snapshots.repositoryId))
+    // A tag may name any job; only one of the same host has made the snapshot.
+    .leftJoin(jobs, and(eq(jobs.id, snapshots.jobId), eq(jobs.hostId, snapshots.hostId)))
+
+const Keys = z.tuple([z.number(), z.string().max(64), z.uuid()])
+
+/** A page of snapshots, newest first. */
+export async function snapshotPage(
+  db: Db,
+  request: z.infer<typeof SnapshotListRequest>,
+): Promise<SnapshotPage> {
+  const after = keysOf(Keys, request.cursor)
+  const which = and(
+    request.hostId === undefined ? undefined : eq(snapshots.hostId, request.hostId),
+    request.repositoryId === undefined ? undefined : eq(snapshots.repositoryId, request.repositoryId),
+  )
+  const rows = await selectSnapshots(db)
+    .where(
+      and(
+        which,
+        after &&
+          sql`(${snapshots.time}, ${snapshots.id}, ${snapshots.repositoryId})
+            < (${new Date(after[0]).toISOString()}::timestamptz, ${after[1]}, ${after[2]}::uuid)`,
+      ),
+    )
+    .orderBy(desc(snapshots.time), desc(snapshots.id), desc(snapshots.repositoryId))
+    .limit(request.limit + 1)
+  const [counted] = await db
+    .select({ total: sql<number>`count(*)::integer` })
+    .from(snapshots)
+    .where(which)
+  const page = rows.slice(0, request.limit)
+  const last = page.at(-1)
+  const hasMore = rows.length > page.length && last !== undefined
+  return {
+    rows: page,
+    nextCursor: hasMore ? cursorAt([last.time.getTime(), last.id, last.repositoryId]) : null,
+    total: counted?.total ?? 0,
+  }
+}
+
+/** One snapshot. Throws `repository_not_found` when it, or its repository, is not known here. */
+export async function viewSnapshot(
+  db: Db,
+  { repositoryId, snapshotId }: z.infer<typeof SnapshotRequest>,
+): Promise<SnapshotRow> {
+  const [row] = await selectSnapshots(db).where(
+    and(eq(snapshots.repositoryId, repositoryId), eq(snapshots.id, snapshotId)),
+  )
+  if (row === undefined)
+    throw new Refusal('repository_not_found', 'There is no such snapshot in this repository.')
+  return row
+}

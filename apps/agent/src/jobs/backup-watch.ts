@@ -13,7 +13,7 @@ export type BackupWatch = Disposable & {
   unread(): number
   /** How many of the folders to back up were not there. */
   missing(): number
-  /** Aborts when the repository could not be opened within the deadline of a probe. */
+  /** Aborts when the repository could not be opened, or stayed full, for as long as a probe may take. */
   readonly giveUp: AbortSignal
 }
 
@@ -47,12 +47,16 @@ export function watchBackup({ signal, timing, onProgress }: JobContext): BackupW
   const cancelling = () => progress.cancelling()
   signal.addEventListener('abort', cancelling, { once: true })
 
-  /** A new restic tries for 15 minutes to open a repository that is not there. One that got further may go on. */
+  /**
+   * A new restic tries for 15 minutes to open a repository that is not there, or to store in one that is full.
+   * One that is only cut off for a while may go on: it knows best when to stop.
+   */
   const retrying = (words: string) => {
     progress.retrying()
     warnings.add('storage_retried', 'The storage did not answer every request at once. restic tried again.')
-    if (opened || givingUp !== undefined || !/\(<(config|key|lock)\//.test(words)) return
-    givingUp = setTimeout(() => giveUp.abort(), timing.probeDeadline)
+    const hopeless =
+      words.includes('507 Insufficient Storage') || (!opened && /\(<(config|key|lock)\//.test(words))
+    if (hopeless) givingUp ??= setTimeout(() => giveUp.abort(), timing.probeDeadline)
   }
   return {
     warnings,
@@ -62,8 +66,11 @@ export function watchBackup({ signal, timing, onProgress }: JobContext): BackupW
     giveUp: giveUp.signal,
     hear({ stream, payload, message }) {
       if (message?.type === 'status') {
+        if (!opened) {
+          clearTimeout(givingUp)
+          givingUp = undefined
+        }
         opened = true
-        clearTimeout(givingUp)
         progress.status(message)
         report()
       } else if (message?.type === 'summary') {

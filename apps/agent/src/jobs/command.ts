@@ -1,9 +1,15 @@
 // One restic command on a job's repository: access put in, words collected, a deadline kept.
-import { reasonSentence, type JobReason } from '@restic-manager/contract/reasons'
+import { jobReasons, type JobReason } from '@restic-manager/contract/reasons'
 import type { Target } from '../restic/args.ts'
 import { accessEnvironment, baseEnvironment, secretsOf } from '../restic/environment.ts'
 import type { ResticLine } from '../restic/messages.ts'
-import { failureReason, failureSentence, gatherEvidence, type Evidence } from '../restic/outcome.ts'
+import {
+  failureReason,
+  failureSentence,
+  gatherEvidence,
+  reasonOfSilence,
+  type Evidence,
+} from '../restic/outcome.ts'
 import { runRestic, type ResticExit } from '../restic/run.ts'
 import type { Outcome, RepositoryContext } from './context.ts'
 
@@ -85,16 +91,17 @@ export function failureOf({ exit, evidence, unanswered, deadlineMs }: CommandEnd
     const reason = failureReason(exit, words)
     return { reason, error: failureSentence(reason, words) }
   }
-  const why =
-    words === '' && deadlineMs !== undefined
-      ? `No answer within ${Math.round(deadlineMs / 1000)} seconds.`
-      : words
-  return { reason: 'unreachable', error: failureSentence('unreachable', why) }
+  const reason = reasonOfSilence(words)
+  if (words !== '' || deadlineMs === undefined) return { reason, error: failureSentence(reason, words) }
+  return {
+    reason,
+    error: `${jobReasons[reason]} No answer came within ${Math.round(deadlineMs / 1000)} seconds.`,
+  }
 }
 
 /** The outcome of a job that somebody stopped. */
 export function stoppedOutcome(signal: AbortSignal): Outcome {
   const reason = signal.reason === 'agent_stopping' ? 'agent_stopping' : 'cancelled_by_operator'
   const status = reason === 'agent_stopping' ? 'failed' : 'cancelled'
-  return { status, reason, error: reasonSentence(reason) as string, warnings: [] }
+  return { status, reason, error: jobReasons[reason], warnings: [] }
 }

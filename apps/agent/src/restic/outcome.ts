@@ -6,7 +6,7 @@ import type { ResticExit } from './run.ts'
 
 /** Ordered by how much a phrase tells: the first that is found anywhere in restic's words decides. */
 const rules: readonly (readonly [RegExp, JobReason])[] = [
-  [/wrong password or no key found|an empty password is not a password/, 'wrong_password'],
+  [/wrong password or no key found|an empty password is not/, 'wrong_password'],
   [/already locked( exclusively)? by PID \d+|repository is already locked/, 'locked'],
   [/config file already exists/, 'already_initialised'],
   [/507 Insufficient Storage|no space left on device|disk quota exceeded/, 'storage_full'],
@@ -19,7 +19,7 @@ const rules: readonly (readonly [RegExp, JobReason])[] = [
     'unreachable',
   ],
   [
-    /repository does not exist|unable to open config file: ((l?stat|open) .*no such file|<config\/> does not exist|file does not exist|Stat: The specified (key|bucket) does not exist)/,
+    /repository does not exist|unable to open config file: .*(no such file or directory|does not exist)/,
     'repository_missing',
   ],
   [/unknown (flag|command|shorthand flag)/, 'bad_request'],
@@ -34,6 +34,8 @@ const rules: readonly (readonly [RegExp, JobReason])[] = [
     'bad_request',
   ],
   [/permission denied|operation not permitted|read-only file system/, 'permission'],
+  // Last: a new restic also says so in the wake of other failures. Who cancels himself does not ask.
+  [/context canceled|signal (interrupt|terminated) received/, 'killed'],
 ]
 
 /** 0.17 and later say these by their exit code. */
@@ -43,8 +45,6 @@ const byExitCode: Record<number, JobReason> = { 10: 'repository_missing', 11: 'l
 export type Evidence = {
   hear(line: ResticLine): void
   words(): string
-  /** Whether restic said that it tries a request again. */
-  retried(): boolean
 }
 
 const HEAD = 40
@@ -56,18 +56,15 @@ export function gatherEvidence(): Evidence {
   const head: string[] = []
   const tail: string[] = []
   let fatal = ''
-  let retried = false
   return {
     hear({ stream, payload, message }) {
       if (message?.type === 'exit_error') fatal = message.message
       if (stream !== 'stderr') return
-      if (isRetry(payload)) retried = true
       const line = payload.slice(0, MAX_LINE)
       if (head.length < HEAD) head.push(line)
       else if (tail.push(line) > TAIL) tail.shift()
     },
     words: () => [fatal, ...head, ...tail].filter(Boolean).join('\n'),
-    retried: () => retried,
   }
 }
 
@@ -77,9 +74,19 @@ export const isRetry = (text: string): boolean => text.includes('returned error,
 /** Why a run that did not succeed failed. */
 export function failureReason(exit: ResticExit, words: string): JobReason {
   if (exit.failure !== undefined || exit.exitCode === 127 || exit.exitCode === 126)
-    return failureToStart(exit)
+    return exit.failure?.includes('E2BIG') === true ? 'bad_request' : 'restic_missing'
   if (exit.signal !== undefined) return 'killed'
-  return byExitCode[exit.exitCode ?? 0] ?? rules.find(([phrase]) => phrase.test(words))?.[1] ?? 'failed'
+  return byExitCode[exit.exitCode ?? 0] ?? reasonInWords(words) ?? 'failed'
+}
+
+/** Why a run failed that was stopped because it got nowhere. */
+export function reasonOfSilence(words: string): JobReason {
+  const reason = reasonInWords(words)
+  return reason === undefined || reason === 'killed' ? 'unreachable' : reason
+}
+
+function reasonInWords(words: string): JobReason | undefined {
+  return rules.find(([phrase]) => phrase.test(words))?.[1]
 }
 
 /** The sentence for a reason, with restic's own words where it said something. */
@@ -107,8 +114,4 @@ function tellingLine(reason: JobReason, words: string): string {
     lines[0] ??
     ''
   return line.replace(/^(Fatal: )+/, '').slice(0, 600)
-}
-
-function failureToStart(exit: ResticExit): JobReason {
-  return exit.failure?.includes('E2BIG') === true ? 'bad_request' : 'restic_missing'
 }

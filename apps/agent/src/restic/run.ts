@@ -46,7 +46,7 @@ const setpriv =
     ? ['/usr/bin/setpriv', '/bin/setpriv'].find(path => existsSync(path))
     : undefined
 
-/** Runs restic once. Never rejects for how restic ends, nor when it cannot be started: the caller reads it. */
+/** Runs restic once. Rejects only for what a listener throws: how restic ends is for the caller to read. */
 export async function runRestic(run: ResticRun): Promise<ResticExit> {
   // The kernel interrupts restic when the agent dies. setpriv becomes restic, so the pid stays the same.
   const [file, ...args] =
@@ -76,9 +76,18 @@ export async function runRestic(run: ResticRun): Promise<ResticExit> {
       document: '',
     }
   }
-  run.onSpawn?.(pid)
-  const output = readOutput(child, run)
+  // A mistake in a listener must not leave a restic behind that nobody reads.
+  const mistakes: unknown[] = []
+  const carefully = (act: () => void) => {
+    try {
+      act()
+    } catch (mistake) {
+      if (mistakes.push(mistake) === 1) kill(pid, 'SIGINT')
+    }
+  }
+  const output = readOutput(child, run, carefully)
   const stop = stopOnAbort(pid, run)
+  carefully(() => run.onSpawn?.(pid))
   const leftovers = { timer: undefined as NodeJS.Timeout | undefined }
   child.nodeChildProcess.once('exit', () => {
     stop.ended()
@@ -92,6 +101,7 @@ export async function runRestic(run: ResticRun): Promise<ResticExit> {
   clearTimeout(leftovers.timer)
   output.end()
   if (signal === 'SIGKILL') killGroup(pid)
+  if (mistakes.length > 0) throw mistakes[0]
   return {
     pid,
     interrupted: stop.interrupted(),
@@ -107,15 +117,18 @@ type Output = { end(): void; document(): string; failure(): string | undefined }
 /** Reads both streams to their ends as fast as they come: a reader that stops would stop the backup. */
 function readOutput(
   child: { stdout: NodeJS.ReadableStream; stderr: NodeJS.ReadableStream },
-  { secrets, onLine, document = false }: ResticRun,
+  { secrets, onLine = () => {}, document = false }: ResticRun,
+  carefully: (act: () => void) => void,
 ): Output {
   const redact = makeRedactor(secrets)
   const trim = makeTailTrimmer(secrets)
   const lines = (stream: 'stdout' | 'stderr') =>
     splitLines(KEPT_LINE_BYTES, ({ text, droppedBytes }) => {
-      if (droppedBytes === 0) return onLine?.(readLine(stream, text, redact))
-      const payload = `${redact(trim(text))} … (${droppedBytes} bytes dropped)`
-      onLine?.({ stream, payload })
+      const line =
+        droppedBytes === 0
+          ? readLine(stream, text, redact)
+          : { stream, payload: `${redact(trim(text))} … (${droppedBytes} bytes dropped)` }
+      carefully(() => onLine(line))
     })
   const pieces: Uint8Array[] = []
   let bytes = 0

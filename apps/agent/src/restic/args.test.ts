@@ -1,0 +1,117 @@
+// Secrets go by environment, arguments by version, and a person sees the command without the secrets.
+import { expect, test } from 'vitest'
+import { backupArgs, catConfigArgs, shownCommand, type Target } from './args.ts'
+import { accessEnvironment, baseEnvironment, secretsOf, type Access } from './environment.ts'
+
+const password = 'pass%word'
+const rest: Access = {
+  url: 'rest:http://backup.lan:8000/h1/',
+  password,
+  username: 'agent@1',
+  credential: 's3c%r:t',
+}
+const s3: Access = {
+  url: 's3:https://s3.lan/bucket',
+  password,
+  username: 'AKIA1',
+  credential: 'deep secret',
+  environment: { AWS_DEFAULT_REGION: 'eu-1', LD_PRELOAD: '/evil.so', RESTIC_PASSWORD_COMMAND: 'evil' },
+}
+const sftp: Access = { url: 'sftp:backup@host:/srv', password }
+const request = {
+  hostname: 'h1',
+  tags: ['a', 'b'],
+  excludes: ['-x', '*.tmp'],
+  listFile: '/t/list',
+  lockWaitMs: 600_000,
+}
+
+test('a REST server gets its credentials by name, or encoded in the address where restic is old', () => {
+  expect(accessEnvironment(rest, '0.18.0')).toEqual({
+    RESTIC_REPOSITORY: rest.url,
+    RESTIC_PASSWORD: password,
+    RESTIC_REST_USERNAME: 'agent@1',
+    RESTIC_REST_PASSWORD: 's3c%r:t',
+  })
+  expect(accessEnvironment(rest, '0.16.0')).toEqual({
+    RESTIC_REPOSITORY: 'rest:http://agent%401:s3c%25r%3At@backup.lan:8000/h1/',
+    RESTIC_PASSWORD: password,
+  })
+})
+
+test('an S3 store gets its keys, and of the environment only what its backend may have', () => {
+  expect(accessEnvironment(s3, '0.18.0')).toEqual({
+    RESTIC_REPOSITORY: s3.url,
+    RESTIC_PASSWORD: password,
+    AWS_ACCESS_KEY_ID: 'AKIA1',
+    AWS_SECRET_ACCESS_KEY: 'deep secret',
+    AWS_DEFAULT_REGION: 'eu-1',
+  })
+})
+
+test('a local repository gets no environment at all besides its own', () => {
+  const local = { url: '/srv/repo', password, environment: { AWS_DEFAULT_REGION: 'eu-1' } }
+  expect(accessEnvironment(local, '0.18.0')).toEqual({
+    RESTIC_REPOSITORY: '/srv/repo',
+    RESTIC_PASSWORD: password,
+  })
+})
+
+test('restic is told where everything is, so that it needs nothing of ours', () => {
+  expect(Object.keys(baseEnvironment({ cache: '/c', temp: '/t' })).toSorted()).toEqual(
+    ['HOME', 'LANG', 'PATH', 'RESTIC_CACHE_DIR', 'RESTIC_PROGRESS_FPS', 'TMPDIR'].toSorted(),
+  )
+})
+
+test('each tag and each exclude is an argument of its own, and paths come by a file', () => {
+  expect(backupArgs({ access: rest, version: '0.14.0' }, request)).toEqual(
+    'backup --json --host h1 --tag a --tag b --exclude -x --exclude *.tmp --files-from-raw /t/list'.split(
+      ' ',
+    ),
+  )
+})
+
+test('a newer restic waits for a lock by itself', () => {
+  expect(backupArgs({ access: rest, version: '0.16.0' }, request)).toContain('--retry-lock=600s')
+})
+
+test('ssh is told never to ask, where restic can pass it on', () => {
+  expect(catConfigArgs({ access: sftp, version: '0.18.0' }).join(' ')).toContain(
+    '-o sftp.args=-oBatchMode=yes',
+  )
+  expect(catConfigArgs({ access: sftp, version: '0.14.0' })).toEqual(['cat', 'config', '--no-lock'])
+})
+
+test('the command is shown as a person would type it, with the secrets masked', () => {
+  const target: Target = { access: s3, version: '0.18.0' }
+  const shown = shownCommand(target, backupArgs(target, request), ['/srv', "/home/it's mine"])
+  expect(shown.split('\n')).toEqual([
+    'RESTIC_PASSWORD=••••••••',
+    'AWS_DEFAULT_REGION=eu-1',
+    'AWS_ACCESS_KEY_ID=••••••••',
+    'AWS_SECRET_ACCESS_KEY=••••••••',
+    `restic -r s3:https://s3.lan/bucket backup --json --retry-lock=600s --host h1 --tag a --tag b --exclude -x --exclude '*.tmp' -- /srv '/home/it'\\''s mine'`,
+  ])
+})
+
+test.each([
+  ['rest, old', rest, '0.14.0'],
+  ['rest', rest, '0.18.0'],
+  ['s3', s3, '0.18.0'],
+])('no secret stands in the arguments or in the shown command: %s', (_, access, version) => {
+  const target = { access, version }
+  const args = backupArgs(target, request)
+  const visible = [...args, shownCommand(target, args, ['/srv'])].join('\n')
+  for (const secret of secretsOf(access)) {
+    expect(visible).not.toContain(secret)
+    expect(visible).not.toContain(encodeURIComponent(secret))
+  }
+})
+
+test('a command with very many paths is shown in part and says so', () => {
+  const target = { access: rest, version: '0.18.0' }
+  const paths = Array.from({ length: 1_000 }, (_, index) => `/${'x'.repeat(4_000)}${index}`)
+  const shown = shownCommand(target, backupArgs(target, request), paths)
+  expect(shown.length).toBeLessThan(100_000)
+  expect(shown).toMatch(/… and \d+ more paths$/)
+})

@@ -5,7 +5,6 @@ import type { Bus } from './db/bus.ts'
 import type { Db } from './db/open.ts'
 import type { Seal } from './db/seal.ts'
 import type { Presence } from './fleet/presence.ts'
-import type { Presence } from './fleet/presence.ts'
 
 /** The host behind an agent's connection. `session` fences: writes of an older session change nothing. */
 export type HostSession = { id: string; session: number }

@@ -2,10 +2,10 @@
 
 /** Groups of patterns that are rarely worth keeping, in restic's own syntax. */
 export const excludePresets = [
-  { word: 'caches', patterns: ['**/.cache', '**/Cache', '**/CacheStorage', '/var/cache', '**/__pycache__'] },
+  { word: 'caches', patterns: ['**/.cache', '**/CacheStorage', '**/__pycache__', '/var/cache'] },
   { word: 'trash', patterns: ['**/.Trash', '**/.Trash-*', '**/.local/share/Trash', '**/$RECYCLE.BIN'] },
   { word: 'node_modules', patterns: ['**/node_modules'] },
-  { word: 'temporary files', patterns: ['*.tmp', '*.swp', '/tmp', '/var/tmp'] },
+  { word: 'temporary files', patterns: ['*.tmp', '*.swp', '~$*'] },
   { word: 'system folders', patterns: ['/proc', '/sys', '/dev', '/run'] },
 ] as const
 

@@ -4,7 +4,7 @@ import { Button, TextInput } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { IconPlus, IconSearch } from '@tabler/icons-react'
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
+import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { formatCount } from '../format.ts'
 import { useMay } from '../me.ts'
@@ -12,6 +12,7 @@ import { AddHost } from '../parts/add-host.tsx'
 import { Crumbs } from '../parts/crumbs.tsx'
 import { FilterChips } from '../parts/filter-chips.tsx'
 import { HostTable } from '../parts/host-table.tsx'
+import { LinkButton } from '../parts/link-button.tsx'
 import { Notice } from '../parts/notice.tsx'
 import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
 import { QueryProblem } from '../parts/query-problem.tsx'
@@ -31,9 +32,9 @@ function NextStep({ hosts }: { hosts: number }) {
       title="Next: a place for the backups."
       action={
         mayAdd && (
-          <Button component={Link} to="/repositories/add">
+          <LinkButton to="/repositories/add">
             Add repository
-          </Button>
+          </LinkButton>
         )
       }
     >

@@ -1,6 +1,6 @@
 // First-run set-up: the first admin, this machine, a repository, the first backup.
 import type { Id } from '@restic-manager/contract/ids'
-import { Button } from '@mantine/core'
+
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
@@ -8,6 +8,7 @@ import { AddRepository } from '../parts/add-repository.tsx'
 import { BackupForm } from '../parts/backup-form.tsx'
 import { Entrance } from '../parts/entrance.tsx'
 import { FirstAdmin } from '../parts/first-admin.tsx'
+import { LinkButton } from '../parts/link-button.tsx'
 import { Logo } from '../parts/logo.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { QueryProblem } from '../parts/query-problem.tsx'
@@ -119,9 +120,9 @@ export function SetUpPage() {
     return (
       <Entrance title="Set-up is done">
         <p className="second">This server has its admin. The set-up link works only once.</p>
-        <Button variant="filled" component={Link} to="/sign-in">
+        <LinkButton variant="filled" to="/sign-in">
           Sign in
-        </Button>
+        </LinkButton>
       </Entrance>
     )
   }

@@ -1,16 +1,13 @@
 // The rows of the list of hosts: a table from 768 px, two-line rows below, only those in view on the page.
 import type { HostRow } from '@restic-manager/contract/views'
-import { useMediaQuery } from '@mantine/hooks'
 import { IconArrowDown, IconArrowsDiff } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
-import { useWindowVirtualizer } from '@tanstack/react-virtual'
-import { type ReactNode, useEffect, useRef } from 'react'
 import { cutHostName, formatCount, formatPercent } from '../format.ts'
 import { kindWords, shortReason } from '../words.ts'
 import { LiveBar } from './live-bar.tsx'
 import { HostStateMark, JobStatusMark } from './status.tsx'
+import { VirtualTable } from './virtual-table.tsx'
 import { Age } from './when.tsx'
-import './table.css'
 import './host-table.css'
 
 type Sort = 'name' | 'lastGoodBackup'
@@ -165,52 +162,17 @@ export function HostTable({
   onSort: (sort: Sort) => void
   needMore: () => void
 }) {
-  const narrow = useMediaQuery('(max-width: 767px)', window.innerWidth < 768) ?? false
-  const list = useRef<HTMLDivElement>(null)
-  const height = narrow ? 60 : 36
-  const virtual = useWindowVirtualizer({
-    count: rows.length,
-    estimateSize: () => height,
-    overscan: 12,
-    scrollMargin: list.current?.offsetTop ?? 0,
-    getItemKey: index => rows[index]?.id ?? index,
-  })
-  const shown = virtual.getVirtualItems()
-  const last = shown.at(-1)?.index ?? 0
-  useEffect(() => virtual.measure(), [virtual, height])
-  useEffect(() => {
-    if (rows.length < total && last >= rows.length - 20) needMore()
-  }, [last, rows.length, total, needMore])
-
-  const body: ReactNode = shown.map(({ index, key, start }) => {
-    const host = rows[index]
-    if (host === undefined) return null
-    return (
-      <div
-        key={key}
-        role="row"
-        aria-rowindex={index + 2}
-        data-first={index === 0 ? '' : undefined}
-        className={narrow ? 'phone-row' : 'table-row'}
-        style={{ transform: `translateY(${start - virtual.options.scrollMargin}px)` }}
-      >
-        {narrow ? (
-          <div role="cell">
-            <NarrowRow host={host} />
-          </div>
-        ) : (
-          <WideRow host={host} />
-        )}
-      </div>
-    )
-  })
-
   return (
-    <div className="table host-table" role="table" aria-label="Hosts" aria-rowcount={total + 1}>
-      {!narrow && <Head sort={sort} onSort={onSort} />}
-      <div ref={list} className="table-virtual" role="rowgroup" style={{ height: virtual.getTotalSize() }}>
-        {body}
-      </div>
-    </div>
+    <VirtualTable
+      label="Hosts"
+      className="host-table"
+      head={<Head sort={sort} onSort={onSort} />}
+      rows={rows}
+      total={total}
+      keyOf={host => host.id}
+      wide={host => <WideRow host={host} />}
+      narrow={host => <NarrowRow host={host} />}
+      needMore={needMore}
+    />
   )
 }

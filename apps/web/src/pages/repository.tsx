@@ -1,0 +1,219 @@
+// One repository: who uses it, how it is, its snapshots, tests from any of its hosts, edit and removal.
+import type { RepositoryView } from '@restic-manager/contract/views'
+import { Button, Modal } from '@mantine/core'
+import { IconEdit } from '@tabler/icons-react'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
+import { useState } from 'react'
+import { countOf, formatBytes, formatCount } from '../format.ts'
+import { useMay } from '../me.ts'
+import { ConfirmName } from '../parts/confirm-name.tsx'
+import { Crumbs } from '../parts/crumbs.tsx'
+import { LinkButton } from '../parts/link-button.tsx'
+import { Details, Empty, PageHead, Panel, SkeletonRows, Vitals } from '../parts/panel.tsx'
+import { MutationProblem, QueryProblem } from '../parts/query-problem.tsx'
+import { RepositoryMarks } from '../parts/repository-card.tsx'
+import { RepositoryForm } from '../parts/repository-form.tsx'
+import { SnapshotList } from '../parts/snapshot-list.tsx'
+import { TestRepository } from '../parts/test-repository.tsx'
+import { Age, Ago, When } from '../parts/when.tsx'
+import { draftOf, updateRequest } from '../repository-draft.ts'
+import { queryClient, refusalIn, trpc } from '../trpc.ts'
+import { backendWords } from '../words.ts'
+
+const route = getRouteApi('/shell/repositories/$repositoryId')
+
+function EditRepository({ repository, onClose }: { repository: RepositoryView; onClose: () => void }) {
+  // The version that was opened: a live change meanwhile must not make an edit look newer than it is.
+  const [opened] = useState(repository)
+  const read = () => queryClient.invalidateQueries(trpc.repositories.get.queryFilter({ repositoryId: repository.id }))
+  const save = useMutation(
+    trpc.repositories.update.mutationOptions({
+      onSuccess: async () => {
+        await read()
+        onClose()
+      },
+    }),
+  )
+  return (
+    <Modal opened onClose={onClose} title={`Edit ${opened.name}`} size={760} closeButtonProps={{ 'aria-label': 'Close' }}>
+      <RepositoryForm
+        editing
+        initial={draftOf(opened)}
+        busy={save.isPending}
+        submitWord="Save"
+        onCancel={onClose}
+        onSubmit={draft => save.mutate(updateRequest(draft, opened.id, opened.version))}
+        problem={
+          <MutationProblem
+            what={refusalIn(save.error) === 'version_stale' ? 'Somebody else changed it meanwhile. Close this and open it again.' : 'The repository was not changed.'}
+            error={save.error}
+          />
+        }
+      />
+    </Modal>
+  )
+}
+
+function Danger({ repository }: { repository: RepositoryView }) {
+  const [asking, setAsking] = useState(false)
+  const navigate = useNavigate()
+  const remove = useMutation(
+    trpc.repositories.remove.mutationOptions({
+      onSuccess: async () => {
+        await navigate({ to: '/repositories' })
+        await queryClient.invalidateQueries(trpc.repositories.list.pathFilter())
+      },
+    }),
+  )
+  return (
+    <Panel title="Remove this repository">
+      <div className="stack stack-sm">
+        <p className="second">It is forgotten here and erased from its hosts. Its data stays where it is.</p>
+        <div>
+          <Button className="tone-bad" onClick={() => setAsking(true)}>
+            Remove repository
+          </Button>
+        </div>
+      </div>
+      <ConfirmName
+        opened={asking}
+        onClose={() => setAsking(false)}
+        title={`Remove ${repository.name}?`}
+        name={repository.name}
+        verb="Remove repository"
+        busy={remove.isPending}
+        problem={<MutationProblem what="The repository was not removed." error={remove.error} />}
+        onConfirm={() => remove.mutate({ repositoryId: repository.id, confirmName: repository.name })}
+      >
+        <p>
+          {repository.hosts.length === 0 ? 'No host uses it.' : `${countOf(repository.hosts.length, 'host')} can no longer back up there.`}{' '}
+          {countOf(repository.snapshotCount, 'snapshot')} stay in it, readable only with its password. Make sure you have the
+          recovery kit: this server forgets the password.
+        </p>
+      </ConfirmName>
+    </Panel>
+  )
+}
+
+function Side({ repository, mayEdit }: { repository: RepositoryView; mayEdit: boolean }) {
+  const mayTest = useMay('operator')
+  return (
+    <div className="stack">
+      {mayTest && (
+        <Panel title="Test">
+          <TestRepository repositoryId={repository.id} hosts={repository.hosts} />
+        </Panel>
+      )}
+      <Panel title="Hosts" count={repository.hosts.length}>
+        {repository.hosts.length === 0 && <p className="dim">No host uses it. Edit the repository to give it to one.</p>}
+        <ul className="stack stack-sm">
+          {repository.hosts.map(host => (
+            <li key={host.id}>
+              <Link to="/hosts/$hostId" params={{ hostId: host.id }} className="cut">
+                {host.name}
+              </Link>
+            </li>
+          ))}
+        </ul>
+      </Panel>
+      {repository.locks.length > 0 && (
+        <Panel title="Locks" count={repository.locks.length}>
+          <ul className="stack stack-sm">
+            {repository.locks.map(lock => (
+              <li key={`${lock.hostname} ${lock.pid} ${lock.createdAt}`}>
+                <span className="strong">{lock.hostname}</span>, pid <span className="num">{lock.pid}</span>
+                {lock.exclusive && ', exclusive'}, <Age at={new Date(lock.createdAt)} /> old
+              </li>
+            ))}
+          </ul>
+        </Panel>
+      )}
+      <Panel title="Details">
+        <Details
+          items={[
+            ['Storage', backendWords[repository.kind]],
+            ['Address', <span className="mono">{repository.url}</span>],
+            ...(repository.username === null ? [] : [['User', repository.username] as [string, string]]),
+            ...Object.entries(repository.environment),
+            ['restic id', repository.resticId === null ? 'not opened yet' : <span className="mono">{repository.resticId.slice(0, 10)}</span>],
+            ['Added', <When at={repository.createdAt} />],
+          ]}
+        />
+      </Panel>
+      {mayEdit && <Danger repository={repository} />}
+    </div>
+  )
+}
+
+function RepositoryBody({ repository }: { repository: RepositoryView }) {
+  const mayEdit = useMay('admin')
+  const [editing, setEditing] = useState(false)
+  return (
+    <>
+      <PageHead
+        title={repository.name}
+        beside={<RepositoryMarks repository={repository} />}
+        below={
+          <>
+            {backendWords[repository.kind]}, <span className="mono">{repository.url}</span>
+          </>
+        }
+        actions={
+          mayEdit && (
+            <Button leftSection={<IconEdit size={16} stroke={1.75} aria-hidden />} onClick={() => setEditing(true)}>
+              Edit
+            </Button>
+          )
+        }
+      />
+      <Vitals
+        items={[
+          { label: 'Last backup', value: <Age at={repository.lastBackupAt} />, below: repository.lastBackupAt !== null && <When at={repository.lastBackupAt} /> },
+          {
+            label: 'Size',
+            value: repository.sizeBytes === null ? '–' : formatBytes(repository.sizeBytes),
+            below: repository.statsAt === null ? 'not measured yet' : <>as of <Ago at={repository.statsAt} /></>,
+          },
+          { label: 'Snapshots', value: formatCount(repository.snapshotCount), below: `from ${countOf(repository.hosts.length, 'host')}` },
+          { label: 'Deduplication', value: repository.dedupRatio === null ? '–' : `${repository.dedupRatio.toFixed(1)} ×`, below: 'restored size to stored size' },
+          {
+            label: 'Last check',
+            value: <Age at={repository.lastCheckAt} />,
+            below: repository.lastCheckStatus,
+          },
+        ]}
+      />
+      <div className="with-side">
+        <SnapshotList of={{ repositoryId: repository.id }} />
+        <Side repository={repository} mayEdit={mayEdit} />
+      </div>
+      {editing && <EditRepository repository={repository} onClose={() => setEditing(false)} />}
+    </>
+  )
+}
+
+/** The page of one repository. */
+export function RepositoryPage() {
+  const { repositoryId } = route.useParams()
+  const repository = useQuery(trpc.repositories.get.queryOptions({ repositoryId }))
+  return (
+    <>
+      <Crumbs way={[{ word: 'Repositories', link: { to: '/repositories' } }]} here={repository.data?.name ?? 'Repository'} />
+      {repository.isError &&
+        (refusalIn(repository.error) === 'repository_not_found' ? (
+          <Empty title="This repository is not here any more." action={<LinkButton to="/repositories">All repositories</LinkButton>}>
+            It was removed, or the link is not complete.
+          </Empty>
+        ) : (
+          <QueryProblem what="The repository" error={repository.error} again={() => void repository.refetch()} />
+        ))}
+      {repository.isPending && (
+        <Panel>
+          <SkeletonRows rows={8} height={52} />
+        </Panel>
+      )}
+      {repository.data !== undefined && <RepositoryBody repository={repository.data} />}
+    </>
+  )
+}

@@ -1,0 +1,86 @@
+// The one thing about a host that needs hands, the worst first.
+import type { HostView } from '@restic-manager/contract/views'
+import { Button } from '@mantine/core'
+
+import type { ReactNode } from 'react'
+import { useMay } from '../me.ts'
+import { kindWords, whyEnded } from '../words.ts'
+import { LinkButton } from './link-button.tsx'
+import { Notice } from './notice.tsx'
+import { Ago, When } from './when.tsx'
+
+/** At most one notice. `runNow` opens the dialog that would clear a failed backup. */
+export function HostNotice({ host, runNow }: { host: HostView; runNow: () => void }): ReactNode {
+  const mayRun = useMay('operator')
+  const mayAdd = useMay('admin')
+  const last = host.lastJob
+  if (host.state === 'quarantined') {
+    return (
+      <Notice tone="bad" title="Quarantined: two machines answer with this host’s identity.">
+        {host.quarantineReason} It gets no orders and no secrets. Remove this host, then add each machine anew with its own token.
+      </Notice>
+    )
+  }
+  if (host.state === 'offline') {
+    return (
+      <Notice tone="bad" title={<>Offline since <Ago at={host.lastSeenAt} none="it was added" />.</>}>
+        {host.lastSeenAt !== null && (
+          <>
+            Last seen <When at={host.lastSeenAt} />.{' '}
+          </>
+        )}
+        Start its agent on the host: <code className="mono">npm run -s agent -- run</code>. A backup that runs goes on without the
+        server.
+      </Notice>
+    )
+  }
+  if (host.resticVersion === null) {
+    return (
+      <Notice tone="bad" title="No usable restic on this host.">
+        Install restic 0.17 or newer, then start the agent again.
+      </Notice>
+    )
+  }
+  if (last !== null && (last.status === 'failed' || last.status === 'lost') && host.runningJob === null) {
+    const why = whyEnded(last)
+    return (
+      <Notice
+        tone="bad"
+        title={
+          <>
+            {kindWords[last.kind]} {last.status === 'lost' ? 'was lost' : 'failed'} <Ago at={last.finishedAt ?? last.createdAt} />
+            {why === undefined ? '.' : `: ${why}`}
+          </>
+        }
+        action={
+          <>
+            <LinkButton to="/jobs/$jobId" params={{ jobId: last.id }}>
+              Open job
+            </LinkButton>
+            {mayRun && last.kind === 'backup' && <Button onClick={runNow}>Run again</Button>}
+          </>
+        }
+      >
+        {last.error !== null && last.error !== why && <>restic says: {last.error}</>}
+      </Notice>
+    )
+  }
+  if (host.repositories.length === 0) {
+    return (
+      <Notice
+        tone="accent"
+        title="Nothing is backed up here yet: this host has no repository."
+        action={
+          mayAdd && (
+            <LinkButton to="/repositories/add" search={{ hostId: host.id }}>
+              Add repository
+            </LinkButton>
+          )
+        }
+      >
+        A repository that exists already can be given to this host on its own page.
+      </Notice>
+    )
+  }
+  return null
+}

@@ -1,0 +1,151 @@
+// Jobs in rows: what, where, when, how long, and what happened. Used by the list of jobs and by the host page.
+import { hasEnded } from '@restic-manager/contract/job'
+import type { JobBrief } from '@restic-manager/contract/views'
+import { Link } from '@tanstack/react-router'
+import { useNow } from '../clock.ts'
+import { countOf, cutHostName, formatBytes, formatDuration, formatPercent } from '../format.ts'
+import { kindWords, whyEnded } from '../words.ts'
+import { LiveBar } from './live-bar.tsx'
+import { JobStatusMark, toneOf } from './status.tsx'
+import { useNarrow, VirtualTable } from './virtual-table.tsx'
+import { When } from './when.tsx'
+import './table.css'
+import './job-table.css'
+
+function Took({ job }: { job: JobBrief }) {
+  const now = useNow(1_000)
+  if (job.startedAt === null) return <span className="dim">–</span>
+  const end = job.finishedAt?.getTime() ?? (hasEnded(job.status) ? undefined : now)
+  if (end === undefined) return <span className="dim">–</span>
+  return <span className={job.finishedAt === null ? 'dim' : undefined}>{formatDuration(end - job.startedAt.getTime())}</span>
+}
+
+function WhatHappened({ job }: { job: JobBrief }) {
+  if (job.status === 'running') return <LiveBar share={job.percentDone ?? undefined} label={`${kindWords[job.kind]} on ${job.hostName}`} />
+  const why = whyEnded(job)
+  if (job.status === 'succeeded') {
+    const warned = job.warningCount > 0 && countOf(job.warningCount, 'warning')
+    const read = job.bytesProcessed !== null && `${formatBytes(job.bytesProcessed)} read`
+    return (
+      <span className="dim cut">
+        {read}
+        {read !== false && warned !== false && ', '}
+        {warned !== false && <span className="tone-warn">{warned}</span>}
+      </span>
+    )
+  }
+  if (job.status === 'incomplete' && job.warningCount > 0) return <span className="tone-warn cut">{countOf(job.warningCount, 'warning')}, the restore point is valid</span>
+  const tone = toneOf(job.status)
+  return (
+    <span className={`cut ${tone === 'idle' ? 'dim' : `tone-${tone}`}`} title={why}>
+      {job.provisional && job.status === 'cancelled' ? 'Cancelled before it was claimed.' : (why ?? '')}
+    </span>
+  )
+}
+
+const JobLink = ({ job }: { job: JobBrief }) => (
+  <Link to="/jobs/$jobId" params={{ jobId: job.id }} className="row-link cut">
+    {kindWords[job.kind]}
+  </Link>
+)
+
+function WideRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
+  return (
+    <>
+      <div role="cell">
+        <JobStatusMark status={job.status} beside={job.status === 'running' && job.percentDone !== null ? formatPercent(job.percentDone) : undefined} />
+      </div>
+      <div role="cell" className="cut">
+        <JobLink job={job} />
+      </div>
+      {withHost && (
+        <div role="cell" className="cut">
+          <Link to="/hosts/$hostId" params={{ hostId: job.hostId }} className="row-above second" title={job.hostName}>
+            {cutHostName(job.hostName)}
+          </Link>
+        </div>
+      )}
+      <div role="cell" className="second cut">
+        {job.repositoryName ?? <span className="dim">removed repository</span>}
+      </div>
+      <div role="cell" className="cut">
+        <When at={job.startedAt ?? job.createdAt} />
+      </div>
+      <div role="cell" className="num right">
+        <Took job={job} />
+      </div>
+      <div role="cell" className="job-what">
+        <WhatHappened job={job} />
+      </div>
+    </>
+  )
+}
+
+function NarrowRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
+  return (
+    <>
+      <div className="phone-line">
+        <span className="row cut">
+          <JobLink job={job} />
+          <span className="dim cut">{withHost ? cutHostName(job.hostName) : job.repositoryName}</span>
+        </span>
+        <JobStatusMark status={job.status} beside={job.status === 'running' && job.percentDone !== null ? formatPercent(job.percentDone) : undefined} />
+      </div>
+      <div className="phone-line dim">
+        <span className="job-phone-what grow">
+          <WhatHappened job={job} />
+        </span>
+        <When at={job.startedAt ?? job.createdAt} />
+      </div>
+    </>
+  )
+}
+
+function Head({ withHost, stuck }: { withHost: boolean; stuck: boolean }) {
+  const words = ['Status', 'Job', ...(withHost ? ['Host'] : []), 'Repository', 'Started', 'Took', 'What happened']
+  return (
+    <div role="row" className={`table-head ${stuck ? 'table-head-stuck' : ''}`} aria-rowindex={1}>
+      {words.map(word => (
+        <div key={word} role="columnheader" className={word === 'Took' ? 'right' : word === 'What happened' ? 'job-what' : ''}>
+          {word}
+        </div>
+      ))}
+    </div>
+  )
+}
+
+/** The whole list, read as it is scrolled. */
+export const JobTable = ({ jobs, hasMore, needMore }: { jobs: JobBrief[]; hasMore: boolean; needMore: () => void }) => (
+  <VirtualTable
+    label="Jobs"
+    className="job-table"
+    head={<Head withHost stuck />}
+    rows={jobs}
+    total={jobs.length + (hasMore ? 1 : 0)}
+    keyOf={job => job.id}
+    wide={job => <WideRow job={job} withHost />}
+    narrow={job => <NarrowRow job={job} withHost />}
+    needMore={needMore}
+  />
+)
+
+/** A few jobs of one host. */
+export function JobRows({ jobs }: { jobs: JobBrief[] }) {
+  const narrow = useNarrow()
+  return (
+    <div className="table job-table job-table-short" role="table" aria-label="Recent jobs">
+      {!narrow && <Head withHost={false} stuck={false} />}
+      {jobs.map(job => (
+        <div key={job.id} role="row" className={narrow ? 'phone-row' : 'table-row'}>
+          {narrow ? (
+            <div role="cell">
+              <NarrowRow job={job} withHost={false} />
+            </div>
+          ) : (
+            <WideRow job={job} withHost={false} />
+          )}
+        </div>
+      ))}
+    </div>
+  )
+}

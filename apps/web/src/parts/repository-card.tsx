@@ -1,0 +1,123 @@
+// One repository of a host: size, ages, locks, and what can be done with it from this host.
+import type { JobKind } from '@restic-manager/contract/job'
+import type { HostView, RepositoryView } from '@restic-manager/contract/views'
+import { ActionIcon, Menu } from '@mantine/core'
+import { IconDots, IconLock, IconLockOpen, IconPlugConnected, IconShield, IconShieldOff, IconSparkles } from '@tabler/icons-react'
+import { useMutation } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useState } from 'react'
+import { countOf, formatBytes, formatCount } from '../format.ts'
+import { useMay } from '../me.ts'
+import { useRequestId } from '../request-id.ts'
+import { trpc } from '../trpc.ts'
+import { backendWords } from '../words.ts'
+import { JobSentence } from './job-sentence.tsx'
+import { MutationProblem } from './query-problem.tsx'
+import { Age } from './when.tsx'
+import './repository-card.css'
+
+const icon = { size: 16, stroke: 1.75 }
+
+/** Locks and the right to delete, as chips. */
+export function RepositoryMarks({ repository }: { repository: RepositoryView }) {
+  const locks = repository.locks.length
+  return (
+    <span className="row row-wrap">
+      {repository.resticId === null && <span className="chip">not opened yet</span>}
+      {repository.lockState === 'locked' && (
+        <span className="chip chip-warn">
+          <IconLock size={14} stroke={1.75} aria-hidden />
+          {locks > 1 ? countOf(locks, 'lock') : 'locked'}
+        </span>
+      )}
+      {repository.mayDelete ? (
+        <span className="chip chip-bad" title="Its hosts can delete their own backups.">
+          <IconShieldOff size={14} stroke={1.75} aria-hidden />
+          not ransomware-safe
+        </span>
+      ) : (
+        <span className="chip">
+          <IconShield size={14} stroke={1.75} aria-hidden />
+          append-only
+        </span>
+      )}
+    </span>
+  )
+}
+
+/** A card on the page of `host`. */
+export function RepositoryCard({ host, repository }: { host: HostView; repository: RepositoryView }) {
+  const mayRun = useMay('operator')
+  const [jobId, setJobId] = useState<string>()
+  const { idFor, done } = useRequestId()
+  const run = useMutation(
+    trpc.jobs.run.mutationOptions({
+      onSuccess: started => {
+        done()
+        setJobId(started.jobId)
+      },
+    }),
+  )
+  const start = (kind: Exclude<JobKind, 'backup'>) => {
+    const asked = { hostId: host.id, repositoryId: repository.id, kind, spec: {} }
+    run.mutate({ requestId: idFor(asked), ...asked })
+  }
+  return (
+    <article className="repository-card" aria-label={repository.name}>
+      <div className="row">
+        <Link to="/repositories/$repositoryId" params={{ repositoryId: repository.id }} className="strong cut grow repository-name">
+          {repository.name}
+        </Link>
+        <span className="num strong">{repository.sizeBytes === null ? '' : formatBytes(repository.sizeBytes)}</span>
+        {mayRun && (
+          <Menu position="bottom-end" shadow="md" radius="lg">
+            <Menu.Target>
+              <ActionIcon aria-label={`What to do with ${repository.name}`} loading={run.isPending}>
+                <IconDots {...icon} />
+              </ActionIcon>
+            </Menu.Target>
+            <Menu.Dropdown>
+              <Menu.Item leftSection={<IconPlugConnected {...icon} />} onClick={() => start('probe')}>
+                Test from this host
+              </Menu.Item>
+              <Menu.Item leftSection={<IconLockOpen {...icon} />} onClick={() => start('unlock')}>
+                Remove stale locks
+              </Menu.Item>
+              {repository.resticId === null && (
+                <Menu.Item leftSection={<IconSparkles {...icon} />} onClick={() => start('init')}>
+                  Initialise
+                </Menu.Item>
+              )}
+            </Menu.Dropdown>
+          </Menu>
+        )}
+      </div>
+      <p className="dim cut" title={repository.url}>
+        {backendWords[repository.kind]}, <span className="mono">{repository.url}</span>
+      </p>
+      <dl className="repository-ages">
+        <div>
+          <dt>backup</dt>
+          <dd>
+            <Age at={repository.lastBackupAt} none="–" />
+          </dd>
+        </div>
+        <div>
+          <dt>check</dt>
+          <dd>
+            <Age at={repository.lastCheckAt} none="–" />
+          </dd>
+        </div>
+        <div>
+          <dt>snapshots</dt>
+          <dd className="num">{formatCount(repository.snapshotCount)}</dd>
+        </div>
+      </dl>
+      <RepositoryMarks repository={repository} />
+      {jobId !== undefined && (
+        <JobSentence key={jobId} jobId={jobId} again={() => start('probe')} onInitialise={() => start('init')} busy={run.isPending} />
+      )}
+      <MutationProblem what="That could not be started." error={run.error} />
+    </article>
+  )
+}

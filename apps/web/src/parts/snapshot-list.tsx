@@ -1,0 +1,83 @@
+// Restore points by day, newest first, read page by page. Browsing into them is for plain restic.
+import type { Id } from '@restic-manager/contract/ids'
+import type { SnapshotRow } from '@restic-manager/contract/views'
+import { useInfiniteQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { Button } from '@mantine/core'
+import { useNow } from '../clock.ts'
+import { countOf, formatBytes, formatClock, formatCount, formatDay, formatExact } from '../format.ts'
+import { useZone } from '../time-zone.ts'
+import { trpc } from '../trpc.ts'
+import { Empty, Panel, SkeletonRows } from './panel.tsx'
+import { QueryProblem } from './query-problem.tsx'
+import './snapshot-list.css'
+
+type Of = { hostId?: Id; repositoryId?: Id }
+
+function Snapshot({ snapshot, of, zone }: { snapshot: SnapshotRow; of: Of; zone: string | undefined }) {
+  const beside = of.hostId === undefined ? snapshot.hostname : snapshot.repositoryName
+  return (
+    <li className="snapshot">
+      <code className="mono" title={snapshot.id}>
+        {snapshot.shortId}
+      </code>
+      <time className="num" dateTime={snapshot.time.toISOString()} title={formatExact(snapshot.time, zone)}>
+        {formatClock(snapshot.time, zone)}
+      </time>
+      <span className="num right strong" title={snapshot.fileCount > 0 ? countOf(snapshot.fileCount, 'file') : undefined}>
+        {snapshot.sizeBytes > 0 ? formatBytes(snapshot.sizeBytes) : '–'}
+      </span>
+      <span className="cut dim" title={snapshot.paths.join('\n')}>
+        {beside} · <span className="mono">{snapshot.paths.join(' ')}</span>
+      </span>
+      {snapshot.jobStatus === 'incomplete' && <span className="chip chip-warn">incomplete</span>}
+      {snapshot.jobId !== null && (
+        <Link to="/jobs/$jobId" params={{ jobId: snapshot.jobId }} className="snapshot-job">
+          Job
+        </Link>
+      )}
+    </li>
+  )
+}
+
+/** Those of a host, of a repository, or of a host in a repository. */
+export function SnapshotList({ of, limit = 50 }: { of: Of; limit?: number }) {
+  const zone = useZone()
+  const now = useNow(60_000)
+  const snapshots = useInfiniteQuery(
+    trpc.snapshots.list.infiniteQueryOptions({ limit, ...of }, { getNextPageParam: page => page.nextCursor }),
+  )
+  const rows = snapshots.data?.pages.flatMap(page => page.rows) ?? []
+  const total = snapshots.data?.pages[0]?.total
+  const days = Map.groupBy(rows, row => formatDay(row.time, now, zone))
+  return (
+    <Panel
+      title="Snapshots"
+      count={total !== undefined && formatCount(total)}
+      flush
+      foot={
+        snapshots.hasNextPage && (
+          <Button onClick={() => void snapshots.fetchNextPage()} loading={snapshots.isFetchingNextPage}>
+            Show older ones
+          </Button>
+        )
+      }
+    >
+      {snapshots.isError && <QueryProblem what="The snapshots" error={snapshots.error} again={() => void snapshots.refetch()} />}
+      {snapshots.isPending && <SkeletonRows rows={4} />}
+      {snapshots.isSuccess && rows.length === 0 && (
+        <Empty title="No snapshot yet.">Each backup that succeeds, or ends incomplete, leaves one here.</Empty>
+      )}
+      {[...days].map(([day, ofDay]) => (
+        <section key={day} className="snapshot-day" aria-label={day}>
+          <h3 className="snapshot-date dim">{day}</h3>
+          <ol>
+            {ofDay.map(snapshot => (
+              <Snapshot key={`${snapshot.repositoryId}${snapshot.id}`} snapshot={snapshot} of={of} zone={zone} />
+            ))}
+          </ol>
+        </section>
+      ))}
+    </Panel>
+  )
+}

@@ -1,0 +1,84 @@
+// A long list on the page: a table from 768 px, two-line rows below, and only the rows in view exist.
+import { useMediaQuery } from '@mantine/hooks'
+import { useWindowVirtualizer } from '@tanstack/react-virtual'
+import { type ReactNode, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import './table.css'
+
+const WIDE = 36
+const NARROW = 60
+
+/** Whether rows are drawn for a phone. */
+export const useNarrow = (): boolean => useMediaQuery('(max-width: 767px)', window.innerWidth < 768) ?? false
+
+/** `wide` gives the cells of a row; `narrow` its two lines. `needMore` is called when the end comes into view. */
+export function VirtualTable<Row>({
+  label,
+  className,
+  head,
+  rows,
+  total,
+  keyOf,
+  wide,
+  narrow,
+  needMore,
+}: {
+  label: string
+  className: string
+  head: ReactNode
+  rows: Row[]
+  total: number
+  keyOf: (row: Row) => string
+  wide: (row: Row) => ReactNode
+  narrow: (row: Row) => ReactNode
+  needMore: () => void
+}) {
+  const isNarrow = useNarrow()
+  const list = useRef<HTMLDivElement>(null)
+  const [top, setTop] = useState(0)
+  // What stands above the list may grow or shrink at any render.
+  useLayoutEffect(() => {
+    const element = list.current
+    if (element !== null) setTop(Math.round(element.getBoundingClientRect().top + window.scrollY))
+  })
+  const height = isNarrow ? NARROW : WIDE
+  const virtual = useWindowVirtualizer({
+    count: rows.length,
+    estimateSize: () => height,
+    overscan: 12,
+    scrollMargin: top,
+    getItemKey: index => {
+      const row = rows[index]
+      return row === undefined ? index : keyOf(row)
+    },
+  })
+  useEffect(() => virtual.measure(), [virtual, height])
+  const shown = virtual.getVirtualItems()
+  const last = shown.at(-1)?.index ?? 0
+  useEffect(() => {
+    if (rows.length < total && last >= rows.length - 20) needMore()
+  }, [last, rows.length, total, needMore])
+
+  return (
+    <div className={`table ${className}`} role="table" aria-label={label} aria-rowcount={total + 1}>
+      {!isNarrow && head}
+      <div ref={list} className="table-virtual" role="rowgroup" style={{ height: virtual.getTotalSize() }}>
+        {shown.map(({ index, key, start }) => {
+          const row = rows[index]
+          if (row === undefined) return null
+          return (
+            <div
+              key={key}
+              role="row"
+              aria-rowindex={index + 2}
+              data-first={index === 0 ? '' : undefined}
+              className={isNarrow ? 'phone-row' : 'table-row'}
+              style={{ transform: `translateY(${start - top}px)` }}
+            >
+              {isNarrow ? <div role="cell">{narrow(row)}</div> : wide(row)}
+            </div>
+          )
+        })}
+      </div>
+    </div>
+  )
+}

@@ -51,6 +51,7 @@ async function run(stateDir: string | undefined): Promise<void> {
     process.once('disconnect', () => resolve())
   })
   await agent.stop()
+  if (process.connected) process.disconnect?.()
 }
 
 async function perform(work: () => Promise<void>): Promise<number> {

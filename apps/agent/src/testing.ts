@@ -1,0 +1,143 @@
+// For tests only: a real agent, in this process or as one of its own, that cleans up after itself.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { timing, type Timing } from '@restic-manager/contract/timing'
+import { createLog, type Log } from '@restic-manager/runtime/log'
+import type { AgentConfig } from './config.ts'
+import { enrolHost } from './enrol.ts'
+import type { Fact } from './facts.ts'
+import { startAgent as startInProcess, type RunningAgent } from './start.ts'
+import { readStatus, type AgentStatus } from './status.ts'
+import { openToRead } from './state.ts'
+
+/** What an agent needs of a server to become one of its hosts. */
+export type EnrollingServer = { url: string; createEnrolment(): Promise<string | { token: string }> }
+
+export type AgentOptions = {
+  /** True: a process of its own, which can be killed. */
+  process?: boolean
+  /** The restic to run; the one on PATH when left out. */
+  restic?: string
+  /** Dial here instead of the server's own address: a proxy in between. */
+  url?: string
+  name?: string
+  timing?: Partial<Timing>
+  /** A state directory of an agent that was stopped, to go on with. */
+  stateDir?: string
+  log?: Log
+}
+
+export type TestAgent = AsyncDisposable & {
+  readonly hostId: string
+  readonly hostName: string
+  readonly stateDir: string
+  /** The agent's own process, when it has one. */
+  pid(): number | undefined
+  /** Everything its own process has logged so far. */
+  output(): string
+  status(): AgentStatus
+  /** Every fact on disk, told or not, in the order of its lanes. */
+  facts(): (Fact & { acked: boolean })[]
+  /** An orderly stop. */
+  stop(): Promise<void>
+  /** SIGKILL, as a power cut would do. Only for a process of its own. */
+  kill(): Promise<void>
+  /** Starts it again on the same state directory after `stop` or `kill`. */
+  restart(change?: Pick<AgentOptions, 'restic' | 'timing'>): Promise<void>
+}
+
+/** Enrols an agent with a fresh token and starts it. Disposing of it stops it and removes its state directory. */
+export async function startAgent(server: EnrollingServer, options: AgentOptions = {}): Promise<TestAgent> {
+  const url = options.url ?? server.url
+  const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), 'rm-agent-'))
+  const made = options.stateDir === undefined ? await server.createEnrolment() : ''
+  const token = typeof made === 'string' ? made : made.token
+  const { enrolment } = await enrolHost({ server: url, token, stateDir, name: options.name, allowPlainHttp: false })
+
+  let current = options
+  let running: { stop(): Promise<void>; kill(): Promise<void>; pid?: number | undefined } | undefined
+  let output = ''
+  const start = async () => {
+    running = current.process ? startProgram() : await startHere()
+  }
+
+  async function startHere() {
+    const config: AgentConfig = {
+      stateDir,
+      restic: current.restic,
+      searchPath: process.env.PATH ?? '',
+      logLevel: 'silent',
+      timing: { ...timing, ...current.timing },
+    }
+    const agent: RunningAgent = await startInProcess(config, current.log ?? createLog({ level: 'silent' }))
+    return {
+      stop: () => agent.stop(),
+      kill: () => Promise.reject(new Error('only an agent with a process of its own can be killed')),
+    }
+  }
+
+  function startProgram() {
+    const child: ChildProcess = spawn(
+      process.execPath,
+      [join(import.meta.dirname, 'main.ts'), 'run', '--state-dir', stateDir],
+      {
+        env: {
+          PATH: process.env.PATH,
+          RM_TIMING: JSON.stringify(current.timing ?? {}),
+          ...(current.restic === undefined ? {} : { RM_RESTIC: current.restic }),
+        },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    )
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (output += chunk))
+    const exited = once(child, 'exit')
+    const end = async (signal: NodeJS.Signals) => {
+      child.kill(signal)
+      await exited
+    }
+    return { stop: () => end('SIGTERM'), kill: () => end('SIGKILL'), pid: child.pid }
+  }
+
+  await start()
+  return {
+    hostId: enrolment.hostId,
+    hostName: enrolment.hostName,
+    stateDir,
+    pid: () => running?.pid,
+    output: () => output,
+    status: () => readStatus(stateDir, createLog({ level: 'silent' })),
+    facts: () => readFacts(stateDir),
+    async stop() {
+      await running?.stop()
+      running = undefined
+    },
+    async kill() {
+      await running?.kill()
+      running = undefined
+    },
+    async restart(change = {}) {
+      current = { ...current, ...change }
+      await start()
+    },
+    async [Symbol.asyncDispose]() {
+      await running?.stop()
+      if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true })
+    },
+  }
+}
+
+function readFacts(stateDir: string): (Fact & { acked: boolean })[] {
+  const store = openToRead(join(stateDir, 'state.db'))
+  try {
+    return store.all('select * from facts order by lane, seq').map(row => ({
+      name: row.name,
+      message: { ...(JSON.parse(String(row.payload)) as object), lane: row.lane, seq: row.seq },
+      acked: row.acked_at !== null,
+    })) as unknown as (Fact & { acked: boolean })[]
+  } finally {
+    store.close()
+  }
+}

@@ -24,7 +24,8 @@ export async function prepareDatabase(
     await migrateDatabase(config.databaseUrl)
     return { url: config.databaseUrl, stop: async () => {} }
   }
-  const embedded = await startEmbedded({ dataDir: config.dataDir, role, log, waitMs: adminMs })
+  const waitMs = role === 'server' ? adminMs : 0
+  const embedded = await startEmbedded({ dataDir: config.dataDir, role, log, waitMs })
   try {
     await migrateDatabase(embedded.url)
   } catch (error) {

@@ -1,64 +1,169 @@
-// For tests only: a database of one's own, and a whole server.
+// For tests only: a database of one's own, and a whole server, in this process or in one of its own.
 import { randomBytes } from 'node:crypto'
-import type postgres from 'postgres'
-import { connect, openDatabase, type Db } from './db/open.ts'
-import { makeSeal, type Seal } from './db/seal.ts'
-import { startTestPostgres, type TestPostgres } from './testing-postgres.ts'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  createTRPCClient,
+  createWSClient,
+  httpBatchLink,
+  splitLink,
+  wsLink,
+  type TRPCClient,
+} from '@trpc/client'
+import superjson from 'superjson'
+import { WebSocket } from 'ws'
+import { newId } from '@restic-manager/contract/ids'
+import { timing, type Timing } from '@restic-manager/contract/timing'
+import { createLog } from '@restic-manager/runtime/log'
+import { createApiKey } from './auth/api-keys.ts'
+import { createOperator, hashOf } from './auth/operators.ts'
+import type { Principal } from './context.ts'
+import { readConfig } from './config.ts'
+import type { Db } from './db/open.ts'
+import { createEnrolment } from './fleet/enrolments.ts'
+import type { SocketLimits } from './http/sockets.ts'
+import type { OperatorRouter } from './operator-api/router.ts'
+import { startServer as start } from './start.ts'
+import { testDatabase } from './testing-database.ts'
+import { spawnServer } from './testing-process.ts'
 
-export type TestDatabase = AsyncDisposable & {
+export { testDatabase, type TestDatabase } from './testing-database.ts'
+
+export type TestServerOptions = {
+  /** Runs the real program, behind a proxy that keeps the address over kills and restarts. */
+  process?: boolean
+  timing?: Partial<Timing>
+  socketLimits?: Partial<SocketLimits>
+  /** More environment variables of the server, as an operator would set them. */
+  env?: Record<string, string>
+  /** A folder with a built page. */
+  pageDir?: string
+}
+
+export type TestOperator = { operatorId: string; email: string; password: string; apiKey: string }
+
+export type TestServer = AsyncDisposable & {
   url: string
+  port: number
+  /** The operators' client, with the key of an admin. Subscriptions go over a WebSocket. */
+  api: TRPCClient<OperatorRouter>
+  apiKey: string
+  databaseUrl: string
   db: Db
-  /** The client that Drizzle has not touched. */
-  sql: postgres.Sql
-  seal: Seal
-  close(): Promise<void>
+  createOperator(wish?: {
+    role?: Principal['role']
+    email?: string
+    password?: string
+  }): Promise<TestOperator>
+  /** A token for one machine. */
+  createEnrolment(): Promise<string>
+  statusOf(jobId: string): Promise<string>
+  /** Cuts every WebSocket without a word. */
+  dropSockets(): void
+  /** What the program wrote to its log so far; empty for a server in this process. */
+  log(): string
+  stop(): Promise<void>
+  /** SIGKILL. Only with `process: true`. */
+  kill(): Promise<void>
+  /** Starts the program again at the same address. Only with `process: true`. */
+  restart(): Promise<void>
 }
 
-/** A migrated, empty database, cloned from the template of this run. Closing drops it. */
-export async function testDatabase(): Promise<TestDatabase> {
-  const server = await borrowPostgres()
-  const name = `t_${randomBytes(8).toString('hex')}`
-  const admin = connect(server.url, { max: 1 })
-  await admin`create database ${admin(name)} template ${admin(server.template)}`
-  await admin.end()
-  const url = new URL(server.url)
-  url.pathname = `/${name}`
-  const open = openDatabase(url.href, { max: 10 })
-  const close = async () => {
-    await open.close()
-    const last = connect(server.url, { max: 1 })
-    await last`drop database if exists ${last(name)} with (force)`
-    await last.end()
-    await server.giveBack()
+/** A real server on a database of its own. Stop it with `await using`. */
+export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
+  await using undo = new AsyncDisposableStack()
+  const database = undo.use(await testDatabase())
+  const dataDir = await mkdtemp('/tmp/rm-test-server-')
+  undo.defer(() => rm(dataDir, { recursive: true, force: true }))
+  const env = {
+    HOST: '127.0.0.1',
+    PORT: '0',
+    DATABASE_URL: database.url,
+    RM_DATA_DIR: dataDir,
+    RM_PAGE_DIR: options.pageDir ?? join(dataDir, 'no-page'),
+    RM_LOG_LEVEL: process.env['RM_TEST_LOG_LEVEL'] ?? 'error',
+    ...options.env,
   }
-  return {
-    url: url.href,
-    db: open.db,
-    sql: open.sql,
-    seal: makeSeal(randomBytes(32)),
-    close,
-    [Symbol.asyncDispose]: close,
+  const running = options.process ? await spawnServer(env) : await startHere(env, options)
+  undo.defer(() => running.stop())
+
+  const { db } = database
+  const makeOperator: TestServer['createOperator'] = async ({ role = 'admin', email, password } = {}) => {
+    const name = email ?? `${randomBytes(6).toString('hex')}@example.org`
+    const secret = password ?? randomBytes(12).toString('base64url')
+    const passwordHash = await hashOf(secret)
+    const operatorId = await createOperator(db, { email: name, name, passwordHash, role })
+    return {
+      operatorId,
+      email: name,
+      password: secret,
+      apiKey: await createApiKey(db, { email: name, name: 'test' }),
+    }
   }
-}
-
-type Borrowed = TestPostgres & { giveBack(): Promise<void> }
-let own: { starting: ReturnType<typeof startTestPostgres>; users: number } | undefined
-
-/** The run's PostgreSQL when vitest has started it, else one for as long as somebody here uses it. */
-async function borrowPostgres(): Promise<Borrowed> {
-  const provided = process.env['VITEST'] ? (await import('vitest')).inject('postgres') : undefined
-  if (provided !== undefined) return { ...provided, giveBack: async () => {} }
-  own ??= { starting: startTestPostgres(), users: 0 }
-  own.users += 1
-  const mine = own
-  const started = await mine.starting
+  const { apiKey } = await makeOperator()
+  const client = operatorClient(running.url, apiKey)
+  undo.defer(client.close)
+  const owned = undo.move()
   return {
-    ...started,
-    async giveBack() {
-      mine.users -= 1
-      if (mine.users > 0) return
-      if (own === mine) own = undefined
-      await started.stop()
+    ...running,
+    api: client.api,
+    apiKey,
+    databaseUrl: database.url,
+    db,
+    createOperator: makeOperator,
+    async createEnrolment() {
+      const wish = { requestId: newId(), lifeMinutes: 60, maxUses: 1, tags: [], createdBy: 'test' }
+      return (await createEnrolment(db, wish)).token
     },
+    statusOf: async jobId => (await client.api.jobs.get.query({ jobId })).status,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+async function startHere(
+  env: Record<string, string>,
+  { timing: wish, socketLimits = {} }: TestServerOptions,
+) {
+  const config = readConfig(env)
+  const log = createLog({ level: config.logLevel })
+  const server = await start(config, { log, timing: { ...timing, ...wish }, socketLimits })
+  const onlyAsProcess = async () => {
+    throw new Error('This needs a server with `process: true`.')
+  }
+  return {
+    url: server.url,
+    port: server.port,
+    dropSockets: server.dropSockets,
+    log: () => '',
+    stop: server.stop,
+    kill: onlyAsProcess,
+    restart: onlyAsProcess,
+  }
+}
+
+/** A client as a tool would make it: calls over HTTP, subscriptions over one WebSocket, an API key with both. */
+export function operatorClient(url: string, apiKey: string) {
+  const headers = { authorization: `Bearer ${apiKey}` }
+  class KeyedWebSocket extends WebSocket {
+    constructor(address: string | URL) {
+      super(address, { headers, perMessageDeflate: false })
+      this.on('error', () => {})
+    }
+  }
+  const socket = createWSClient({
+    url: `${url.replace(/^http/, 'ws')}/trpc`,
+    WebSocket: KeyedWebSocket as unknown as typeof globalThis.WebSocket,
+    lazy: { enabled: true, closeMs: 1_000 },
+    retryDelayMs: () => 200,
+  })
+  const api = createTRPCClient<OperatorRouter>({
+    links: [
+      splitLink({
+        condition: op => op.type === 'subscription',
+        true: wsLink({ client: socket, transformer: superjson }),
+        false: httpBatchLink({ url: `${url}/trpc`, headers, transformer: superjson, maxItems: 32 }),
+      }),
+    ],
+  })
+  return { api, close: async () => void (await socket.close()) }
 }

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Log } from '@restic-manager/runtime/log'
 import { connect } from './open.ts'
-import { ownWithin, readOwner, tryOwning, type Owner, type OwnerLock } from './owner-lock.ts'
+import { ownWithin, readOwner, type Owner, type OwnerLock } from './owner-lock.ts'
 import {
   canReach,
   chooseUser,
@@ -53,6 +53,19 @@ const defaultAside = '/var/lib/restic-manager'
 /** sun_path holds 108 bytes with the closing NUL; the socket's own name takes 15. */
 const longestSocketFolder = 107 - '/.s.PGSQL.5432'.length
 
+/** Another process of ours owns the data directory. The message is for a person. */
+export class DataDirInUse extends Error {
+  readonly owner: Owner | undefined
+  constructor(dataDir: string, owner: Owner | undefined) {
+    const who = owner?.role === 'admin' ? 'Another admin command' : 'Another server'
+    const pid = owner === undefined ? '' : ` (pid ${owner.pid})`
+    super(
+      `${who}${pid} uses the data directory ${dataDir}. Stop it first, or set RM_DATA_DIR to another folder.`,
+    )
+    this.owner = owner
+  }
+}
+
 /**
  * Starts the database of `dataDir` and makes it first when there is none. An instance whose server was killed is
  * stopped in order before. Throws a sentence when another server lives on the same data directory.
@@ -62,12 +75,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const isRoot = process.getuid?.() === 0
   await mkdir(dataDir, { recursive: true, mode: isRoot ? 0o711 : 0o700 })
   const lock = await ownWithin(dataDir, role, waitMs)
-  if (lock === undefined) {
-    const owner = readOwner(dataDir)
-    throw new Error(
-      `Another ${owner?.role === 'admin' ? 'admin command' : 'server'}${owner ? ` (pid ${owner.pid})` : ''} uses the data directory ${dataDir}. Stop it first, or set RM_DATA_DIR to another folder.`,
-    )
-  }
+  if (lock === undefined) throw new DataDirInUse(dataDir, readOwner(dataDir))
   try {
     return await startOwned(options, lock)
   } catch (error) {
@@ -131,21 +139,12 @@ async function startOwned(options: EmbeddedOptions, lock: OwnerLock): Promise<Em
   return { url, stop }
 }
 
-/** The database of a server that runs now on `dataDir`; undefined when none does. */
-export async function findRunning(
-  dataDir: string,
-): Promise<{ owner: Owner | undefined; url: string | undefined } | undefined> {
-  if ((await stat(dataDir).catch(() => undefined)) === undefined) return undefined
-  const lock = tryOwning(dataDir, 'admin')
-  if (lock !== undefined) {
-    lock.release()
-    return undefined
-  }
-  const owner = readOwner(dataDir)
+/** The address of the database that somebody else runs on `dataDir` now; undefined while it is not ready. */
+export async function urlOfRunning(dataDir: string): Promise<string | undefined> {
   const data = await realpath(join(dataDir, 'postgres')).catch(() => undefined)
   const running = data === undefined ? undefined : await readPostmaster(data)
-  if (!running?.ready) return { owner, url: undefined }
-  return { owner, url: urlOf(await readPassword(dataDir, true), running.sockets, name) }
+  if (!running?.ready) return undefined
+  return urlOf(await readPassword(dataDir, true), running.sockets, name)
 }
 
 function urlOf(password: string, sockets: string, database: string) {

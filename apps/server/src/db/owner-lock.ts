@@ -1,5 +1,5 @@
 // One owner for a data directory: a lock the kernel lets go of when its holder dies, whatever killed it.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -14,7 +14,10 @@ export type OwnerLock = { release(): void }
  * pid in it can neither be taken over without a race nor be told from a recycled pid.
  */
 export function tryOwning(dataDir: string, role: Owner['role']): OwnerLock | undefined {
-  const lock = new DatabaseSync(join(dataDir, 'owner.lock'))
+  const file = join(dataDir, 'owner.lock')
+  // Whoever may read the file may lock it.
+  closeSync(openSync(file, 'a', 0o600))
+  const lock = new DatabaseSync(file)
   try {
     lock.exec('pragma journal_mode = memory; begin exclusive')
   } catch (error) {

@@ -48,6 +48,7 @@ export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) 
     return { ...operator, principal, closed: left.signal, room: async () => {} }
   }
   app.addHook('onRequest', async (request, reply) => {
+    reply.header('cache-control', 'no-store')
     if (request.headers.cookie !== undefined && isForeign(request.headers, publicUrl))
       return reply.status(403).send({ code: 'not_allowed', message: 'This request comes from another site.' })
     return undefined
@@ -65,6 +66,12 @@ export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) 
 
 /** Adds `/join`. One call a request, so that the rate limit counts calls. */
 export async function addJoinRoutes(app: FastifyInstance, { join, addressOf, log }: TrpcParts) {
+  app.addHook('onRoute', route => {
+    route.bodyLimit = 16 * 1024
+  })
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('cache-control', 'no-store')
+  })
   await app.register(fastifyTRPCPlugin, {
     prefix: '/join',
     trpcOptions: {

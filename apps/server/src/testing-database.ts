@@ -1,0 +1,64 @@
+// For tests only: a migrated database of one's own, cloned in a few milliseconds.
+import { randomBytes } from 'node:crypto'
+import type postgres from 'postgres'
+import { connect, openDatabase, type Db } from './db/open.ts'
+import { makeSeal, type Seal } from './db/seal.ts'
+import { startTestPostgres, type TestPostgres } from './testing-postgres.ts'
+
+export type TestDatabase = AsyncDisposable & {
+  url: string
+  db: Db
+  /** The client that Drizzle has not touched. */
+  sql: postgres.Sql
+  seal: Seal
+  close(): Promise<void>
+}
+
+/** A migrated, empty database, cloned from the template of this run. Closing drops it. */
+export async function testDatabase(): Promise<TestDatabase> {
+  const server = await borrowPostgres()
+  const name = `t_${randomBytes(8).toString('hex')}`
+  const admin = connect(server.url, { max: 1 })
+  await admin`create database ${admin(name)} template ${admin(server.template)}`
+  await admin.end()
+  const url = new URL(server.url)
+  url.pathname = `/${name}`
+  const open = openDatabase(url.href, { max: 10 })
+  const close = async () => {
+    await open.close()
+    const last = connect(server.url, { max: 1 })
+    await last`drop database if exists ${last(name)} with (force)`
+    await last.end()
+    await server.giveBack()
+  }
+  return {
+    url: url.href,
+    db: open.db,
+    sql: open.sql,
+    seal: makeSeal(randomBytes(32)),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+type Borrowed = TestPostgres & { giveBack(): Promise<void> }
+let own: { starting: ReturnType<typeof startTestPostgres>; users: number } | undefined
+
+/** The run's PostgreSQL when vitest has started it, else one for as long as somebody here uses it. */
+async function borrowPostgres(): Promise<Borrowed> {
+  const provided = process.env['VITEST'] ? (await import('vitest')).inject('postgres') : undefined
+  if (provided !== undefined) return { ...provided, giveBack: async () => {} }
+  own ??= { starting: startTestPostgres(), users: 0 }
+  own.users += 1
+  const mine = own
+  const started = await mine.starting
+  return {
+    ...started,
+    async giveBack() {
+      mine.users -= 1
+      if (mine.users > 0) return
+      if (own === mine) own = undefined
+      await started.stop()
+    },
+  }
+}

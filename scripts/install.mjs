@@ -37,9 +37,10 @@ export async function installDependencies(root, onNote) {
   const wanted = fingerprintOf(root)
   const stamp = readJson(stampFile)
   if (stamp?.wanted === wanted && stamp.node && isSameFile(stamp.node)) return
-  if (!isInstalled(root)) await runInstall(root, onNote)
+  const complete = isInstalled(root) && (await pinnedNode(root)).runs
+  if (!complete) await runInstall(root, onNote)
   hydrateSymlinks(root)
-  const node = await checkPinnedNode(root)
+  const node = await requirePinnedNode(root)
   await applyPatches(root, node.path)
   writeFileSync(stampFile, JSON.stringify({ wanted, node }))
 }
@@ -165,19 +166,19 @@ function pinnedNodePackage() {
 }
 
 /** Optional packages may be left out silently: the pinned Node has to be there and to run. */
-async function checkPinnedNode(root) {
+async function pinnedNode(root) {
   const name = pinnedNodePackage()
   const version = readJson(join(root, 'package.json')).optionalDependencies[name]
   const path = join(root, 'node_modules', name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
   const { ok, output } = await runProgram(path, ['--version'])
-  if (!ok || output.trim() !== `v${version}`) {
-    throw new Error(
-      `The pinned Node ${version} does not run from ${relative(root, path)} (${output.trim()}). Remove node_modules and try again.`,
-    )
-  }
-  if (process.platform !== 'win32' && !existsSync(join(root, 'node_modules', '.bin', 'node'))) {
-    symlinkSync(join('..', name, 'bin', 'node'), join(root, 'node_modules', '.bin', 'node'))
-  }
+  return { name, version, path, runs: ok && output.trim() === `v${version}`, said: output.trim() }
+}
+
+async function requirePinnedNode(root) {
+  const { name, version, path, runs, said } = await pinnedNode(root)
+  if (!runs) throw new Error(`The pinned Node ${version} does not run from ${relative(root, path)}: ${said}`)
+  const link = join(root, 'node_modules', '.bin', 'node')
+  if (process.platform !== 'win32' && !existsSync(link)) symlinkSync(join('..', name, 'bin', 'node'), link)
   return { path, file: fingerprintFile(path) }
 }
 

@@ -18,13 +18,19 @@ export async function runProgram(
   try {
     return await new Promise(resolve => {
       const stdio = show ? ['ignore', 2, 2] : ['ignore', file?.fd ?? 'pipe', 'pipe']
-      const child = spawn(command, args, { cwd, env, stdio, timeout: timeoutMs, killSignal: 'SIGKILL' })
+      const child = spawn(command, args, { cwd, env, stdio })
+      const patience = setTimeout(() => child.kill('SIGKILL'), timeoutMs)
+      const finish = result => {
+        // Node's own timeout option would hold the process open after a program that could not be started.
+        clearTimeout(patience)
+        resolve(result)
+      }
       let output = ''
       const collect = chunk => void (output += chunk)
       child.stdout?.setEncoding('utf8').on('data', collect)
       child.stderr?.setEncoding('utf8').on('data', collect)
-      child.once('error', error => resolve({ ok: false, output: error.message }))
-      child.once('close', code => resolve({ ok: code === 0, output }))
+      child.once('error', error => finish({ ok: false, output: error.message }))
+      child.once('close', code => finish({ ok: code === 0, output }))
     })
   } finally {
     await file?.close()

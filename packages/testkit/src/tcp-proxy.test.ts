@@ -1,12 +1,15 @@
 // What the proxy promises, with real sockets at both ends.
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import { expect, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
 import { startTcpProxy } from './tcp-proxy.ts'
 import { is, until } from './until.ts'
 
 /** A far end that sends back what it gets and remembers how its sockets ended. */
-async function startEcho() {
+async function startEcho(path?: string) {
   const sockets: Socket[] = []
   const seen = { bytes: 0, ended: 0, reset: 0 }
   const server = createServer({ allowHalfOpen: true }, socket => {
@@ -23,7 +26,8 @@ async function startEcho() {
       seen.reset += 1
     })
   })
-  server.listen(0, '127.0.0.1')
+  if (path === undefined) server.listen(0, '127.0.0.1')
+  else server.listen(path)
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
@@ -213,6 +217,21 @@ test('dropAll resets what is open and lets new links through to where the target
   fresh.socket.write('y')
   await until(fresh.text, is('y'))
   expect(second.seen.bytes).toBe(1)
+})
+
+test('the far end may listen on a unix socket', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'proxy-'))
+  onTestFinished(() => rmSync(dir, { recursive: true }))
+  const path = join(dir, 'socket')
+  await using echo = await startEcho(path)
+  await using proxy = await startTcpProxy({ path })
+  using client = await dial(proxy.port)
+  client.socket.write('x')
+  await until(client.text, is('x'))
+  proxy.dropAll()
+  await until(() => client.got.error, is('ECONNRESET'))
+  await until(() => echo.seen.ended, is(1))
+  expect(proxy.counts.connections).toBe(1)
 })
 
 test('a link to a far end that is down is reset', async () => {

@@ -58,6 +58,12 @@ type Link = { client: Socket; far: Socket; lost: Record<Way, boolean> }
 const most = 2 ** 31 - 1
 const roomBytes = 1024 * 1024
 
+/** Ends a socket with RST; a unix socket knows none and just ends. */
+function cut(socket: Socket): void {
+  if (socket.remoteAddress === undefined) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
 /** Waits until the socket takes more, or never will. */
 async function drained(socket: Socket): Promise<void> {
   const either = new AbortController()
@@ -133,7 +139,7 @@ export async function startTcpProxy(firstTarget: ProxyTarget): Promise<TcpProxy>
       }),
     )
     from.on('error', () => {
-      if (!swallows()) to.resetAndDestroy()
+      if (!swallows()) cut(to)
     })
 
     async function deliver(chunk: Buffer, cameAt: number) {
@@ -174,8 +180,8 @@ export async function startTcpProxy(firstTarget: ProxyTarget): Promise<TcpProxy>
 
   function dropAll() {
     for (const { client, far } of links) {
-      client.resetAndDestroy()
-      far.resetAndDestroy()
+      cut(client)
+      cut(far)
     }
   }
 

@@ -1,6 +1,6 @@
 // The routes, and what surrounds every page: theme, queries, and the way to sign-in and back.
-import { HostState } from '@restic-manager/contract/views'
-import { JobKind, JobStatus } from '@restic-manager/contract/job'
+import type { HostState } from '@restic-manager/contract/views'
+import type { JobKind, JobStatus } from '@restic-manager/contract/job'
 import { MantineProvider } from '@mantine/core'
 import { QueryClientProvider } from '@tanstack/react-query'
 import {
@@ -16,12 +16,14 @@ import { useEffect } from 'react'
 import { NotFound, PageProblem } from './parts/page-problem.tsx'
 import { Shell } from './parts/shell.tsx'
 import { theme, tieVariables } from './theme.ts'
+import { kindWords, stateWords, statusWords } from './words.ts'
 import { onSignedOut, queryClient, saysSignedOut, trpc } from './trpc.ts'
 
 /** What a query string holds is a stranger's: keep it only when it is one of ours. */
-const oneOf = <T extends string>(options: readonly T[], value: unknown): T | undefined =>
-  options.find(option => option === value)
-const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
+const keyOf = <T extends string>(words: Record<T, unknown>, value: unknown): T | undefined =>
+  typeof value === 'string' && Object.hasOwn(words, value) ? (value as T) : undefined
+const textOf = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined
 /** Only a path of this page: anything else could lead a signed-in operator away. */
 const pathOf = (value: unknown): string | undefined =>
   typeof value === 'string' && /^\/(?![/\\])/.test(value) ? value : undefined
@@ -31,7 +33,9 @@ const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound })
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
-  validateSearch: (search: Record<string, unknown>): { back?: string | undefined } => ({ back: pathOf(search['back']) }),
+  validateSearch: (search: Record<string, unknown>): { back?: string | undefined } => ({
+    back: pathOf(search['back']),
+  }),
   component: lazyRouteComponent(() => import('./pages/sign-in.tsx'), 'SignInPage'),
 })
 
@@ -73,8 +77,8 @@ const hosts = createRoute({
     search: Record<string, unknown>,
   ): { search?: string | undefined; state?: HostState | undefined; sort?: 'lastGoodBackup' | undefined } => ({
     search: textOf(search['search']),
-    state: oneOf(HostState.options, search['state']),
-    sort: oneOf(['lastGoodBackup'], search['sort']),
+    state: keyOf(stateWords, search['state']),
+    sort: search['sort'] === 'lastGoodBackup' ? 'lastGoodBackup' : undefined,
   }),
   component: lazyRouteComponent(() => import('./pages/hosts.tsx'), 'HostsPage'),
 })
@@ -96,8 +100,8 @@ const jobs = createRoute({
     hostId?: string | undefined
     repositoryId?: string | undefined
   } => ({
-    kind: oneOf(JobKind.options, search['kind']),
-    status: oneOf(JobStatus.options, search['status']),
+    kind: keyOf(kindWords, search['kind']),
+    status: keyOf(statusWords, search['status']),
     hostId: textOf(search['hostId']),
     repositoryId: textOf(search['repositoryId']),
   }),
@@ -119,7 +123,9 @@ const repositories = createRoute({
 const addRepository = createRoute({
   getParentRoute: () => shell,
   path: '/repositories/add',
-  validateSearch: (search: Record<string, unknown>): { hostId?: string | undefined } => ({ hostId: textOf(search['hostId']) }),
+  validateSearch: (search: Record<string, unknown>): { hostId?: string | undefined } => ({
+    hostId: textOf(search['hostId']),
+  }),
   component: lazyRouteComponent(() => import('./pages/add-repository.tsx'), 'AddRepositoryPage'),
 })
 

@@ -12,7 +12,8 @@ const DAY = 24 * HOUR
 export const formatCount = (count: number): string => counts.format(count)
 
 /** A count with its noun: "1 file", "2 files". */
-export const countOf = (count: number, noun: string): string => `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
+export const countOf = (count: number, noun: string): string =>
+  `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
 
 function unitFor(bytes: number): number {
   let unit = 0
@@ -55,7 +56,8 @@ export function formatDuration(ms: number): string {
   if (whole < MINUTE - 500) return `${Math.round(whole / SECOND)} s`
   const seconds = Math.round(whole / SECOND)
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} m ${twoDigits(seconds % 60)} s`
-  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ${twoDigits(Math.floor((seconds % 3_600) / 60))} m`
+  if (seconds < 86_400)
+    return `${Math.floor(seconds / 3_600)} h ${twoDigits(Math.floor((seconds % 3_600) / 60))} m`
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3_600)} h`
 }
 
@@ -90,7 +92,11 @@ function dateFormat(zone: string | undefined, options: Intl.DateTimeFormatOption
   const key = `${zone} ${JSON.stringify(options)}`
   const known = formats.get(key)
   if (known !== undefined) return known
-  const made = new Intl.DateTimeFormat('en-GB', { ...options, hourCycle: 'h23', ...(zone !== undefined && { timeZone: zone }) })
+  const made = new Intl.DateTimeFormat('en-GB', {
+    ...options,
+    hourCycle: 'h23',
+    ...(zone !== undefined && { timeZone: zone }),
+  })
   formats.set(key, made)
   return made
 }
@@ -101,7 +107,12 @@ export const formatClock = (at: Date | number, zone?: string, seconds = false): 
 
 /** A log line's time of day, to the millisecond. */
 export const formatLogClock = (at: number, zone?: string): string =>
-  dateFormat(zone, { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 }).format(at)
+  dateFormat(zone, {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    fractionalSecondDigits: 3,
+  }).format(at)
 
 /** The day an instant falls on in a zone, as a sortable key. */
 export function dayKey(at: Date | number, zone?: string): string {
@@ -119,7 +130,12 @@ export function formatDay(at: Date | number, now: number, zone?: string): string
   if (key === dayKey(now, zone)) return 'today'
   if (key === dayKey(now - DAY, zone)) return 'yesterday'
   const sameYear = key.slice(0, 4) === dayKey(now, zone).slice(0, 4)
-  return dateFormat(zone, { weekday: 'short', day: 'numeric', month: 'short', ...(!sameYear && { year: 'numeric' }) })
+  return dateFormat(zone, {
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    ...(!sameYear && { year: 'numeric' }),
+  })
     .format(at)
     .replace(',', '')
 }

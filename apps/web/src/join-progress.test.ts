@@ -34,13 +34,21 @@ test('waits at the first step that has not happened', () => {
   expect(waitingAt(enrolment)).toBe(1)
   expect(waitingAt({ ...enrolment, hosts: [host] })).toBe(2)
   expect(waitingAt({ ...enrolment, hosts: [{ ...host, provedAt: at }] })).toBe(3)
-  expect(waitingAt({ ...enrolment, hosts: [{ ...host, provedAt: at, connectedAt: at, online: true }] })).toBe(4)
+  expect(waitingAt({ ...enrolment, hosts: [{ ...host, provedAt: at, connectedAt: at, online: true }] })).toBe(
+    4,
+  )
 })
 
 test('is ready only when restic is there and the configuration applied', () => {
-  const connected = { ...enrolment, hosts: [{ ...host, provedAt: at, connectedAt: at, online: true, resticVersion: '0.18.0' }] }
+  const connected = {
+    ...enrolment,
+    hosts: [{ ...host, provedAt: at, connectedAt: at, online: true, resticVersion: '0.18.0' }],
+  }
   expect(now(connected, { configVersion: 2, appliedConfigVersion: 1 }).ready).toBe(false)
-  expect(now(connected, { configVersion: 2, appliedConfigVersion: 2 })).toMatchObject({ ready: true, stuck: undefined })
+  expect(now(connected, { configVersion: 2, appliedConfigVersion: 2 })).toMatchObject({
+    ready: true,
+    stuck: undefined,
+  })
 })
 
 test('an expired or revoked token says so instead of asking for patience', () => {
@@ -49,5 +57,7 @@ test('an expired or revoked token says so instead of asking for patience', () =>
 })
 
 test('the line holds the server and the token', () => {
-  expect(joinLine('https://b.example.com', 'rmj_x')).toContain('enrol --server https://b.example.com --token rmj_x')
+  expect(joinLine('https://b.example.com', 'rmj_x')).toContain(
+    'enrol --server https://b.example.com --token rmj_x',
+  )
 })

@@ -3,16 +3,32 @@ import type { EnrolmentView } from '@restic-manager/contract/views'
 
 export type JoinStep = { word: string; detail?: string; at?: Date; state: 'done' | 'now' | 'next' }
 /** `stuck`: what to try at the step that waits; undefined once the host is ready. */
-export type JoinProgress = { steps: JoinStep[]; ready: boolean; stuck: { title: string; why: string; try?: string } | undefined }
+export type JoinProgress = {
+  steps: JoinStep[]
+  ready: boolean
+  stuck: { title: string; why: string; try?: string } | undefined
+}
 
 type Plan = { configVersion: number; appliedConfigVersion: number } | undefined
 
 /** `host`: the newest host that redeemed the token, with its plan once it is known. */
-export function joinProgress(enrolment: EnrolmentView, plan: Plan, serverUrl: string, now: Date): JoinProgress {
+export function joinProgress(
+  enrolment: EnrolmentView,
+  plan: Plan,
+  serverUrl: string,
+  now: Date,
+): JoinProgress {
   const host = enrolment.hosts.at(-1)
-  const applied = plan !== undefined && plan.appliedConfigVersion >= plan.configVersion && host?.connectedAt != null
+  const applied =
+    plan !== undefined && plan.appliedConfigVersion >= plan.configVersion && host?.connectedAt != null
   const marks: { done: boolean; past: string; waiting: string; detail?: string; at?: Date | null }[] = [
-    { done: true, past: 'Token made', waiting: '', detail: `by ${enrolment.createdBy}`, at: enrolment.createdAt },
+    {
+      done: true,
+      past: 'Token made',
+      waiting: '',
+      detail: `by ${enrolment.createdBy}`,
+      at: enrolment.createdAt,
+    },
     {
       done: host !== undefined,
       past: 'Token redeemed',
@@ -20,8 +36,18 @@ export function joinProgress(enrolment: EnrolmentView, plan: Plan, serverUrl: st
       ...(host !== undefined && { detail: `by ${host.name}, with a key made there` }),
       at: host?.redeemedAt ?? null,
     },
-    { done: host?.provedAt != null, past: 'Key proved', waiting: 'Host proves its key', at: host?.provedAt ?? null },
-    { done: host?.connectedAt != null && host.online, past: 'Connected', waiting: 'Host connects', at: host?.connectedAt ?? null },
+    {
+      done: host?.provedAt != null,
+      past: 'Key proved',
+      waiting: 'Host proves its key',
+      at: host?.provedAt ?? null,
+    },
+    {
+      done: host?.connectedAt != null && host.online,
+      past: 'Connected',
+      waiting: 'Host connects',
+      at: host?.connectedAt ?? null,
+    },
     {
       done: host?.resticVersion != null,
       past: `restic ${host?.resticVersion ?? ''} found`,
@@ -43,9 +69,16 @@ export function joinProgress(enrolment: EnrolmentView, plan: Plan, serverUrl: st
   return { steps, ready: at === marks.length, stuck: stuckAt(at, enrolment, serverUrl, now) }
 }
 
-function stuckAt(step: number, enrolment: EnrolmentView, serverUrl: string, now: Date): JoinProgress['stuck'] {
-  if (step === 1 && enrolment.revokedAt !== null) return { title: 'This token was revoked.', why: 'Make a new one.' }
-  if (step === 1 && enrolment.expiresAt <= now) return { title: 'This token has expired.', why: 'Make a new one and paste the new line.' }
+function stuckAt(
+  step: number,
+  enrolment: EnrolmentView,
+  serverUrl: string,
+  now: Date,
+): JoinProgress['stuck'] {
+  if (step === 1 && enrolment.revokedAt !== null)
+    return { title: 'This token was revoked.', why: 'Make a new one.' }
+  if (step === 1 && enrolment.expiresAt <= now)
+    return { title: 'This token has expired.', why: 'Make a new one and paste the new line.' }
   switch (step) {
     case 1:
       return {
@@ -70,7 +103,10 @@ function stuckAt(step: number, enrolment: EnrolmentView, serverUrl: string, now:
         why: 'Install restic 0.17 or newer on the host, then start the agent again.',
       }
     case 5:
-      return { title: 'Stuck at this step? The host has not confirmed its configuration.', why: 'It does so within a few seconds of connecting. The log of the agent says what it waits for.' }
+      return {
+        title: 'Stuck at this step? The host has not confirmed its configuration.',
+        why: 'It does so within a few seconds of connecting. The log of the agent says what it waits for.',
+      }
     default:
       return undefined
   }

@@ -12,7 +12,11 @@ const GATHER = 200
 export function queriesFor({ topic, id }: Change): QueryFilters[] {
   switch (topic) {
     case 'host':
-      return [trpc.hosts.list.pathFilter(), trpc.hosts.get.queryFilter({ hostId: id }), trpc.jobs.get.pathFilter()]
+      return [
+        trpc.hosts.list.pathFilter(),
+        trpc.hosts.get.queryFilter({ hostId: id }),
+        trpc.jobs.get.pathFilter(),
+      ]
     case 'job':
       return [
         trpc.jobs.list.pathFilter(),
@@ -21,7 +25,11 @@ export function queriesFor({ topic, id }: Change): QueryFilters[] {
         trpc.hosts.get.pathFilter(),
       ]
     case 'repository':
-      return [trpc.repositories.list.pathFilter(), trpc.repositories.get.queryFilter({ repositoryId: id }), trpc.hosts.get.pathFilter()]
+      return [
+        trpc.repositories.list.pathFilter(),
+        trpc.repositories.get.queryFilter({ repositoryId: id }),
+        trpc.hosts.get.pathFilter(),
+      ]
     case 'snapshots':
       return [
         trpc.snapshots.list.pathFilter(),

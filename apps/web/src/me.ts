@@ -6,7 +6,8 @@ import { trpc } from './trpc.ts'
 const ranks = { viewer: 0, operator: 1, admin: 2 } as const
 
 /** The signed-in operator; undefined for the moment before the answer. */
-export const useMe = (): Me | undefined => useQuery(trpc.me.get.queryOptions(undefined, { staleTime: 300_000 })).data
+export const useMe = (): Me | undefined =>
+  useQuery(trpc.me.get.queryOptions(undefined, { staleTime: 300_000 })).data
 
 /** Whether the signed-in operator has at least this role. The server decides; the page only hides what it would refuse. */
 export function useMay(role: Me['role']): boolean {

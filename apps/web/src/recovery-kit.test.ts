@@ -27,5 +27,7 @@ test('holds the storage credentials under the names restic reads', () => {
 })
 
 test('leaves out what was not given', () => {
-  expect(recoveryKit({ name: 'a', kind: 'rest', url: 'rest:https://h/', password: 'p', madeAt })).not.toContain('RESTIC_REST')
+  expect(
+    recoveryKit({ name: 'a', kind: 'rest', url: 'rest:https://h/', password: 'p', madeAt }),
+  ).not.toContain('RESTIC_REST')
 })

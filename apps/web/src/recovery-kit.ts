@@ -33,7 +33,9 @@ export function recoveryKit(of: KitOf): string {
   ]
   if (names.username !== undefined) exports.push([names.username, of.username])
   if (names.credential !== undefined) exports.push([names.credential, of.credential])
-  const lines = exports.filter(([, value]) => value !== undefined && value !== '').map(([name, value]) => `export ${name}=${quoted(value ?? '')}`)
+  const lines = exports
+    .filter(([, value]) => value !== undefined && value !== '')
+    .map(([name, value]) => `export ${name}=${quoted(value ?? '')}`)
   return [
     'RECOVERY KIT',
     `Repository ${of.name}, written ${of.madeAt.toISOString().slice(0, 10)}`,
@@ -52,6 +54,8 @@ export function recoveryKit(of: KitOf): string {
     'restic restore ID --target ./restored --include /path/to/file',
     '',
     ...(of.kind === 'sftp' ? ['The machine needs an SSH key that the SFTP server accepts.', ''] : []),
-    ...(of.kind === 'local' ? ['The folder is on the host that made the backup: attach its disk, or copy the folder.', ''] : []),
+    ...(of.kind === 'local'
+      ? ['The folder is on the host that made the backup: attach its disk, or copy the folder.', '']
+      : []),
   ].join('\n')
 }

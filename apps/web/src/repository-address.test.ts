@@ -21,6 +21,10 @@ test('an address survives the way into the fields and back', () => {
 })
 
 test('a whole address pasted into a field is not doubled', () => {
-  expect(composeUrl({ kind: 'rest', place: ' rest:https://h:8000/a/ ', endpoint: '', bucket: '' })).toBe('rest:https://h:8000/a/')
-  expect(composeUrl({ kind: 's3', place: '', endpoint: 's3:https://h/', bucket: '/b/c' })).toBe('s3:https://h/b/c')
+  expect(composeUrl({ kind: 'rest', place: ' rest:https://h:8000/a/ ', endpoint: '', bucket: '' })).toBe(
+    'rest:https://h:8000/a/',
+  )
+  expect(composeUrl({ kind: 's3', place: '', endpoint: 's3:https://h/', bucket: '/b/c' })).toBe(
+    's3:https://h/b/c',
+  )
 })

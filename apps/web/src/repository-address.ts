@@ -4,7 +4,8 @@ import { backendOf, type BackendKind } from '@restic-manager/contract/repository
 /** What a person fills in. `place`: folder, REST address or SFTP address; S3 has endpoint and bucket with folder. */
 export type AddressFields = { kind: BackendKind; place: string; endpoint: string; bucket: string }
 
-const withoutScheme = (value: string, scheme: string) => (value.startsWith(`${scheme}:`) ? value.slice(scheme.length + 1) : value)
+const withoutScheme = (value: string, scheme: string) =>
+  value.startsWith(`${scheme}:`) ? value.slice(scheme.length + 1) : value
 
 /** The address restic takes, from the fields. Pasting a whole address into a field works too. */
 export function composeUrl({ kind, place, endpoint, bucket }: AddressFields): string {

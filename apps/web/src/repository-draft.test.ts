@@ -21,13 +21,19 @@ test('what another backend was given does not travel along', () => {
 
 test('a typed password is sent only when the operator chose to give one', () => {
   expect(createRequest({ ...newDraft(host), password: 'typed' }, requestId)).not.toHaveProperty('password')
-  expect(createRequest({ ...newDraft(host), password: 'typed', ownPassword: true }, requestId)).toMatchObject({ password: 'typed' })
+  expect(createRequest({ ...newDraft(host), password: 'typed', ownPassword: true }, requestId)).toMatchObject(
+    { password: 'typed' },
+  )
 })
 
 test('complaints stand at the field they are about', () => {
   expect(complaintsAbout({ ...newDraft(host), place: 'relative/path' }).place).toContain('absolute path')
-  expect(complaintsAbout({ ...newDraft(host), kind: 's3', endpoint: 'https://h', bucket: '' }).bucket).toContain('bucket')
+  expect(
+    complaintsAbout({ ...newDraft(host), kind: 's3', endpoint: 'https://h', bucket: '' }).bucket,
+  ).toContain('bucket')
   expect(complaintsAbout({ ...newDraft(host), name: ' ' }).name).toBeDefined()
   expect(complaintsAbout({ ...newDraft(host), ownPassword: true }).password).toBeDefined()
-  expect(complaintsAbout({ ...newDraft(host), kind: 'rest', place: 'https://u:p@h/' }).place).toContain('own fields')
+  expect(complaintsAbout({ ...newDraft(host), kind: 'rest', place: 'https://u:p@h/' }).place).toContain(
+    'own fields',
+  )
 })

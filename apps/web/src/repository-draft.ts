@@ -19,7 +19,8 @@ export type Draft = AddressFields & {
 
 /** An empty form, pre-filled for a local folder of `host` when there is one. */
 export function newDraft(host: { id: Id; name: string; os: string | null } | undefined): Draft {
-  const folder = host?.os === 'windows' ? `C:\\backups\\${host.name}` : `/var/backups/restic/${host?.name ?? 'main'}`
+  const folder =
+    host?.os === 'windows' ? `C:\\backups\\${host.name}` : `/var/backups/restic/${host?.name ?? 'main'}`
   return {
     kind: 'local',
     place: folder,
@@ -58,7 +59,8 @@ function fieldsOf(draft: Draft) {
     url: composeUrl(draft),
     ...(takesCredentials(draft.kind) && draft.username.trim() !== '' && { username: draft.username.trim() }),
     ...(takesCredentials(draft.kind) && draft.credential !== '' && { credential: draft.credential }),
-    environment: draft.kind === 's3' && draft.region.trim() !== '' ? { AWS_DEFAULT_REGION: draft.region.trim() } : {},
+    environment:
+      draft.kind === 's3' && draft.region.trim() !== '' ? { AWS_DEFAULT_REGION: draft.region.trim() } : {},
     mayDelete: draft.mayDelete,
     hostIds: draft.hosts.map(host => host.id),
     ...(draft.ownPassword && draft.password !== '' && { password: draft.password }),
@@ -69,7 +71,11 @@ function fieldsOf(draft: Draft) {
 export const createRequest = (draft: Draft, requestId: Id) => ({ requestId, ...fieldsOf(draft) })
 
 /** The request that changes version `version` of a repository. */
-export const updateRequest = (draft: Draft, repositoryId: Id, version: number) => ({ repositoryId, version, ...fieldsOf(draft) })
+export const updateRequest = (draft: Draft, repositoryId: Id, version: number) => ({
+  repositoryId,
+  version,
+  ...fieldsOf(draft),
+})
 
 /** What is wrong with the form, by field, in the server's own words. */
 export function complaintsAbout(draft: Draft): Partial<Record<keyof Draft, string>> {
@@ -77,15 +83,26 @@ export function complaintsAbout(draft: Draft): Partial<Record<keyof Draft, strin
   const anyId = '00000000-0000-7000-8000-000000000000'
   const parsed = RepositoryCreateRequest.safeParse(createRequest(draft, anyId))
   const place: keyof Draft = draft.kind === 's3' ? 'bucket' : 'place'
-  const fields: Record<string, keyof Draft> = { url: place, name: 'name', username: 'username', credential: 'credential', environment: 'region', password: 'password', hostIds: 'hosts' }
+  const fields: Record<string, keyof Draft> = {
+    url: place,
+    name: 'name',
+    username: 'username',
+    credential: 'credential',
+    environment: 'region',
+    password: 'password',
+    hostIds: 'hosts',
+  }
   for (const issue of parsed.error?.issues ?? []) {
     const field = fields[String(issue.path[0])]
     if (field !== undefined) complaints[field] ??= issue.message
   }
   if (draft.name.trim() === '') complaints.name = 'Give the repository a name.'
   if (draft.kind !== 's3' && draft.place.trim() === '')
-    complaints.place = draft.kind === 'local' ? 'Enter a folder, such as /var/backups/restic.' : 'Enter the address.'
-  if (draft.kind === 's3' && draft.endpoint.trim() === '') complaints.endpoint = 'Enter the endpoint, such as https://s3.eu-central-1.amazonaws.com.'
-  if (draft.ownPassword && draft.password === '') complaints.password = 'Enter the password of the repository.'
+    complaints.place =
+      draft.kind === 'local' ? 'Enter a folder, such as /var/backups/restic.' : 'Enter the address.'
+  if (draft.kind === 's3' && draft.endpoint.trim() === '')
+    complaints.endpoint = 'Enter the endpoint, such as https://s3.eu-central-1.amazonaws.com.'
+  if (draft.ownPassword && draft.password === '')
+    complaints.password = 'Enter the password of the repository.'
   return complaints
 }

@@ -15,7 +15,10 @@ async function ask(method: 'GET' | 'POST', path: string, body?: unknown): Promis
     return await fetch(path, {
       method,
       credentials: 'same-origin',
-      ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      ...(body !== undefined && {
+        body: JSON.stringify(body),
+        headers: { 'content-type': 'application/json' },
+      }),
     })
   } catch {
     throw new AuthProblem('The server did not answer. Check that it is running, then try again.')
@@ -42,9 +45,18 @@ export async function needsSetUp(): Promise<boolean> {
 }
 
 /** Makes the first admin and signs them in. */
-export async function setUp(admin: { secret: string; email: string; name: string; password: string }): Promise<void> {
+export async function setUp(admin: {
+  secret: string
+  email: string
+  name: string
+  password: string
+}): Promise<void> {
   const response = await ask('POST', '/auth/setup', admin)
-  if (!response.ok) await complain(response, 'The first admin could not be made. Open the set-up link from the terminal again.')
+  if (!response.ok)
+    await complain(
+      response,
+      'The first admin could not be made. Open the set-up link from the terminal again.',
+    )
 }
 
 /** Starts a session; the cookie comes with the answer. */
@@ -58,5 +70,6 @@ export async function signIn(email: string, password: string): Promise<void> {
 /** Ends the session on the server. */
 export async function signOut(): Promise<void> {
   const response = await ask('POST', '/auth/sign-out', {})
-  if (!response.ok && response.status !== 401) await complain(response, 'Signing out did not work. Try again.')
+  if (!response.ok && response.status !== 401)
+    await complain(response, 'Signing out did not work. Try again.')
 }

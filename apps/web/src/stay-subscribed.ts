@@ -2,13 +2,19 @@
 
 type Opened = { unsubscribe: () => void }
 /** What a subscription tells while it lives. Each opening reports at most one end. */
-export type Telling = { onStarted: () => void; onError: (error: unknown) => void; onStopped: () => void; onComplete: () => void }
+export type Telling = {
+  onStarted: () => void
+  onError: (error: unknown) => void
+  onStopped: () => void
+  onComplete: () => void
+}
 
 const BASE = 500
 const CAP = 15_000
 
 /** A random wait below a ceiling that doubles with each attempt. */
-export const jitter = (attempt: number): number => 100 + Math.random() * Math.min(CAP, BASE * 2 ** Math.min(attempt, 10))
+export const jitter = (attempt: number): number =>
+  100 + Math.random() * Math.min(CAP, BASE * 2 ** Math.min(attempt, 10))
 
 /** Opens a subscription again and again until the returned function is called. `failed` hears why one ended. */
 export function staySubscribed(

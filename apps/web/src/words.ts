@@ -18,11 +18,25 @@ export const statusWords = {
   lost: 'Lost',
 } as const satisfies Record<JobStatus, string>
 
-export const stateWords = { online: 'Online', offline: 'Offline', quarantined: 'Quarantined' } as const satisfies Record<HostState, string>
+export const stateWords = {
+  online: 'Online',
+  offline: 'Offline',
+  quarantined: 'Quarantined',
+} as const satisfies Record<HostState, string>
 
-export const kindWords = { init: 'Initialise', probe: 'Test', backup: 'Backup', unlock: 'Unlock' } as const satisfies Record<JobKind, string>
+export const kindWords = {
+  init: 'Initialise',
+  probe: 'Test',
+  backup: 'Backup',
+  unlock: 'Unlock',
+} as const satisfies Record<JobKind, string>
 
-export const backendWords = { local: 'Local folder', rest: 'REST server', sftp: 'SFTP', s3: 'S3' } as const satisfies Record<BackendKind, string>
+export const backendWords = {
+  local: 'Local folder',
+  rest: 'REST server',
+  sftp: 'SFTP',
+  s3: 'S3',
+} as const satisfies Record<BackendKind, string>
 
 const shortReasons: Record<string, string> = {
   wrong_password: 'wrong password',

@@ -14,11 +14,16 @@ export function AddRepositoryPage() {
   return (
     <div className="narrow-page stack">
       <Crumbs way={[{ word: 'Repositories', link: { to: '/repositories' } }]} here="Add repository" />
-      <PageHead title="Add repository" below="A place that holds backups. Data goes there straight from the hosts, never through this server." />
+      <PageHead
+        title="Add repository"
+        below="A place that holds backups. Data goes there straight from the hosts, never through this server."
+      />
       <AddRepository
         hostId={hostId}
         readyWord="Open the repository"
-        onReady={repositoryId => void navigate({ to: '/repositories/$repositoryId', params: { repositoryId } })}
+        onReady={repositoryId =>
+          void navigate({ to: '/repositories/$repositoryId', params: { repositoryId } })
+        }
         onCancel={() => void navigate({ to: '/repositories' })}
       />
     </div>

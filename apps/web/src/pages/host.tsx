@@ -118,7 +118,9 @@ function RecentJobs({ host }: { host: HostView }) {
     >
       {jobs.isError && <QueryProblem what="The jobs" error={jobs.error} again={() => void jobs.refetch()} />}
       {jobs.isPending && <SkeletonRows rows={5} />}
-      {jobs.data !== undefined && jobs.data.rows.length === 0 && <Empty title="No job yet.">Tests and backups of this host appear here.</Empty>}
+      {jobs.data !== undefined && jobs.data.rows.length === 0 && (
+        <Empty title="No job yet.">Tests and backups of this host appear here.</Empty>
+      )}
       {jobs.data !== undefined && jobs.data.rows.length > 0 && <JobRows jobs={jobs.data.rows} />}
     </Panel>
   )
@@ -158,7 +160,10 @@ function HostBody({ host }: { host: HostView }) {
         actions={
           <>
             {mayEdit && (
-              <Button leftSection={<IconEdit size={16} stroke={1.75} aria-hidden />} onClick={() => setDialog('edit')}>
+              <Button
+                leftSection={<IconEdit size={16} stroke={1.75} aria-hidden />}
+                onClick={() => setDialog('edit')}
+              >
                 Edit
               </Button>
             )}
@@ -196,7 +201,9 @@ function HostBody({ host }: { host: HostView }) {
               )
             }
           >
-            {host.repositories.length === 0 && <Empty title="None yet.">A repository is a place that holds backups.</Empty>}
+            {host.repositories.length === 0 && (
+              <Empty title="None yet.">A repository is a place that holds backups.</Empty>
+            )}
             {host.repositories.map(repository => (
               <RepositoryCard key={repository.id} host={host} repository={repository} />
             ))}
@@ -204,8 +211,16 @@ function HostBody({ host }: { host: HostView }) {
           {mayEdit && <HostDanger host={host} />}
         </div>
       </div>
-      <Modal opened={dialog === 'run'} onClose={close} title={`Back up ${host.name} now`} closeButtonProps={{ 'aria-label': 'Close' }}>
-        <BackupForm host={host} onStarted={jobId => void navigate({ to: '/jobs/$jobId', params: { jobId } })} />
+      <Modal
+        opened={dialog === 'run'}
+        onClose={close}
+        title={`Back up ${host.name} now`}
+        closeButtonProps={{ 'aria-label': 'Close' }}
+      >
+        <BackupForm
+          host={host}
+          onStarted={jobId => void navigate({ to: '/jobs/$jobId', params: { jobId } })}
+        />
       </Modal>
       {dialog === 'edit' && <EditHost host={host} opened onClose={close} />}
     </>
@@ -221,7 +236,10 @@ export function HostPage() {
       <Crumbs way={[{ word: 'Hosts', link: { to: '/hosts' } }]} here={host.data?.name ?? 'Host'} />
       {host.isError &&
         (refusalIn(host.error) === 'host_not_found' ? (
-          <Empty title="This host is not here any more." action={<LinkButton to="/hosts">All hosts</LinkButton>}>
+          <Empty
+            title="This host is not here any more."
+            action={<LinkButton to="/hosts">All hosts</LinkButton>}
+          >
             It was removed, or the link is not complete.
           </Empty>
         ) : (

@@ -1,5 +1,5 @@
 // All hosts: live states, filters in the address, rows read page by page as they come into view.
-import { HostState } from '@restic-manager/contract/views'
+import type { HostState } from '@restic-manager/contract/views'
 import { Button, TextInput } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { IconPlus, IconSearch } from '@tabler/icons-react'
@@ -20,6 +20,7 @@ import { trpc } from '../trpc.ts'
 import { stateWords } from '../words.ts'
 
 const route = getRouteApi('/shell/hosts')
+const states = Object.keys(stateWords) as HostState[]
 
 /** What a fresh fleet still lacks, with the button that adds it. */
 function NextStep({ hosts }: { hosts: number }) {
@@ -30,13 +31,7 @@ function NextStep({ hosts }: { hosts: number }) {
     <Notice
       tone="accent"
       title="Next: a place for the backups."
-      action={
-        mayAdd && (
-          <LinkButton to="/repositories/add">
-            Add repository
-          </LinkButton>
-        )
-      }
+      action={mayAdd && <LinkButton to="/repositories/add">Add repository</LinkButton>}
     >
       {hosts === 1 ? 'The host is here' : 'The hosts are here'}, but there is no repository to back up to yet.
     </Notice>
@@ -51,7 +46,8 @@ export function HostsPage() {
   const [adding, setAdding] = useState(false)
   const [typed, setTyped] = useState(filter.search ?? '')
   const search = useDebouncedCallback(
-    (text: string) => void navigate({ search: old => ({ ...old, search: text === '' ? undefined : text }), replace: true }),
+    (text: string) =>
+      void navigate({ search: old => ({ ...old, search: text === '' ? undefined : text }), replace: true }),
     250,
   )
   const hosts = useInfiniteQuery(
@@ -72,7 +68,11 @@ export function HostsPage() {
         title="Hosts"
         actions={
           mayAdd && (
-            <Button variant="filled" leftSection={<IconPlus size={16} stroke={1.75} aria-hidden />} onClick={() => setAdding(true)}>
+            <Button
+              variant="filled"
+              leftSection={<IconPlus size={16} stroke={1.75} aria-hidden />}
+              onClick={() => setAdding(true)}
+            >
               Add host
             </Button>
           )
@@ -97,11 +97,13 @@ export function HostsPage() {
           onChange={state => void navigate({ search: old => ({ ...old, state }), replace: true })}
           options={[
             { value: undefined, word: 'All', count: counts?.all },
-            ...HostState.options.map(state => ({ value: state, word: stateWords[state], count: counts?.[state] })),
+            ...states.map(state => ({ value: state, word: stateWords[state], count: counts?.[state] })),
           ]}
         />
       </div>
-      {hosts.isError && <QueryProblem what="The list of hosts" error={hosts.error} again={() => void hosts.refetch()} />}
+      {hosts.isError && (
+        <QueryProblem what="The list of hosts" error={hosts.error} again={() => void hosts.refetch()} />
+      )}
       <Panel
         flush
         foot={
@@ -121,7 +123,10 @@ export function HostsPage() {
             total={first?.total ?? rows.length}
             sort={filter.sort ?? 'name'}
             onSort={sort =>
-              void navigate({ search: old => ({ ...old, sort: sort === 'name' ? undefined : sort }), replace: true })
+              void navigate({
+                search: old => ({ ...old, sort: sort === 'name' ? undefined : sort }),
+                replace: true,
+              })
             }
             needMore={() => {
               if (hosts.hasNextPage && !hosts.isFetching) void hosts.fetchNextPage()

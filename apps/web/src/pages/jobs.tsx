@@ -15,21 +15,47 @@ import { kindWords, statusWords } from '../words.ts'
 const route = getRouteApi('/shell/jobs')
 
 /** The statuses worth a chip. Queued and accepted are one idea to a person: not started yet. */
-const statusChips = ['queued', 'running', 'succeeded', 'incomplete', 'failed', 'lost', 'cancelled', 'expired'] as const satisfies readonly JobStatus[]
+const statusChips = [
+  'queued',
+  'running',
+  'succeeded',
+  'incomplete',
+  'failed',
+  'lost',
+  'cancelled',
+  'expired',
+] as const satisfies readonly JobStatus[]
 
 const statusesOf = (status: JobStatus | undefined): JobStatus[] | undefined =>
   status === undefined ? undefined : status === 'queued' ? ['queued', 'accepted'] : [status]
 
 /** Says whose jobs these are when the address asks for one host's or one repository's. */
-function Only({ hostId, repositoryId, clear }: { hostId: string | undefined; repositoryId: string | undefined; clear: () => void }) {
-  const host = useQuery(trpc.hosts.get.queryOptions({ hostId: hostId ?? '' }, { enabled: hostId !== undefined })).data
+function Only({
+  hostId,
+  repositoryId,
+  clear,
+}: {
+  hostId: string | undefined
+  repositoryId: string | undefined
+  clear: () => void
+}) {
+  const host = useQuery(
+    trpc.hosts.get.queryOptions({ hostId: hostId ?? '' }, { enabled: hostId !== undefined }),
+  ).data
   const repository = useQuery(
-    trpc.repositories.get.queryOptions({ repositoryId: repositoryId ?? '' }, { enabled: repositoryId !== undefined }),
+    trpc.repositories.get.queryOptions(
+      { repositoryId: repositoryId ?? '' },
+      { enabled: repositoryId !== undefined },
+    ),
   ).data
   if (hostId === undefined && repositoryId === undefined) return null
   const of = [host?.name, repository?.name].filter(name => name !== undefined).join(', ')
   return (
-    <Button rightSection={<IconX size={14} stroke={1.75} aria-hidden />} onClick={clear} aria-label="Show the jobs of all">
+    <Button
+      rightSection={<IconX size={14} stroke={1.75} aria-hidden />}
+      onClick={clear}
+      aria-label="Show the jobs of all"
+    >
       only {of}
     </Button>
   )
@@ -62,22 +88,38 @@ export function JobsPage() {
           label="Kind"
           value={filter.kind}
           onChange={kind => void navigate({ search: old => ({ ...old, kind }), replace: true })}
-          options={[{ value: undefined, word: 'All kinds' }, ...JobKind.options.map(kind => ({ value: kind, word: kindWords[kind] }))]}
+          options={[
+            { value: undefined, word: 'All kinds' },
+            ...JobKind.options.map(kind => ({ value: kind, word: kindWords[kind] })),
+          ]}
         />
         <FilterChips
           label="Status"
           value={filter.status}
           onChange={status => void navigate({ search: old => ({ ...old, status }), replace: true })}
-          options={[{ value: undefined, word: 'Any status' }, ...statusChips.map(status => ({ value: status, word: statusWords[status] }))]}
+          options={[
+            { value: undefined, word: 'Any status' },
+            ...statusChips.map(status => ({ value: status, word: statusWords[status] })),
+          ]}
         />
         <Only
           hostId={filter.hostId}
           repositoryId={filter.repositoryId}
-          clear={() => void navigate({ search: old => ({ kind: old.kind, status: old.status }), replace: true })}
+          clear={() =>
+            void navigate({ search: old => ({ kind: old.kind, status: old.status }), replace: true })
+          }
         />
       </div>
-      {jobs.isError && <QueryProblem what="The list of jobs" error={jobs.error} again={() => void jobs.refetch()} />}
-      <Panel flush foot={rows.length > 0 && 'Newest first. Grey rows did not run to an end; the reason stands in the last column.'}>
+      {jobs.isError && (
+        <QueryProblem what="The list of jobs" error={jobs.error} again={() => void jobs.refetch()} />
+      )}
+      <Panel
+        flush
+        foot={
+          rows.length > 0 &&
+          'Newest first. Grey rows did not run to an end; the reason stands in the last column.'
+        }
+      >
         {jobs.isPending && <SkeletonRows rows={10} />}
         {rows.length > 0 && (
           <JobTable
@@ -91,9 +133,15 @@ export function JobsPage() {
         {jobs.isSuccess && rows.length === 0 && (
           <Empty
             title={filtered ? 'No job matches.' : 'No job yet.'}
-            action={filtered && <Button onClick={() => void navigate({ search: {}, replace: true })}>Show all jobs</Button>}
+            action={
+              filtered && (
+                <Button onClick={() => void navigate({ search: {}, replace: true })}>Show all jobs</Button>
+              )
+            }
           >
-            {filtered ? 'Other kinds or statuses may.' : 'Jobs appear here when a host tests a repository or backs up. Open a host to start one.'}
+            {filtered
+              ? 'Other kinds or statuses may.'
+              : 'Jobs appear here when a host tests a repository or backs up. Open a host to start one.'}
           </Empty>
         )}
       </Panel>

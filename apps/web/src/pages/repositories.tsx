@@ -74,7 +74,9 @@ const NarrowRow = ({ repository }: { repository: RepositoryView }) => (
   <>
     <div className="phone-line">
       <Name repository={repository} />
-      <span className="num strong">{repository.sizeBytes === null ? '' : formatBytes(repository.sizeBytes)}</span>
+      <span className="num strong">
+        {repository.sizeBytes === null ? '' : formatBytes(repository.sizeBytes)}
+      </span>
     </div>
     <div className="phone-line dim">
       <span className="cut">
@@ -91,7 +93,11 @@ export function RepositoriesPage() {
   const repositories = useQuery(trpc.repositories.list.queryOptions())
   const rows = repositories.data ?? []
   const add = (
-    <LinkButton to="/repositories/add" variant="filled" leftSection={<IconPlus size={16} stroke={1.75} aria-hidden />}>
+    <LinkButton
+      to="/repositories/add"
+      variant="filled"
+      leftSection={<IconPlus size={16} stroke={1.75} aria-hidden />}
+    >
       Add repository
     </LinkButton>
   )
@@ -100,7 +106,11 @@ export function RepositoriesPage() {
       <Crumbs here="Repositories" />
       <PageHead title="Repositories" actions={mayAdd && rows.length > 0 && add} />
       {repositories.isError && (
-        <QueryProblem what="The list of repositories" error={repositories.error} again={() => void repositories.refetch()} />
+        <QueryProblem
+          what="The list of repositories"
+          error={repositories.error}
+          again={() => void repositories.refetch()}
+        />
       )}
       <Panel flush>
         {repositories.isPending && <SkeletonRows rows={4} />}
@@ -119,8 +129,8 @@ export function RepositoriesPage() {
         )}
         {repositories.isSuccess && rows.length === 0 && (
           <Empty title="No repository yet." action={mayAdd && add}>
-            A repository is a place that holds backups: a folder, a REST or SFTP server, or an S3 bucket. Data goes there straight
-            from the hosts.
+            A repository is a place that holds backups: a folder, a REST or SFTP server, or an S3 bucket. Data
+            goes there straight from the hosts.
           </Empty>
         )}
       </Panel>

@@ -26,7 +26,8 @@ const route = getRouteApi('/shell/repositories/$repositoryId')
 function EditRepository({ repository, onClose }: { repository: RepositoryView; onClose: () => void }) {
   // The version that was opened: a live change meanwhile must not make an edit look newer than it is.
   const [opened] = useState(repository)
-  const read = () => queryClient.invalidateQueries(trpc.repositories.get.queryFilter({ repositoryId: repository.id }))
+  const read = () =>
+    queryClient.invalidateQueries(trpc.repositories.get.queryFilter({ repositoryId: repository.id }))
   const save = useMutation(
     trpc.repositories.update.mutationOptions({
       onSuccess: async () => {
@@ -36,7 +37,13 @@ function EditRepository({ repository, onClose }: { repository: RepositoryView; o
     }),
   )
   return (
-    <Modal opened onClose={onClose} title={`Edit ${opened.name}`} size={760} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal
+      opened
+      onClose={onClose}
+      title={`Edit ${opened.name}`}
+      size={760}
+      closeButtonProps={{ 'aria-label': 'Close' }}
+    >
       <RepositoryForm
         editing
         initial={draftOf(opened)}
@@ -46,7 +53,11 @@ function EditRepository({ repository, onClose }: { repository: RepositoryView; o
         onSubmit={draft => save.mutate(updateRequest(draft, opened.id, opened.version))}
         problem={
           <MutationProblem
-            what={refusalIn(save.error) === 'version_stale' ? 'Somebody else changed it meanwhile. Close this and open it again.' : 'The repository was not changed.'}
+            what={
+              refusalIn(save.error) === 'version_stale'
+                ? 'Somebody else changed it meanwhile. Close this and open it again.'
+                : 'The repository was not changed.'
+            }
             error={save.error}
           />
         }
@@ -87,9 +98,11 @@ function Danger({ repository }: { repository: RepositoryView }) {
         onConfirm={() => remove.mutate({ repositoryId: repository.id, confirmName: repository.name })}
       >
         <p>
-          {repository.hosts.length === 0 ? 'No host uses it.' : `${countOf(repository.hosts.length, 'host')} can no longer back up there.`}{' '}
-          {countOf(repository.snapshotCount, 'snapshot')} stay in it, readable only with its password. Make sure you have the
-          recovery kit: this server forgets the password.
+          {repository.hosts.length === 0
+            ? 'No host uses it.'
+            : `${countOf(repository.hosts.length, 'host')} can no longer back up there.`}{' '}
+          {countOf(repository.snapshotCount, 'snapshot')} stay in it, readable only with its password. Make
+          sure you have the recovery kit: this server forgets the password.
         </p>
       </ConfirmName>
     </Panel>
@@ -106,7 +119,9 @@ function Side({ repository, mayEdit }: { repository: RepositoryView; mayEdit: bo
         </Panel>
       )}
       <Panel title="Hosts" count={repository.hosts.length}>
-        {repository.hosts.length === 0 && <p className="dim">No host uses it. Edit the repository to give it to one.</p>}
+        {repository.hosts.length === 0 && (
+          <p className="dim">No host uses it. Edit the repository to give it to one.</p>
+        )}
         <ul className="stack stack-sm">
           {repository.hosts.map(host => (
             <li key={host.id}>
@@ -136,7 +151,14 @@ function Side({ repository, mayEdit }: { repository: RepositoryView; mayEdit: bo
             ['Address', <span className="mono">{repository.url}</span>],
             ...(repository.username === null ? [] : [['User', repository.username] as [string, string]]),
             ...Object.entries(repository.environment),
-            ['restic id', repository.resticId === null ? 'not opened yet' : <span className="mono">{repository.resticId.slice(0, 10)}</span>],
+            [
+              'restic id',
+              repository.resticId === null ? (
+                'not opened yet'
+              ) : (
+                <span className="mono">{repository.resticId.slice(0, 10)}</span>
+              ),
+            ],
             ['Added', <When at={repository.createdAt} />],
           ]}
         />
@@ -161,7 +183,10 @@ function RepositoryBody({ repository }: { repository: RepositoryView }) {
         }
         actions={
           mayEdit && (
-            <Button leftSection={<IconEdit size={16} stroke={1.75} aria-hidden />} onClick={() => setEditing(true)}>
+            <Button
+              leftSection={<IconEdit size={16} stroke={1.75} aria-hidden />}
+              onClick={() => setEditing(true)}
+            >
               Edit
             </Button>
           )
@@ -169,14 +194,33 @@ function RepositoryBody({ repository }: { repository: RepositoryView }) {
       />
       <Vitals
         items={[
-          { label: 'Last backup', value: <Age at={repository.lastBackupAt} />, below: repository.lastBackupAt !== null && <When at={repository.lastBackupAt} /> },
+          {
+            label: 'Last backup',
+            value: <Age at={repository.lastBackupAt} />,
+            below: repository.lastBackupAt !== null && <When at={repository.lastBackupAt} />,
+          },
           {
             label: 'Size',
             value: repository.sizeBytes === null ? '–' : formatBytes(repository.sizeBytes),
-            below: repository.statsAt === null ? 'not measured yet' : <>as of <Ago at={repository.statsAt} /></>,
+            below:
+              repository.statsAt === null ? (
+                'not measured yet'
+              ) : (
+                <>
+                  as of <Ago at={repository.statsAt} />
+                </>
+              ),
           },
-          { label: 'Snapshots', value: formatCount(repository.snapshotCount), below: `from ${countOf(repository.hosts.length, 'host')}` },
-          { label: 'Deduplication', value: repository.dedupRatio === null ? '–' : `${repository.dedupRatio.toFixed(1)} ×`, below: 'restored size to stored size' },
+          {
+            label: 'Snapshots',
+            value: formatCount(repository.snapshotCount),
+            below: `from ${countOf(repository.hosts.length, 'host')}`,
+          },
+          {
+            label: 'Deduplication',
+            value: repository.dedupRatio === null ? '–' : `${repository.dedupRatio.toFixed(1)} ×`,
+            below: 'restored size to stored size',
+          },
           {
             label: 'Last check',
             value: <Age at={repository.lastCheckAt} />,
@@ -199,14 +243,24 @@ export function RepositoryPage() {
   const repository = useQuery(trpc.repositories.get.queryOptions({ repositoryId }))
   return (
     <>
-      <Crumbs way={[{ word: 'Repositories', link: { to: '/repositories' } }]} here={repository.data?.name ?? 'Repository'} />
+      <Crumbs
+        way={[{ word: 'Repositories', link: { to: '/repositories' } }]}
+        here={repository.data?.name ?? 'Repository'}
+      />
       {repository.isError &&
         (refusalIn(repository.error) === 'repository_not_found' ? (
-          <Empty title="This repository is not here any more." action={<LinkButton to="/repositories">All repositories</LinkButton>}>
+          <Empty
+            title="This repository is not here any more."
+            action={<LinkButton to="/repositories">All repositories</LinkButton>}
+          >
             It was removed, or the link is not complete.
           </Empty>
         ) : (
-          <QueryProblem what="The repository" error={repository.error} again={() => void repository.refetch()} />
+          <QueryProblem
+            what="The repository"
+            error={repository.error}
+            again={() => void repository.refetch()}
+          />
         ))}
       {repository.isPending && (
         <Panel>

@@ -49,7 +49,8 @@ function takeSecret(): string {
 function FirstBackup({ hostId, repositoryId }: { hostId: Id; repositoryId: Id }) {
   const navigate = useNavigate()
   const host = useQuery(trpc.hosts.get.queryOptions({ hostId }))
-  if (host.isError) return <QueryProblem what="The host" error={host.error} again={() => void host.refetch()} />
+  if (host.isError)
+    return <QueryProblem what="The host" error={host.error} again={() => void host.refetch()} />
   if (host.data === undefined) return null
   return (
     <Panel title={`What to back up on ${host.data.name}`}>
@@ -92,7 +93,9 @@ function NextSteps() {
         {hostId !== undefined && repositoryId === undefined && (
           <AddRepository hostId={hostId} onReady={setRepositoryId} readyWord="Continue to the first backup" />
         )}
-        {hostId !== undefined && repositoryId !== undefined && <FirstBackup hostId={hostId} repositoryId={repositoryId} />}
+        {hostId !== undefined && repositoryId !== undefined && (
+          <FirstBackup hostId={hostId} repositoryId={repositoryId} />
+        )}
       </main>
     </div>
   )
@@ -111,7 +114,11 @@ export function SetUpPage() {
   if (needed.isError) {
     return (
       <Entrance title="Set-up">
-        <QueryProblem what="The state of the set-up" error={needed.error} again={() => void needed.refetch()} />
+        <QueryProblem
+          what="The state of the set-up"
+          error={needed.error}
+          again={() => void needed.refetch()}
+        />
       </Entrance>
     )
   }
@@ -130,8 +137,8 @@ export function SetUpPage() {
     return (
       <Entrance title="Set-up">
         <p className="second">
-          Open the set-up link that the server printed in its terminal. It ends with a secret, which is missing from this
-          address. Each start of the server prints a fresh one.
+          Open the set-up link that the server printed in its terminal. It ends with a secret, which is
+          missing from this address. Each start of the server prints a fresh one.
         </p>
       </Entrance>
     )

@@ -31,13 +31,15 @@ export function SignInPage() {
       router.history.push(back ?? '/hosts')
     },
     onError: error => {
-      if (error instanceof AuthProblem && error.field === 'password') form.setFieldError('password', error.message)
+      if (error instanceof AuthProblem && error.field === 'password')
+        form.setFieldError('password', error.message)
     },
   })
   useEffect(() => {
     document.title = 'Sign in · restic-manager'
   }, [])
-  const elsewhere = enter.error instanceof AuthProblem && enter.error.field === 'password' ? null : enter.error
+  const elsewhere =
+    enter.error instanceof AuthProblem && enter.error.field === 'password' ? null : enter.error
 
   return (
     <Entrance title="Sign in">
@@ -47,7 +49,11 @@ export function SignInPage() {
         </Notice>
       )}
       {setUp.isError && (
-        <Notice tone="bad" title={setUp.error.message} action={<Button onClick={() => void setUp.refetch()}>Try again</Button>} />
+        <Notice
+          tone="bad"
+          title={setUp.error.message}
+          action={<Button onClick={() => void setUp.refetch()}>Try again</Button>}
+        />
       )}
       <form className="stack" onSubmit={form.onSubmit(values => enter.mutate(values))} noValidate>
         <TextInput

@@ -43,13 +43,18 @@ function Waiting({ enrolmentId, serverUrl }: { enrolmentId: string; serverUrl: s
   const now = useNow(1_000)
   const enrolment = useQuery(trpc.enrolments.get.queryOptions({ enrolmentId }))
   const hostId = enrolment.data?.hosts.at(-1)?.id
-  const host = useQuery(trpc.hosts.get.queryOptions({ hostId: hostId ?? '' }, { enabled: hostId !== undefined }))
+  const host = useQuery(
+    trpc.hosts.get.queryOptions({ hostId: hostId ?? '' }, { enabled: hostId !== undefined }),
+  )
   if (enrolment.isError)
-    return <QueryProblem what="The enrolment" error={enrolment.error} again={() => void enrolment.refetch()} />
+    return (
+      <QueryProblem what="The enrolment" error={enrolment.error} again={() => void enrolment.refetch()} />
+    )
   if (enrolment.data === undefined) return <div className="join-steps join-blank" />
   const { steps, ready, stuck } = joinProgress(enrolment.data, host.data, serverUrl, new Date(now))
   const { refusedCount, lastRefusedAt } = enrolment.data
-  const waited = now - enrolment.data.createdAt.getTime() > 20_000 || steps.findIndex(step => step.state === 'now') > 1
+  const waited =
+    now - enrolment.data.createdAt.getTime() > 20_000 || steps.findIndex(step => step.state === 'now') > 1
   return (
     <>
       <ol className="join-steps" aria-live="polite">
@@ -78,8 +83,8 @@ function Waiting({ enrolmentId, serverUrl }: { enrolmentId: string; serverUrl: s
       )}
       {refusedCount > 0 && (
         <Notice tone="bad" title={`This token was refused ${countOf(refusedCount, 'time')}.`}>
-          Somebody tried it after it was used, revoked or expired, the last time <Ago at={lastRefusedAt} />. If that was not you,
-          find out where the line was seen.
+          Somebody tried it after it was used, revoked or expired, the last time <Ago at={lastRefusedAt} />.
+          If that was not you, find out where the line was seen.
         </Notice>
       )}
     </>
@@ -126,8 +131,8 @@ function Joining() {
         </div>
         <CodeBlock text={line === '' ? '\n\n' : line} label="Line to paste on the host" />
         <p className="dim join-note">
-          One host{left > 0 && `, works for ${formatLeft(left)}`}. The token is shown once. The host makes its own key; nothing
-          listens on it, it only dials out to <span className="mono">{serverUrl}</span>.
+          One host{left > 0 && `, works for ${formatLeft(left)}`}. The token is shown once. The host makes its
+          own key; nothing listens on it, it only dials out to <span className="mono">{serverUrl}</span>.
         </p>
       </div>
       {create.data === undefined ? (

@@ -15,7 +15,15 @@ import { TestRepository } from './test-repository.tsx'
 
 type Saved = { repositoryId: Id; password: string; draft: Draft; jobId: Id | undefined; madeAt: Date }
 
-function AfterSaving({ saved, onReady, readyWord }: { saved: Saved; onReady: (repositoryId: Id) => void; readyWord: string }) {
+function AfterSaving({
+  saved,
+  onReady,
+  readyWord,
+}: {
+  saved: Saved
+  onReady: (repositoryId: Id) => void
+  readyWord: string
+}) {
   const { draft, repositoryId } = saved
   return (
     <>
@@ -30,7 +38,8 @@ function AfterSaving({ saved, onReady, readyWord }: { saved: Saved; onReady: (re
           password: saved.password,
           username: draft.username,
           credential: draft.credential,
-          environment: draft.kind === 's3' && draft.region !== '' ? { AWS_DEFAULT_REGION: draft.region } : undefined,
+          environment:
+            draft.kind === 's3' && draft.region !== '' ? { AWS_DEFAULT_REGION: draft.region } : undefined,
           madeAt: saved.madeAt,
         }}
       />
@@ -58,17 +67,29 @@ export function AddRepository({
   const [saved, setSaved] = useState<Saved>()
   const { idFor, done } = useRequestId()
   const hosts = useQuery(trpc.hosts.list.queryOptions({ limit: 2 }))
-  const chosen = useQuery(trpc.hosts.get.queryOptions({ hostId: hostId ?? '' }, { enabled: hostId !== undefined }))
+  const chosen = useQuery(
+    trpc.hosts.get.queryOptions({ hostId: hostId ?? '' }, { enabled: hostId !== undefined }),
+  )
   const save = useMutation({
     mutationFn: async (draft: Draft): Promise<Saved> => {
-      const { repositoryId, password } = await client.repositories.create.mutate(createRequest(draft, idFor(draft)))
+      const { repositoryId, password } = await client.repositories.create.mutate(
+        createRequest(draft, idFor(draft)),
+      )
       const first = draft.hosts[0]
       // The repository stands whatever becomes of its first test: it can be started again from the page.
       const test =
         first === undefined
           ? undefined
-          : await client.repositories.test.mutate({ requestId: idFor([repositoryId, 'test']), repositoryId, hostId: first.id }).catch(() => undefined)
-      return { repositoryId, password: password ?? draft.password, draft, jobId: test?.jobId, madeAt: new Date() }
+          : await client.repositories.test
+              .mutate({ requestId: idFor([repositoryId, 'test']), repositoryId, hostId: first.id })
+              .catch(() => undefined)
+      return {
+        repositoryId,
+        password: password ?? draft.password,
+        draft,
+        jobId: test?.jobId,
+        madeAt: new Date(),
+      }
     },
     onSuccess: result => {
       done()
@@ -79,7 +100,12 @@ export function AddRepository({
 
   if (saved !== undefined) return <AfterSaving saved={saved} onReady={onReady} readyWord={readyWord} />
   const only = hosts.data?.counts.all === 1 ? hosts.data.rows[0] : undefined
-  if (hosts.isPending || (hostId !== undefined && chosen.isPending)) return <Panel><SkeletonRows rows={5} height={52} /></Panel>
+  if (hosts.isPending || (hostId !== undefined && chosen.isPending))
+    return (
+      <Panel>
+        <SkeletonRows rows={5} height={52} />
+      </Panel>
+    )
   return (
     <Panel>
       <RepositoryForm

@@ -10,8 +10,16 @@ type Props = {
 }
 
 const places = {
-  local: { label: 'Folder on the host', placeholder: '/var/backups/restic', help: 'Created if it is not there. On another disk than what is backed up, if you can.' },
-  rest: { label: 'Address', placeholder: 'https://backup.example.com:8000/atlas/', help: 'Without user name and password: they have their own fields.' },
+  local: {
+    label: 'Folder on the host',
+    placeholder: '/var/backups/restic',
+    help: 'Created if it is not there. On another disk than what is backed up, if you can.',
+  },
+  rest: {
+    label: 'Address',
+    placeholder: 'https://backup.example.com:8000/atlas/',
+    help: 'Without user name and password: they have their own fields.',
+  },
   sftp: {
     label: 'Address',
     placeholder: 'backup@vault.example.net:/srv/restic',
@@ -49,21 +57,43 @@ export function AddressFieldset(props: Props) {
     return (
       <>
         <div className="field-pair">
-          <TextInput className="mono-input" label="Endpoint" placeholder="https://s3.eu-central-1.amazonaws.com" {...field('endpoint')} />
-          <TextInput className="mono-input" label="Bucket and folder" placeholder="acme-backup/atlas" {...field('bucket')} />
+          <TextInput
+            className="mono-input"
+            label="Endpoint"
+            placeholder="https://s3.eu-central-1.amazonaws.com"
+            {...field('endpoint')}
+          />
+          <TextInput
+            className="mono-input"
+            label="Bucket and folder"
+            placeholder="acme-backup/atlas"
+            {...field('bucket')}
+          />
         </div>
         <div className="field-pair">
           <TextInput className="mono-input" label="Access key id" {...field('username')} />
           <Secret {...props} label="Secret access key" />
         </div>
-        <TextInput className="mono-input" label="Region" description="Only where the storage asks for one." placeholder="eu-central-1" {...field('region')} />
+        <TextInput
+          className="mono-input"
+          label="Region"
+          description="Only where the storage asks for one."
+          placeholder="eu-central-1"
+          {...field('region')}
+        />
       </>
     )
   }
   const place = places[draft.kind]
   return (
     <>
-      <TextInput className="mono-input" label={place.label} placeholder={place.placeholder} description={place.help} {...field('place')} />
+      <TextInput
+        className="mono-input"
+        label={place.label}
+        placeholder={place.placeholder}
+        description={place.help}
+        {...field('place')}
+      />
       {draft.kind === 'rest' && (
         <div className="field-pair">
           <TextInput label="User name" {...field('username')} />

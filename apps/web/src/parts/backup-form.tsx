@@ -51,7 +51,12 @@ export function BackupForm({
     }),
   )
   const complaint = complaintAbout(paths, excludes)
-  const own = excludes.filter(pattern => !excludePresets.some(preset => hasPreset(excludes, preset.patterns) && preset.patterns.some(other => other === pattern)))
+  const own = excludes.filter(
+    pattern =>
+      !excludePresets.some(
+        preset => hasPreset(excludes, preset.patterns) && preset.patterns.some(other => other === pattern),
+      ),
+  )
   const preset = excludes.filter(pattern => !own.includes(pattern))
 
   return (
@@ -62,7 +67,12 @@ export function BackupForm({
         event.preventDefault()
         setTried(true)
         if (target === undefined || complaint.paths !== undefined || complaint.excludes !== undefined) return
-        const asked = { hostId: host.id, repositoryId: target, kind: 'backup' as const, spec: { paths, excludes } }
+        const asked = {
+          hostId: host.id,
+          repositoryId: target,
+          kind: 'backup' as const,
+          spec: { paths, excludes },
+        }
         run.mutate({ requestId: idFor(asked), ...asked })
       }}
     >

@@ -24,7 +24,15 @@ async function copyText(text: string): Promise<boolean> {
 }
 
 /** Copies `text`. `main`: the one filled button of its place. */
-export function CopyText({ text, word = 'Copy', main = false }: { text: string; word?: string; main?: boolean }) {
+export function CopyText({
+  text,
+  word = 'Copy',
+  main = false,
+}: {
+  text: string
+  word?: string
+  main?: boolean
+}) {
   const [said, setSaid] = useState<'copied' | 'failed'>()
   useEffect(() => {
     if (said === undefined) return
@@ -41,7 +49,9 @@ export function CopyText({ text, word = 'Copy', main = false }: { text: string; 
         setSaid((await copyText(text)) ? 'copied' : 'failed')
       }}
     >
-      <span aria-live="polite">{said === 'copied' ? 'Copied' : said === 'failed' ? 'Select it and copy' : word}</span>
+      <span aria-live="polite">
+        {said === 'copied' ? 'Copied' : said === 'failed' ? 'Select it and copy' : word}
+      </span>
     </Button>
   )
 }

@@ -21,7 +21,8 @@ export function FirstAdmin({ secret, onMade }: { secret: string; onMade: () => v
     },
   })
   const make = useMutation({
-    mutationFn: (values: { name: string; email: string; password: string }) => setUp({ secret, ...values, name: values.name.trim() }),
+    mutationFn: (values: { name: string; email: string; password: string }) =>
+      setUp({ secret, ...values, name: values.name.trim() }),
     onSuccess: () => {
       queryClient.clear()
       onMade()
@@ -29,10 +30,18 @@ export function FirstAdmin({ secret, onMade }: { secret: string; onMade: () => v
   })
   return (
     <Entrance title="Make the first admin">
-      <p className="second">You sign in with this from now on. There is no default password, and the set-up link stops working.</p>
+      <p className="second">
+        You sign in with this from now on. There is no default password, and the set-up link stops working.
+      </p>
       <form className="stack" onSubmit={form.onSubmit(values => make.mutate(values))} noValidate>
         <TextInput label="Name" autoComplete="name" key={form.key('name')} {...form.getInputProps('name')} />
-        <TextInput label="E-mail" type="email" autoComplete="username" key={form.key('email')} {...form.getInputProps('email')} />
+        <TextInput
+          label="E-mail"
+          type="email"
+          autoComplete="username"
+          key={form.key('email')}
+          {...form.getInputProps('email')}
+        />
         <PasswordInput
           label="Password"
           description={`At least ${SHORTEST} characters.`}

@@ -17,20 +17,28 @@ export function HostNotice({ host, runNow }: { host: HostView; runNow: () => voi
   if (host.state === 'quarantined') {
     return (
       <Notice tone="bad" title="Quarantined: two machines answer with this host’s identity.">
-        {host.quarantineReason} It gets no orders and no secrets. Remove this host, then add each machine anew with its own token.
+        {host.quarantineReason} It gets no orders and no secrets. Remove this host, then add each machine anew
+        with its own token.
       </Notice>
     )
   }
   if (host.state === 'offline') {
     return (
-      <Notice tone="bad" title={<>Offline since <Ago at={host.lastSeenAt} none="it was added" />.</>}>
+      <Notice
+        tone="bad"
+        title={
+          <>
+            Offline since <Ago at={host.lastSeenAt} none="it was added" />.
+          </>
+        }
+      >
         {host.lastSeenAt !== null && (
           <>
             Last seen <When at={host.lastSeenAt} />.{' '}
           </>
         )}
-        Start its agent on the host: <code className="mono">npm run -s agent -- run</code>. A backup that runs goes on without the
-        server.
+        Start its agent on the host: <code className="mono">npm run -s agent -- run</code>. A backup that runs
+        goes on without the server.
       </Notice>
     )
   }
@@ -48,7 +56,8 @@ export function HostNotice({ host, runNow }: { host: HostView; runNow: () => voi
         tone="bad"
         title={
           <>
-            {kindWords[last.kind]} {last.status === 'lost' ? 'was lost' : 'failed'} <Ago at={last.finishedAt ?? last.createdAt} />
+            {kindWords[last.kind]} {last.status === 'lost' ? 'was lost' : 'failed'}{' '}
+            <Ago at={last.finishedAt ?? last.createdAt} />
             {why === undefined ? '.' : `: ${why}`}
           </>
         }

@@ -13,7 +13,15 @@ import { MutationProblem } from './query-problem.tsx'
 const tag = /^[\p{L}\p{N}._:/-]{1,60}$/u
 
 /** Name and tags in a dialog. */
-export function EditHost({ host, opened, onClose }: { host: HostView; opened: boolean; onClose: () => void }) {
+export function EditHost({
+  host,
+  opened,
+  onClose,
+}: {
+  host: HostView
+  opened: boolean
+  onClose: () => void
+}) {
   const form = useForm({
     initialValues: { name: host.name, tags: host.tags },
     validate: {
@@ -33,10 +41,26 @@ export function EditHost({ host, opened, onClose }: { host: HostView; opened: bo
     }),
   )
   return (
-    <Modal opened={opened} onClose={onClose} title={`Edit ${host.name}`} size={520} closeButtonProps={{ 'aria-label': 'Close' }}>
-      <form className="stack" onSubmit={form.onSubmit(({ name, tags }) => save.mutate({ hostId: host.id, name: name.trim(), tags }))}>
+    <Modal
+      opened={opened}
+      onClose={onClose}
+      title={`Edit ${host.name}`}
+      size={520}
+      closeButtonProps={{ 'aria-label': 'Close' }}
+    >
+      <form
+        className="stack"
+        onSubmit={form.onSubmit(({ name, tags }) =>
+          save.mutate({ hostId: host.id, name: name.trim(), tags }),
+        )}
+      >
         <TextInput label="Name" data-autofocus {...form.getInputProps('name')} />
-        <TagsInput label="Tags" description="Press Enter after each." inputWrapperOrder={['label', 'input', 'description', 'error']} {...form.getInputProps('tags')} />
+        <TagsInput
+          label="Tags"
+          description="Press Enter after each."
+          inputWrapperOrder={['label', 'input', 'description', 'error']}
+          {...form.getInputProps('tags')}
+        />
         <MutationProblem what="The host was not changed." error={save.error} />
         <div className="row form-foot">
           <Button onClick={onClose}>Cancel</Button>
@@ -82,8 +106,8 @@ export function HostDanger({ host }: { host: HostView }) {
         onConfirm={() => remove.mutate({ hostId: host.id, confirmName: host.name })}
       >
         <p>
-          The agent on it is shut out at once and its key never works again. No more backups of it are made. Snapshots stay where
-          they are, and its jobs stay in the list.
+          The agent on it is shut out at once and its key never works again. No more backups of it are made.
+          Snapshots stay where they are, and its jobs stay in the list.
         </p>
       </ConfirmName>
     </Panel>

@@ -20,15 +20,36 @@ function LastResult({ host }: { host: HostRow }) {
       <div className="host-running">
         <JobStatusMark
           status={running.status}
-          beside={running.status !== 'running' ? undefined : share === undefined ? kindWords[running.kind].toLowerCase() : formatPercent(share)}
+          beside={
+            running.status !== 'running'
+              ? undefined
+              : share === undefined
+                ? kindWords[running.kind].toLowerCase()
+                : formatPercent(share)
+          }
         />
-        {running.status === 'running' && <LiveBar share={share} label={`${kindWords[running.kind]} on ${host.name}`} still={host.state !== 'online'} />}
+        {running.status === 'running' && (
+          <LiveBar
+            share={share}
+            label={`${kindWords[running.kind]} on ${host.name}`}
+            still={host.state !== 'online'}
+          />
+        )}
       </div>
     )
   }
   if (last === null) return <span className="dim">no job yet</span>
   const reason = last.status === 'succeeded' ? undefined : shortReason(last.reason)
-  return <JobStatusMark status={last.status} beside={last.kind === 'backup' ? reason : `${kindWords[last.kind].toLowerCase()}${reason === undefined ? '' : `, ${reason}`}`} />
+  return (
+    <JobStatusMark
+      status={last.status}
+      beside={
+        last.kind === 'backup'
+          ? reason
+          : `${kindWords[last.kind].toLowerCase()}${reason === undefined ? '' : `, ${reason}`}`
+      }
+    />
+  )
 }
 
 function Plan({ host }: { host: HostRow }) {
@@ -74,7 +95,11 @@ function WideRow({ host }: { host: HostRow }) {
         <LastResult host={host} />
       </div>
       <div role="cell" className="strong">
-        {host.lastGoodBackupAt === null ? <span className="dim">never</span> : <Age at={host.lastGoodBackupAt} />}
+        {host.lastGoodBackupAt === null ? (
+          <span className="dim">never</span>
+        ) : (
+          <Age at={host.lastGoodBackupAt} />
+        )}
       </div>
       <div role="cell" className="num right host-from-900">
         {formatCount(host.snapshotCount)}
@@ -122,7 +147,11 @@ function NarrowRow({ host }: { host: HostRow }) {
 function Head({ sort, onSort }: { sort: Sort; onSort: (sort: Sort) => void }) {
   const sortable = (value: Sort, word: string) => (
     <div role="columnheader" aria-sort={sort === value ? 'ascending' : 'none'}>
-      <button type="button" className={`sort ${sort === value ? 'sort-on' : ''}`} onClick={() => onSort(value)}>
+      <button
+        type="button"
+        className={`sort ${sort === value ? 'sort-on' : ''}`}
+        onClick={() => onSort(value)}
+      >
         {word}
         {sort === value && <IconArrowDown size={14} stroke={1.75} aria-hidden />}
       </button>

@@ -17,14 +17,28 @@ const succeeded = {
 }
 
 /** `again` tests anew, `onInitialise` makes the repository that is missing; without them only the words stand. */
-export function JobSentence({ jobId, onInitialise, again, busy }: {
+export function JobSentence({
+  jobId,
+  onInitialise,
+  again,
+  busy,
+}: {
   jobId: Id
   onInitialise: () => void
   again: () => void
   busy: boolean
 }) {
-  const job = useQuery(trpc.jobs.get.queryOptions({ jobId }, { refetchInterval: query => (query.state.data && hasEnded(query.state.data.status) ? false : 5_000) })).data
-  const open = <Link to="/jobs/$jobId" params={{ jobId }}>Open the job</Link>
+  const job = useQuery(
+    trpc.jobs.get.queryOptions(
+      { jobId },
+      { refetchInterval: query => (query.state.data && hasEnded(query.state.data.status) ? false : 5_000) },
+    ),
+  ).data
+  const open = (
+    <Link to="/jobs/$jobId" params={{ jobId }}>
+      Open the job
+    </Link>
+  )
   if (job === undefined || !hasEnded(job.status)) {
     const waits = job?.status === 'queued' && job.hostOnline === false
     return (
@@ -38,7 +52,8 @@ export function JobSentence({ jobId, onInitialise, again, busy }: {
       </div>
     )
   }
-  if (job.status === 'succeeded') return <Notice tone="good" title={succeeded[job.kind](job.hostName)} action={open} />
+  if (job.status === 'succeeded')
+    return <Notice tone="good" title={succeeded[job.kind](job.hostName)} action={open} />
   if (job.reason === 'repository_missing') {
     return (
       <Notice
@@ -54,7 +69,14 @@ export function JobSentence({ jobId, onInitialise, again, busy }: {
       </Notice>
     )
   }
-  if (job.reason === 'already_initialised') return <Notice tone="good" title="The repository was already there." action={<Button onClick={again}>Test</Button>} />
+  if (job.reason === 'already_initialised')
+    return (
+      <Notice
+        tone="good"
+        title="The repository was already there."
+        action={<Button onClick={again}>Test</Button>}
+      />
+    )
   return (
     <Notice
       tone="bad"

@@ -17,11 +17,18 @@ function Took({ job }: { job: JobBrief }) {
   if (job.startedAt === null) return <span className="dim">–</span>
   const end = job.finishedAt?.getTime() ?? (hasEnded(job.status) ? undefined : now)
   if (end === undefined) return <span className="dim">–</span>
-  return <span className={job.finishedAt === null ? 'dim' : undefined}>{formatDuration(end - job.startedAt.getTime())}</span>
+  return (
+    <span className={job.finishedAt === null ? 'dim' : undefined}>
+      {formatDuration(end - job.startedAt.getTime())}
+    </span>
+  )
 }
 
 function WhatHappened({ job }: { job: JobBrief }) {
-  if (job.status === 'running') return <LiveBar share={job.percentDone ?? undefined} label={`${kindWords[job.kind]} on ${job.hostName}`} />
+  if (job.status === 'running')
+    return (
+      <LiveBar share={job.percentDone ?? undefined} label={`${kindWords[job.kind]} on ${job.hostName}`} />
+    )
   const why = whyEnded(job)
   if (job.status === 'succeeded') {
     const warned = job.warningCount > 0 && countOf(job.warningCount, 'warning')
@@ -34,7 +41,12 @@ function WhatHappened({ job }: { job: JobBrief }) {
       </span>
     )
   }
-  if (job.status === 'incomplete' && job.warningCount > 0) return <span className="tone-warn cut">{countOf(job.warningCount, 'warning')}, the restore point is valid</span>
+  if (job.status === 'incomplete' && job.warningCount > 0)
+    return (
+      <span className="tone-warn cut">
+        {countOf(job.warningCount, 'warning')}, the restore point is valid
+      </span>
+    )
   const tone = toneOf(job.status)
   return (
     <span className={`cut ${tone === 'idle' ? 'dim' : `tone-${tone}`}`} title={why}>
@@ -53,14 +65,24 @@ function WideRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
   return (
     <>
       <div role="cell">
-        <JobStatusMark status={job.status} beside={job.status === 'running' && job.percentDone !== null ? formatPercent(job.percentDone) : undefined} />
+        <JobStatusMark
+          status={job.status}
+          beside={
+            job.status === 'running' && job.percentDone !== null ? formatPercent(job.percentDone) : undefined
+          }
+        />
       </div>
       <div role="cell" className="cut">
         <JobLink job={job} />
       </div>
       {withHost && (
         <div role="cell" className="cut">
-          <Link to="/hosts/$hostId" params={{ hostId: job.hostId }} className="row-above second" title={job.hostName}>
+          <Link
+            to="/hosts/$hostId"
+            params={{ hostId: job.hostId }}
+            className="row-above second"
+            title={job.hostName}
+          >
             {cutHostName(job.hostName)}
           </Link>
         </div>
@@ -89,7 +111,12 @@ function NarrowRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
           <JobLink job={job} />
           <span className="dim cut">{withHost ? cutHostName(job.hostName) : job.repositoryName}</span>
         </span>
-        <JobStatusMark status={job.status} beside={job.status === 'running' && job.percentDone !== null ? formatPercent(job.percentDone) : undefined} />
+        <JobStatusMark
+          status={job.status}
+          beside={
+            job.status === 'running' && job.percentDone !== null ? formatPercent(job.percentDone) : undefined
+          }
+        />
       </div>
       <div className="phone-line dim">
         <span className="job-phone-what grow">
@@ -102,11 +129,23 @@ function NarrowRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
 }
 
 function Head({ withHost, stuck }: { withHost: boolean; stuck: boolean }) {
-  const words = ['Status', 'Job', ...(withHost ? ['Host'] : []), 'Repository', 'Started', 'Took', 'What happened']
+  const words = [
+    'Status',
+    'Job',
+    ...(withHost ? ['Host'] : []),
+    'Repository',
+    'Started',
+    'Took',
+    'What happened',
+  ]
   return (
     <div role="row" className={`table-head ${stuck ? 'table-head-stuck' : ''}`} aria-rowindex={1}>
       {words.map(word => (
-        <div key={word} role="columnheader" className={word === 'Took' ? 'right' : word === 'What happened' ? 'job-what' : ''}>
+        <div
+          key={word}
+          role="columnheader"
+          className={word === 'Took' ? 'right' : word === 'What happened' ? 'job-what' : ''}
+        >
           {word}
         </div>
       ))}
@@ -115,7 +154,15 @@ function Head({ withHost, stuck }: { withHost: boolean; stuck: boolean }) {
 }
 
 /** The whole list, read as it is scrolled. */
-export const JobTable = ({ jobs, hasMore, needMore }: { jobs: JobBrief[]; hasMore: boolean; needMore: () => void }) => (
+export const JobTable = ({
+  jobs,
+  hasMore,
+  needMore,
+}: {
+  jobs: JobBrief[]
+  hasMore: boolean
+  needMore: () => void
+}) => (
   <VirtualTable
     label="Jobs"
     className="job-table"

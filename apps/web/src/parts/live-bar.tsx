@@ -2,7 +2,17 @@
 import './live-bar.css'
 
 /** `share` from 0 to 1; undefined when the total is not known yet. `thick` on the job's own page. */
-export function LiveBar({ share, label, thick = false, still = false }: { share: number | undefined; label: string; thick?: boolean; still?: boolean }) {
+export function LiveBar({
+  share,
+  label,
+  thick = false,
+  still = false,
+}: {
+  share: number | undefined
+  label: string
+  thick?: boolean
+  still?: boolean
+}) {
   const known = share !== undefined
   const percent = known ? Math.max(0, Math.min(100, share * 100)) : 0
   return (
@@ -14,7 +24,11 @@ export function LiveBar({ share, label, thick = false, still = false }: { share:
       aria-valuemax={100}
       {...(known && { 'aria-valuenow': Math.floor(percent) })}
     >
-      {known ? <div className="live-bar-fill" style={{ width: `${percent}%` }} /> : <div className="live-bar-stripes" />}
+      {known ? (
+        <div className="live-bar-fill" style={{ width: `${percent}%` }} />
+      ) : (
+        <div className="live-bar-stripes" />
+      )}
     </div>
   )
 }

@@ -34,7 +34,15 @@ export function Panel({
 }
 
 /** Why a place is empty, and the button that fills it. */
-export function Empty({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
+export function Empty({
+  title,
+  children,
+  action,
+}: {
+  title: string
+  children?: ReactNode
+  action?: ReactNode
+}) {
   return (
     <div className="empty">
       <p className="strong">{title}</p>
@@ -100,7 +108,11 @@ export function Details({ items }: { items: [term: string, value: ReactNode][] }
 }
 
 /** The strip of values at the top of a page. */
-export function Vitals({ items }: { items: { label: string; value: ReactNode; below?: ReactNode; tone?: 'warn' | 'bad' | undefined }[] }) {
+export function Vitals({
+  items,
+}: {
+  items: { label: string; value: ReactNode; below?: ReactNode; tone?: 'warn' | 'bad' | undefined }[]
+}) {
   return (
     <dl className="vitals">
       {items.map(({ label, value, below, tone }) => (

@@ -16,7 +16,10 @@ export function RecoveryKitPanel({ of }: { of: KitOf }) {
       title="Recovery kit"
       actions={
         <>
-          <Button leftSection={<IconPrinter size={16} stroke={1.75} aria-hidden />} onClick={() => window.print()}>
+          <Button
+            leftSection={<IconPrinter size={16} stroke={1.75} aria-hidden />}
+            onClick={() => window.print()}
+          >
             Print
           </Button>
           <Button
@@ -30,8 +33,8 @@ export function RecoveryKitPanel({ of }: { of: KitOf }) {
     >
       <div className="stack stack-sm">
         <p>
-          Keep it where you find it when every machine is gone. With it, plain restic restores everything; without the password
-          nobody can.
+          Keep it where you find it when every machine is gone. With it, plain restic restores everything;
+          without the password nobody can.
         </p>
         <div className="row row-wrap">
           <CodeBlock text={of.password} label="Repository password" />

@@ -2,7 +2,15 @@
 import type { JobKind } from '@restic-manager/contract/job'
 import type { HostView, RepositoryView } from '@restic-manager/contract/views'
 import { ActionIcon, Menu } from '@mantine/core'
-import { IconDots, IconLock, IconLockOpen, IconPlugConnected, IconShield, IconShieldOff, IconSparkles } from '@tabler/icons-react'
+import {
+  IconDots,
+  IconLock,
+  IconLockOpen,
+  IconPlugConnected,
+  IconShield,
+  IconShieldOff,
+  IconSparkles,
+} from '@tabler/icons-react'
 import { useMutation } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
@@ -65,10 +73,16 @@ export function RepositoryCard({ host, repository }: { host: HostView; repositor
   return (
     <article className="repository-card" aria-label={repository.name}>
       <div className="row">
-        <Link to="/repositories/$repositoryId" params={{ repositoryId: repository.id }} className="strong cut grow repository-name">
+        <Link
+          to="/repositories/$repositoryId"
+          params={{ repositoryId: repository.id }}
+          className="strong cut grow repository-name"
+        >
           {repository.name}
         </Link>
-        <span className="num strong">{repository.sizeBytes === null ? '' : formatBytes(repository.sizeBytes)}</span>
+        <span className="num strong">
+          {repository.sizeBytes === null ? '' : formatBytes(repository.sizeBytes)}
+        </span>
         {mayRun && (
           <Menu position="bottom-end" shadow="md" radius="lg">
             <Menu.Target>
@@ -115,7 +129,13 @@ export function RepositoryCard({ host, repository }: { host: HostView; repositor
       </dl>
       <RepositoryMarks repository={repository} />
       {jobId !== undefined && (
-        <JobSentence key={jobId} jobId={jobId} again={() => start('probe')} onInitialise={() => start('init')} busy={run.isPending} />
+        <JobSentence
+          key={jobId}
+          jobId={jobId}
+          again={() => start('probe')}
+          onInitialise={() => start('init')}
+          busy={run.isPending}
+        />
       )}
       <MutationProblem what="That could not be started." error={run.error} />
     </article>

@@ -79,7 +79,8 @@ export function RepositoryForm({
                 change({
                   kind,
                   place: kind === initial.kind ? initial.place : '',
-                  ...(draft.name === initial.name && !editing && { name: kind === initial.kind ? initial.name : kind }),
+                  ...(draft.name === initial.name &&
+                    !editing && { name: kind === initial.kind ? initial.name : kind }),
                   mayDelete: kind !== 'rest',
                 })
               }
@@ -106,8 +107,14 @@ export function RepositoryForm({
         onChange={value => change({ ownPassword: value === 'own' })}
       >
         <div className="radios">
-          <Radio value="kept" label={editing ? 'Keep the one it has' : 'Make a strong one (shown once, for the recovery kit)'} />
-          <Radio value="own" label={editing ? 'Give another one' : 'The repository exists already: I have its password'} />
+          <Radio
+            value="kept"
+            label={editing ? 'Keep the one it has' : 'Make a strong one (shown once, for the recovery kit)'}
+          />
+          <Radio
+            value="own"
+            label={editing ? 'Give another one' : 'The repository exists already: I have its password'}
+          />
         </div>
       </Radio.Group>
       {draft.ownPassword && (

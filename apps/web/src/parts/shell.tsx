@@ -24,7 +24,9 @@ const entries = [
 
 function useCounts(): Record<(typeof entries)[number]['to'], string | undefined> {
   const hosts = useQuery(trpc.hosts.list.queryOptions({ limit: 1 })).data
-  const running = useQuery(trpc.jobs.list.queryOptions({ limit: 100, statuses: ['accepted', 'running'] })).data
+  const running = useQuery(
+    trpc.jobs.list.queryOptions({ limit: 100, statuses: ['accepted', 'running'] }),
+  ).data
   const repositories = useQuery(trpc.repositories.list.queryOptions()).data
   const busy = running?.rows.length ?? 0
   return {
@@ -46,7 +48,12 @@ function Rail() {
       <nav aria-label="Pages" className="rail-entries">
         {entries.map(({ to, word, icon: Icon }) => (
           <Tooltip key={to} label={word} position="right" disabled={!narrow}>
-            <Link to={to} className="rail-entry" activeProps={{ className: 'rail-here' }} aria-label={narrow ? word : undefined}>
+            <Link
+              to={to}
+              className="rail-entry"
+              activeProps={{ className: 'rail-here' }}
+              aria-label={narrow ? word : undefined}
+            >
               <Icon size={18} stroke={1.6} aria-hidden />
               <span className="rail-word">{word}</span>
               <span className="rail-count num">{counts[to]}</span>

@@ -24,7 +24,10 @@ function Snapshot({ snapshot, of, zone }: { snapshot: SnapshotRow; of: Of; zone:
       <time className="num" dateTime={snapshot.time.toISOString()} title={formatExact(snapshot.time, zone)}>
         {formatClock(snapshot.time, zone)}
       </time>
-      <span className="num right strong" title={snapshot.fileCount > 0 ? countOf(snapshot.fileCount, 'file') : undefined}>
+      <span
+        className="num right strong"
+        title={snapshot.fileCount > 0 ? countOf(snapshot.fileCount, 'file') : undefined}
+      >
         {snapshot.sizeBytes > 0 ? formatBytes(snapshot.sizeBytes) : '–'}
       </span>
       <span className="cut dim" title={snapshot.paths.join('\n')}>
@@ -63,17 +66,26 @@ export function SnapshotList({ of, limit = 50 }: { of: Of; limit?: number }) {
         )
       }
     >
-      {snapshots.isError && <QueryProblem what="The snapshots" error={snapshots.error} again={() => void snapshots.refetch()} />}
+      {snapshots.isError && (
+        <QueryProblem what="The snapshots" error={snapshots.error} again={() => void snapshots.refetch()} />
+      )}
       {snapshots.isPending && <SkeletonRows rows={4} />}
       {snapshots.isSuccess && rows.length === 0 && (
-        <Empty title="No snapshot yet.">Each backup that succeeds, or ends incomplete, leaves one here.</Empty>
+        <Empty title="No snapshot yet.">
+          Each backup that succeeds, or ends incomplete, leaves one here.
+        </Empty>
       )}
       {[...days].map(([day, ofDay]) => (
         <section key={day} className="snapshot-day" aria-label={day}>
           <h3 className="snapshot-date dim">{day}</h3>
           <ol>
             {ofDay.map(snapshot => (
-              <Snapshot key={`${snapshot.repositoryId}${snapshot.id}`} snapshot={snapshot} of={of} zone={zone} />
+              <Snapshot
+                key={`${snapshot.repositoryId}${snapshot.id}`}
+                snapshot={snapshot}
+                of={of}
+                zone={zone}
+              />
             ))}
           </ol>
         </section>

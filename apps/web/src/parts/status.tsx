@@ -50,7 +50,12 @@ export function JobStatusMark({ status, beside }: { status: JobStatus; beside?: 
   const [Icon, tone] = statusLooks[status]
   return (
     <span className="status">
-      <Icon className={`status-icon tone-${tone} ${status === 'running' ? 'status-turning' : ''}`} size={16} stroke={1.75} aria-hidden />
+      <Icon
+        className={`status-icon tone-${tone} ${status === 'running' ? 'status-turning' : ''}`}
+        size={16}
+        stroke={1.75}
+        aria-hidden
+      />
       <span className={tone === 'good' ? 'second' : `tone-${tone}`}>{statusWords[status]}</span>
       {beside != null && <span className="status-beside dim cut">{beside}</span>}
     </span>

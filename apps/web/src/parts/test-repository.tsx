@@ -12,7 +12,15 @@ import { MutationProblem } from './query-problem.tsx'
 type Named = { id: Id; name: string }
 
 /** `firstJobId`: a test that was already started, such as right after saving. */
-export function TestRepository({ repositoryId, hosts, firstJobId }: { repositoryId: Id; hosts: Named[]; firstJobId?: Id | undefined }) {
+export function TestRepository({
+  repositoryId,
+  hosts,
+  firstJobId,
+}: {
+  repositoryId: Id
+  hosts: Named[]
+  firstJobId?: Id | undefined
+}) {
   const [hostId, setHostId] = useState<Id | undefined>(hosts[0]?.id)
   const [jobId, setJobId] = useState(firstJobId)
   const { idFor, done: settled } = useRequestId()
@@ -22,7 +30,8 @@ export function TestRepository({ repositoryId, hosts, firstJobId }: { repository
   }
   const test = useMutation(trpc.repositories.test.mutationOptions({ onSuccess: started }))
   const init = useMutation(trpc.jobs.run.mutationOptions({ onSuccess: started }))
-  if (hostId === undefined) return <p className="dim">No host uses this repository yet. Choose one to test from it.</p>
+  if (hostId === undefined)
+    return <p className="dim">No host uses this repository yet. Choose one to test from it.</p>
   const where = { repositoryId, hostId }
   const runTest = () => test.mutate({ requestId: idFor(['probe', where]), ...where })
   return (
@@ -36,7 +45,11 @@ export function TestRepository({ repositoryId, hosts, firstJobId }: { repository
           value={hostId}
           onChange={value => value !== null && setHostId(value)}
         />
-        <Button leftSection={<IconPlugConnected size={16} stroke={1.75} aria-hidden />} onClick={runTest} loading={test.isPending}>
+        <Button
+          leftSection={<IconPlugConnected size={16} stroke={1.75} aria-hidden />}
+          onClick={runTest}
+          loading={test.isPending}
+        >
           Test
         </Button>
       </div>
@@ -46,7 +59,9 @@ export function TestRepository({ repositoryId, hosts, firstJobId }: { repository
           jobId={jobId}
           again={runTest}
           busy={test.isPending || init.isPending}
-          onInitialise={() => init.mutate({ requestId: idFor(['init', where]), ...where, kind: 'init', spec: {} })}
+          onInitialise={() =>
+            init.mutate({ requestId: idFor(['init', where]), ...where, kind: 'init', spec: {} })
+          }
         />
       )}
       <MutationProblem what="That could not be started." error={test.error ?? init.error} />

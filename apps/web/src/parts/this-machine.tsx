@@ -16,13 +16,20 @@ export function ThisMachine({ onReady }: { onReady: (hostId: Id) => void }) {
   const rows = hosts.data?.rows ?? []
   return (
     <>
-      <Panel title="Hosts" count={hosts.data?.counts.all} actions={<Button onClick={() => setAdding(true)}>Add host</Button>} flush>
-        {hosts.isError && <QueryProblem what="The list of hosts" error={hosts.error} again={() => void hosts.refetch()} />}
+      <Panel
+        title="Hosts"
+        count={hosts.data?.counts.all}
+        actions={<Button onClick={() => setAdding(true)}>Add host</Button>}
+        flush
+      >
+        {hosts.isError && (
+          <QueryProblem what="The list of hosts" error={hosts.error} again={() => void hosts.refetch()} />
+        )}
         {hosts.isPending && <SkeletonRows rows={2} height={52} />}
         {hosts.data !== undefined && rows.length === 0 && (
           <Empty title="Waiting for the agent of this machine">
-            It connects within a few seconds when the server was started with npm start. Otherwise add a host: you get one line to
-            paste on it.
+            It connects within a few seconds when the server was started with npm start. Otherwise add a host:
+            you get one line to paste on it.
           </Empty>
         )}
         {rows.map(host => (
@@ -35,7 +42,11 @@ export function ThisMachine({ onReady }: { onReady: (hostId: Id) => void }) {
               </p>
             </div>
             <HostStateMark state={host.state} />
-            <Button variant={rows.length === 1 ? 'filled' : 'default'} disabled={host.state === 'quarantined'} onClick={() => onReady(host.id)}>
+            <Button
+              variant={rows.length === 1 ? 'filled' : 'default'}
+              disabled={host.state === 'quarantined'}
+              onClick={() => onReady(host.id)}
+            >
               Back up this host
             </Button>
           </div>

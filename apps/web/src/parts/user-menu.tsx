@@ -72,7 +72,11 @@ export function UserMenu() {
           <ZoneSwitch />
         </div>
         <Menu.Divider />
-        <Menu.Item leftSection={<IconLogout size={16} stroke={1.75} />} onClick={() => leave.mutate()} disabled={leave.isPending}>
+        <Menu.Item
+          leftSection={<IconLogout size={16} stroke={1.75} />}
+          onClick={() => leave.mutate()}
+          disabled={leave.isPending}
+        >
           Sign out
         </Menu.Item>
         {leave.isError && (

@@ -1,0 +1,103 @@
+// One job, live: how far, how fast, what it reads, what it says, and the command that runs.
+import { hasEnded } from '@restic-manager/contract/job'
+import type { JobView } from '@restic-manager/contract/views'
+import { useQuery } from '@tanstack/react-query'
+import { getRouteApi } from '@tanstack/react-router'
+import { useJobLive } from '../job-live.ts'
+import { useLogFeed } from '../log-feed.ts'
+import { Crumbs } from '../parts/crumbs.tsx'
+import { JobActions } from '../parts/job-actions.tsx'
+import { CurrentFiles, JobDetails, JobPlace, JobWarnings } from '../parts/job-details.tsx'
+import { JobNotice } from '../parts/job-notice.tsx'
+import { EndedNumbers, RunningNumbers } from '../parts/job-progress.tsx'
+import { LinkButton } from '../parts/link-button.tsx'
+import { LogViewer } from '../parts/log-viewer.tsx'
+import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
+import { QueryProblem } from '../parts/query-problem.tsx'
+import { RateGraph } from '../parts/rate-graph.tsx'
+import { JobStatusMark } from '../parts/status.tsx'
+import { When } from '../parts/when.tsx'
+import { useHostZone } from '../time-zone.ts'
+import { refusalIn, trpc } from '../trpc.ts'
+import { kindWords } from '../words.ts'
+
+const route = getRouteApi('/shell/jobs/$jobId')
+
+function JobBody({ job }: { job: JobView }) {
+  const open = !hasEnded(job.status)
+  const { live, samples } = useJobLive(job.id, open)
+  const feed = useLogFeed(job)
+  useHostZone(useQuery(trpc.hosts.get.queryOptions({ hostId: job.hostId })).data?.timeZone)
+
+  const progress = live?.progress ?? job.progress
+  const online = live?.hostOnline ?? job.hostOnline
+  const lastSeenAt = live?.hostLastSeenAt ?? job.hostLastSeenAt
+  const isBackup = job.kind === 'backup'
+  const graph = isBackup && (open || samples.length > 1)
+  return (
+    <>
+      <PageHead
+        title={`${kindWords[job.kind]} · ${job.hostName}`}
+        beside={<JobStatusMark status={job.status} />}
+        below={
+          <>
+            <JobPlace job={job} /> · {job.startedAt === null ? 'asked' : 'started'}{' '}
+            <When at={job.startedAt ?? job.createdAt} />
+          </>
+        }
+        actions={<JobActions job={job} />}
+      />
+      <JobNotice job={job} online={online} lastSeenAt={lastSeenAt} />
+      {open ? (
+        <RunningNumbers
+          job={job}
+          progress={progress}
+          online={online}
+          samples={samples}
+          warnings={feed.warnings + feed.errors}
+        />
+      ) : (
+        <EndedNumbers job={job} />
+      )}
+      <div className="with-side">
+        <div className="stack">
+          {graph && (
+            <Panel title="Read rate" count={open ? 'while you watch' : 'as you watched'}>
+              <RateGraph samples={samples} />
+              {open && <CurrentFiles files={progress?.currentFiles ?? []} />}
+            </Panel>
+          )}
+          <JobWarnings job={job} />
+          <LogViewer jobId={job.id} feed={feed} live={open} />
+        </div>
+        <JobDetails job={job} />
+      </div>
+    </>
+  )
+}
+
+/** The page of one job. */
+export function JobPage() {
+  const { jobId } = route.useParams()
+  const job = useQuery(trpc.jobs.get.queryOptions({ jobId }))
+  const here = job.data === undefined ? 'Job' : `${kindWords[job.data.kind]} · ${job.data.hostName}`
+  return (
+    <>
+      <Crumbs way={[{ word: 'Jobs', link: { to: '/jobs' } }]} here={here} />
+      {job.isError &&
+        (refusalIn(job.error) === 'job_not_found' ? (
+          <Empty title="There is no such job." action={<LinkButton to="/jobs">All jobs</LinkButton>}>
+            The link may not be complete.
+          </Empty>
+        ) : (
+          <QueryProblem what="The job" error={job.error} again={() => void job.refetch()} />
+        ))}
+      {job.isPending && (
+        <Panel>
+          <SkeletonRows rows={8} height={52} />
+        </Panel>
+      )}
+      {job.data !== undefined && <JobBody key={jobId} job={job.data} />}
+    </>
+  )
+}

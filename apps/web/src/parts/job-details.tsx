@@ -1,0 +1,112 @@
+// The side of a job's page: what was asked, the command as it ran, and the warnings.
+import { BackupSpec } from '@restic-manager/contract/command'
+import type { JobView } from '@restic-manager/contract/views'
+import { Button } from '@mantine/core'
+import { Link } from '@tanstack/react-router'
+import { type ReactNode, useState } from 'react'
+import { countOf, formatCount, inertText } from '../format.ts'
+import { CodeBlock } from './code-block.tsx'
+import { CopyText } from './copy.tsx'
+import { Details, Panel } from './panel.tsx'
+import { When } from './when.tsx'
+import './job-details.css'
+
+const FEW = 20
+
+const Paths = ({ paths }: { paths: readonly string[] }) => (
+  <ul>
+    {paths.map(path => (
+      <li key={path} className="mono break">
+        {inertText(path)}
+      </li>
+    ))}
+  </ul>
+)
+
+/** Facts of the job, one a line. */
+export function JobDetails({ job }: { job: JobView }) {
+  const spec = job.kind === 'backup' ? BackupSpec.safeParse(job.spec).data : undefined
+  const items: [string, ReactNode][] = [['Job', <span className="mono">{job.id}</span>]]
+  if (job.requestedBy !== null) items.push(['Asked by', job.requestedBy])
+  items.push(['Asked', <When at={job.createdAt} />])
+  if (job.acceptedAt !== null) items.push(['Accepted', <When at={job.acceptedAt} />])
+  if (job.startedAt !== null) items.push(['Started', <When at={job.startedAt} />])
+  if (job.finishedAt !== null) items.push(['Ended', <When at={job.finishedAt} />])
+  if (job.resticVersion !== null) items.push(['restic', job.resticVersion])
+  if (job.exitCode !== null) items.push(['Exit code', job.exitCode])
+  if (job.signal !== null) items.push(['Signal', job.signal])
+  if (job.snapshotId !== null)
+    items.push(['Snapshot', <span className="mono">{job.snapshotId.slice(0, 8)}</span>])
+  if (spec !== undefined) items.push(['Folders', <Paths paths={spec.paths} />])
+  if (spec?.excludes !== undefined && spec.excludes.length > 0)
+    items.push(['Left out', <Paths paths={spec.excludes} />])
+  return (
+    <Panel title="Details">
+      <Details items={items} />
+      {job.command !== null && (
+        <div className="job-command">
+          <div className="row job-command-head">
+            <span className="strong">Command</span>
+            <span className="dim grow">secrets masked</span>
+            <CopyText text={job.command} />
+          </div>
+          <CodeBlock text={inertText(job.command)} label="The command that ran" />
+        </div>
+      )}
+    </Panel>
+  )
+}
+
+/** What went less than well, the first few at once. */
+export function JobWarnings({ job }: { job: JobView }) {
+  const [all, setAll] = useState(false)
+  if (job.warnings.length === 0) return null
+  const shown = all ? job.warnings : job.warnings.slice(0, FEW)
+  return (
+    <Panel title="Warnings" count={formatCount(job.warningCount)}>
+      <ul className="job-warnings">
+        {shown.map((warning, index) => (
+          <li key={index} className="break">
+            {warning.path !== undefined && <span className="mono">{inertText(warning.path)}</span>}
+            <span className="second">{inertText(warning.message)}</span>
+          </li>
+        ))}
+      </ul>
+      {!all && job.warnings.length > FEW && (
+        <Button onClick={() => setAll(true)}>Show all {countOf(job.warnings.length, 'warning')}</Button>
+      )}
+    </Panel>
+  )
+}
+
+/** The files restic reads at this moment. The place stays the same height, so nothing below it moves. */
+export const CurrentFiles = ({ files }: { files: readonly string[] }) => (
+  <div className="current-files">
+    <p className="dim">Now reading</p>
+    <ul>
+      {[0, 1].map(index => (
+        <li key={index} className="mono cut" title={files[index]}>
+          {inertText(files[index] ?? '') || ' '}
+        </li>
+      ))}
+    </ul>
+  </div>
+)
+
+/** Where the job ran and to what, as links. */
+export const JobPlace = ({ job }: { job: JobView }) => (
+  <>
+    on{' '}
+    <Link to="/hosts/$hostId" params={{ hostId: job.hostId }}>
+      {job.hostName}
+    </Link>{' '}
+    to{' '}
+    {job.repositoryName === null ? (
+      'a removed repository'
+    ) : (
+      <Link to="/repositories/$repositoryId" params={{ repositoryId: job.repositoryId }}>
+        {job.repositoryName}
+      </Link>
+    )}
+  </>
+)

@@ -1,0 +1,111 @@
+// What must be seen about a job before its numbers: why it ended so, or why nothing moves.
+import { hasEnded } from '@restic-manager/contract/job'
+import type { JobView } from '@restic-manager/contract/views'
+import type { ReactNode } from 'react'
+import { countOf } from '../format.ts'
+import { whyEnded } from '../words.ts'
+import { Notice } from './notice.tsx'
+import { LinkButton } from './link-button.tsx'
+import { Ago } from './when.tsx'
+
+function AboutAnOpenJob({
+  job,
+  online,
+  lastSeenAt,
+}: {
+  job: JobView
+  online: boolean
+  lastSeenAt: Date | null
+}): ReactNode {
+  if (job.cancelRequestedAt !== null) {
+    return (
+      <Notice
+        tone="warn"
+        title={
+          <>
+            Cancelling, asked for by {job.cancelRequestedBy ?? 'an operator'}{' '}
+            <Ago at={job.cancelRequestedAt} />.
+          </>
+        }
+      >
+        {online
+          ? 'restic removes its lock before it stops. That can take up to 90 seconds.'
+          : 'The agent is offline. It hears of this when it comes back.'}
+      </Notice>
+    )
+  }
+  if (online) return null
+  const seen = <Ago at={lastSeenAt} none="never" />
+  return job.status === 'running' ? (
+    <Notice tone="warn" title={<>The agent is offline, the job still runs (last seen {seen}).</>}>
+      restic does not need the server. What happened meanwhile arrives when the link is back.
+    </Notice>
+  ) : (
+    <Notice
+      tone="warn"
+      title={
+        <>
+          {job.hostName} is offline (last seen {seen}).
+        </>
+      }
+    >
+      The job waits for it, and expires if it does not come back in time.
+    </Notice>
+  )
+}
+
+/** Nothing to say about a success. */
+export function JobNotice({
+  job,
+  online,
+  lastSeenAt,
+}: {
+  job: JobView
+  online: boolean
+  lastSeenAt: Date | null
+}): ReactNode {
+  if (!hasEnded(job.status)) return <AboutAnOpenJob job={job} online={online} lastSeenAt={lastSeenAt} />
+  const why = whyEnded(job)
+  const said = job.error !== null && job.error !== why ? `restic says: ${job.error}` : undefined
+  switch (job.status) {
+    case 'succeeded':
+      return null
+    case 'incomplete':
+      return (
+        <Notice tone="warn" title={why ?? 'The backup is incomplete, and it counts as a restore point.'}>
+          {said ?? `${countOf(job.warningCount, 'warning')}, listed below.`}
+        </Notice>
+      )
+    case 'failed':
+      return (
+        <Notice
+          tone="bad"
+          title={why ?? 'The job failed.'}
+          action={
+            job.repositoryName !== null && (
+              <LinkButton to="/repositories/$repositoryId" params={{ repositoryId: job.repositoryId }}>
+                Open repository
+              </LinkButton>
+            )
+          }
+        >
+          {said}
+        </Notice>
+      )
+    case 'lost':
+      return (
+        <Notice tone="bad" title={why ?? 'The job was lost.'}>
+          This is what the server concludes. A word from the agent would replace it.
+        </Notice>
+      )
+    default:
+      return (
+        <Notice tone="accent" title={why ?? 'The job did not run.'}>
+          {said ??
+            (job.provisional
+              ? 'This is what the server concludes. A word from the agent would replace it.'
+              : undefined)}
+        </Notice>
+      )
+  }
+}

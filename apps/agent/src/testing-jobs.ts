@@ -1,0 +1,94 @@
+// For tests of jobs: a folder of its own, a context for it, and a record of everything the job said.
+import { newId } from '@restic-manager/contract/ids'
+import type { Progress } from '@restic-manager/contract/job'
+import type { LogStream } from '@restic-manager/contract/log'
+import type { RepositoryAccess } from '@restic-manager/contract/repository'
+import { timing, type Timing } from '@restic-manager/contract/timing'
+import { resticRepository, type PlainRepository } from '@restic-manager/testkit/restic-repository'
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { JobContext, ResticStart } from './jobs/context.ts'
+import { accessEnvironment } from './restic/environment.ts'
+import type { Restic } from './restic/version.ts'
+
+export type JobBench = {
+  folder: string
+  source: string
+  context: JobContext
+  cancel: AbortController
+  starts: ResticStart[]
+  respawns: number[]
+  lines: { stream: LogStream; payload: string }[]
+  progress: Progress[]
+  /** The same repository by plain restic. */
+  plain: PlainRepository
+  /** Everything the job said in one text. */
+  said(): string
+  [Symbol.dispose](): void
+}
+
+/** A bench with a new repository address. The repository itself is not made. */
+export function jobBench(
+  restic: Restic,
+  over: { access?: Partial<RepositoryAccess>; timing?: Partial<Timing> } = {},
+): JobBench {
+  const folder = mkdtempSync(join(tmpdir(), 'job-'))
+  const source = join(folder, 'source')
+  const folders = { cache: join(folder, 'cache'), temp: join(folder, 'temp') }
+  for (const each of [source, folders.cache, folders.temp]) mkdirSync(each, { mode: 0o700 })
+  const repository: RepositoryAccess = {
+    repositoryId: newId(),
+    url: join(folder, 'repository'),
+    password: 'canary-p%ss "word"',
+    mayDelete: true,
+    ...over.access,
+  }
+  const cancel = new AbortController()
+  const bench: JobBench = {
+    folder,
+    source,
+    cancel,
+    starts: [],
+    respawns: [],
+    lines: [],
+    progress: [],
+    context: {
+      hostId: newId(),
+      jobId: newId(),
+      hostname: 'bench-host',
+      repository,
+      restic,
+      folders,
+      signal: cancel.signal,
+      timing: { ...timing, ...over.timing },
+      onStart: start => bench.starts.push(start),
+      onRespawn: pid => bench.respawns.push(pid),
+      onLine: line => bench.lines.push(line),
+      onProgress: progress => bench.progress.push(progress),
+    },
+    plain: resticRepository({
+      restic: restic.path,
+      url: repository.url,
+      password: repository.password,
+      env: accessEnvironment(repository, restic.version),
+    }),
+    said: () => JSON.stringify([bench.starts, bench.lines, bench.progress]),
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  }
+  return bench
+}
+
+/** A repository made once, since that takes seconds, and copied to each bench that wants one. */
+export type MadeRepository = Disposable & { readonly resticId: string; copyTo(bench: JobBench): void }
+
+/** Makes it with the password every bench has unless it says otherwise. */
+export async function madeRepository(restic: Restic): Promise<MadeRepository> {
+  const bench = jobBench(restic)
+  const resticId = await bench.plain.init()
+  return {
+    resticId,
+    copyTo: to => cpSync(bench.plain.url, to.plain.url, { recursive: true }),
+    [Symbol.dispose]: bench[Symbol.dispose],
+  }
+}

@@ -20,7 +20,7 @@ export async function addPage(app: FastifyInstance, pageDir: string) {
   if (existsSync(pageDir)) {
     await app.register(fastifyStatic, {
       root: pageDir,
-      index: false,
+      index: ['index.html'],
       cacheControl: false,
       setHeaders: (reply, path) => {
         const hashed = path.includes(`${sep}assets${sep}`)

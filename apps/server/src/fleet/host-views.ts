@@ -6,12 +6,15 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import type { HostListRequest } from '@restic-manager/contract/requests'
 import type { HostPage, HostRow, HostState, HostView } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
-import { hostRepositories, hosts, jobs, snapshots } from '../db/schema.ts'
+import { hosts, jobs, snapshots } from '../db/schema.ts'
 import { cursorAt, keysOf } from './cursor.ts'
 import { briefsOf } from './job-views.ts'
 import { repositoriesOf } from './repository-views.ts'
 
-/** Each is one look into an index for each host of the page. */
+/**
+ * Each inner query is one look into an index for each host of the page. They name their columns in full: from a single
+ * table Drizzle writes bare names, and the inner table would take them.
+ */
 const columns = {
   id: hosts.id,
   name: hosts.name,
@@ -27,12 +30,12 @@ const columns = {
   configVersion: hosts.configVersion,
   appliedConfigVersion: hosts.appliedConfigVersion,
   lastGoodBackupAt: hosts.lastGoodBackupAt,
-  repositoryCount: sql<number>`(select count(*)::integer from ${hostRepositories} where ${hostRepositories.hostId} = ${hosts.id})`,
-  snapshotCount: sql<number>`(select count(*)::integer from ${snapshots} where ${snapshots.hostId} = ${hosts.id})`,
-  lastJobId: sql<string | null>`(select ${jobs.id} from ${jobs} where ${jobs.hostId} = ${hosts.id}
-    order by ${jobs.createdAt} desc, ${jobs.id} desc limit 1)`,
-  runningJobId: sql<string | null>`(select ${jobs.id} from ${jobs} where ${jobs.hostId} = ${hosts.id}
-    and ${jobs.status} in ('accepted', 'running') order by ${jobs.status} desc, ${jobs.createdAt} limit 1)`,
+  repositoryCount: sql<number>`(select count(*)::integer from host_repositories where host_repositories.host_id = hosts.id)`,
+  snapshotCount: sql<number>`(select count(*)::integer from snapshots where snapshots.host_id = hosts.id)`,
+  lastJobId: sql<string | null>`(select jobs.id from jobs where jobs.host_id = hosts.id
+    order by jobs.created_at desc, jobs.id desc limit 1)`,
+  runningJobId: sql<string | null>`(select jobs.id from jobs where jobs.host_id = hosts.id
+    and jobs.status in ('accepted', 'running') order by jobs.status desc, jobs.created_at limit 1)`,
 }
 
 type BareRow = Omit<HostRow, 'lastJob' | 'runningJob'> & {

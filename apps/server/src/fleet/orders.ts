@@ -23,16 +23,17 @@ const MOST_OPEN = 1_000
  * queued jobs, oldest first. None: nothing to say for now. Throws `session_fenced`.
  */
 export async function nextOrders(db: Db, seal: Seal, host: HostSession, sent: Sent): Promise<AgentOrder[]> {
+  // Inner queries name their columns in full: from a single table Drizzle writes bare names, and the inner table would take them.
   const [look] = await db
     .select({
       configVersion: hosts.configVersion,
       maxConcurrentRuns: hosts.maxConcurrentRuns,
-      queued: sql<string[]>`array(select ${jobs.id} from ${jobs}
-        where ${jobs.hostId} = ${hosts.id} and ${jobs.status} = 'queued'
-        order by ${jobs.createdAt}, ${jobs.id} limit ${MOST_OPEN})`,
-      cancelled: sql<string[]>`array(select ${jobs.id} from ${jobs}
-        where ${jobs.hostId} = ${hosts.id} and ${jobs.cancelRequestedAt} is not null and not ${jobs.reported}
-        order by ${jobs.cancelRequestedAt} desc, ${jobs.id} limit ${MOST_OPEN})`,
+      queued: sql<string[]>`array(select jobs.id from jobs
+        where jobs.host_id = hosts.id and jobs.status = 'queued'
+        order by jobs.created_at, jobs.id limit ${MOST_OPEN})`,
+      cancelled: sql<string[]>`array(select jobs.id from jobs
+        where jobs.host_id = hosts.id and jobs.cancel_requested_at is not null and not jobs.reported
+        order by jobs.cancel_requested_at desc, jobs.id limit ${MOST_OPEN})`,
     })
     .from(hosts)
     .where(isNewestSession(host))

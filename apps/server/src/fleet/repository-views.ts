@@ -3,10 +3,11 @@ import { and, asc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { RepositoryView } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
-import { credentials, hostRepositories, hosts, jobs, repositories, snapshots } from '../db/schema.ts'
+import { hostRepositories, hosts, repositories } from '../db/schema.ts'
 
 const asDate = (value: unknown) => (value === null ? null : new Date(value as string))
 
+/** Inner queries name their columns in full: from a single table Drizzle writes bare names, and the inner table would take them. */
 const columns = {
   id: repositories.id,
   name: repositories.name,
@@ -25,12 +26,12 @@ const columns = {
   lockState: repositories.lockState,
   locks: repositories.locks,
   createdAt: repositories.createdAt,
-  hasCredential: sql<boolean>`exists (select 1 from ${credentials}
-    where ${credentials.repositoryId} = ${repositories.id} and ${credentials.purpose} = 'everyday')`,
-  snapshotCount: sql<number>`(select count(*)::integer from ${snapshots} where ${snapshots.repositoryId} = ${repositories.id})`,
+  hasCredential: sql<boolean>`exists (select 1 from credentials
+    where credentials.repository_id = repositories.id and credentials.purpose = 'everyday')`,
+  snapshotCount: sql<number>`(select count(*)::integer from snapshots where snapshots.repository_id = repositories.id)`,
   lastBackupAt:
-    sql<Date | null>`(select max(${jobs.finishedAt}) from ${jobs} where ${jobs.repositoryId} = ${repositories.id}
-    and ${jobs.kind} = 'backup' and ${jobs.status} in ('succeeded', 'incomplete'))`.mapWith(asDate),
+    sql<Date | null>`(select max(jobs.finished_at) from jobs where jobs.repository_id = repositories.id
+    and jobs.kind = 'backup' and jobs.status in ('succeeded', 'incomplete'))`.mapWith(asDate),
 }
 
 /** All repositories by name. */

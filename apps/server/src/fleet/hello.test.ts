@@ -1,0 +1,99 @@
+// Hello: what both ends agree on after a break, and after a database that went back in time.
+import { eq } from 'drizzle-orm'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { newId } from '@restic-manager/contract/ids'
+import { timing } from '@restic-manager/contract/timing'
+import { hosts, jobs } from '../db/schema.ts'
+import { testDatabase, type TestDatabase } from '../testing.ts'
+import { connectMachine, enrolMachine, helloOf, makeHost, quiet } from '../testing-fleet.ts'
+import { greetAgent } from './hello.ts'
+import { viewHost } from './host-views.ts'
+import { viewJob } from './job-views.ts'
+import { nextOrders, nothingSent } from './orders.ts'
+
+let database: TestDatabase
+beforeAll(async () => {
+  database = await testDatabase()
+})
+afterAll(() => database.close())
+
+const greet = (sender: { id: string; session: number }, over: Parameters<typeof helloOf>[0] = {}) =>
+  greetAgent(database.db, sender, helloOf(over), { serverVersion: '0.1.0', timing, log: quiet })
+
+test('a host that says hello is online, with what it said of itself', async () => {
+  const machine = await enrolMachine(database.db, 'web-7')
+  await connectMachine(database.db, machine, { resticVersion: null, timeZone: 'Asia/Tokyo' })
+  expect(await viewHost(database.db, machine.hostId)).toMatchObject({
+    name: 'web-7',
+    state: 'online',
+    os: 'linux',
+    resticVersion: null,
+    timeZone: 'Asia/Tokyo',
+    lastJob: null,
+    suggestedBackup: null,
+  })
+})
+
+test.each([
+  [0, 'Upgrade the agent'],
+  [99, 'Upgrade the server'],
+])('protocol %i is refused with a sentence that says what to upgrade', async (protocolVersion, advice) => {
+  const sender = await connectMachine(database.db, await enrolMachine(database.db))
+  await expect(greet(sender, { protocolVersion })).rejects.toMatchObject({
+    code: 'protocol_mismatch',
+    message: expect.stringContaining(advice),
+  })
+})
+
+test('a job under way here and unknown there is lost for now; one the agent lists is not', async () => {
+  const host = await makeHost(database.db, database.seal)
+  const made = await Promise.all([host.backUp(), host.backUp(), host.backUp(), host.backUp()])
+  const [gone, running, ended, queued] = made.map(job => job.jobId) as [string, string, string, string]
+  const set = (id: string, status: 'accepted' | 'running') =>
+    database.db.update(jobs).set({ status }).where(eq(jobs.id, id))
+  await set(gone, 'accepted')
+  await set(running, 'running')
+  await set(ended, 'running')
+  await greet(host.sender, {
+    knownJobs: [
+      { jobId: running, status: 'running' },
+      { jobId: ended, status: 'succeeded' },
+    ],
+  })
+  expect(await viewJob(database.db, gone)).toMatchObject({
+    status: 'lost',
+    reason: 'agent_lost_it',
+    provisional: true,
+  })
+  expect(await viewJob(database.db, running)).toMatchObject({ status: 'running' })
+  expect(await viewJob(database.db, ended)).toMatchObject({ status: 'running' })
+  expect(await viewJob(database.db, queued)).toMatchObject({ status: 'queued' })
+
+  await greet(host.sender, { knownJobs: [{ jobId: gone, status: 'running' }] })
+  expect(await viewJob(database.db, gone)).toMatchObject({ status: 'running', reason: null })
+})
+
+test('a list that may have been cut proves nothing lost', async () => {
+  const host = await makeHost(database.db, database.seal)
+  const { jobId } = await host.backUp()
+  await database.db.update(jobs).set({ status: 'running' }).where(eq(jobs.id, jobId))
+  await greet(host.sender, {
+    knownJobs: Array.from({ length: 1_000 }, () => ({ jobId: newId(), status: 'running' as const })),
+  })
+  expect(await viewJob(database.db, jobId)).toMatchObject({ status: 'running' })
+})
+
+test('after an older dump the configuration version is raised past what the host has applied', async () => {
+  const host = await makeHost(database.db, database.seal)
+  await greet(host.sender, { appliedConfigVersion: 40 })
+  const [row] = await database.db.select().from(hosts).where(eq(hosts.id, host.hostId))
+  expect(row).toMatchObject({ configVersion: 41, appliedConfigVersion: 40 })
+  const [config] = await nextOrders(database.db, database.seal, host.sender, nothingSent())
+  expect(config).toMatchObject({ order: 'config.update', version: 41 })
+})
+
+test('a new spool begins at nothing, and each spool keeps its own count', async () => {
+  const host = await makeHost(database.db, database.seal)
+  const other = newId()
+  expect((await greet(host.sender, { spoolEpoch: other })).ackedSeq).toEqual({ first: 0, rest: 0 })
+})

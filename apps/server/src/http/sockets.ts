@@ -52,6 +52,14 @@ type Answer = { status: number; sentence: string }
 type Operator = { principal: Principal; headers: Headers }
 
 const MiB = 1024 * 1024
+/** `closeTimeout` is younger than the types of ws. */
+const acceptance = {
+  noServer: true,
+  clientTracking: false,
+  maxPayload: MiB,
+  perMessageDeflate: false,
+  closeTimeout: 2_000,
+}
 const bearerOf = (request: IncomingMessage) =>
   /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
 
@@ -71,13 +79,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
     recheckMs: 30_000,
     ...parts.limits,
   }
-  const acceptor = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    maxPayload: MiB,
-    perMessageDeflate: false,
-    ...{ closeTimeout: 2_000 },
-  })
+  const acceptor = new WebSocketServer(acceptance)
   const links = new Map<Link, WebSocket>()
   const unproven = countUnproven(server, limits.unproven, trustedProxies)
   let draining = false

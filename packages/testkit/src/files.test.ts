@@ -1,12 +1,12 @@
 // The trees that tests back up: the same every time, awkward, and unreadable where they say so.
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { makeFiles, readTree } from './files.ts'
 import { resticRepository } from './restic-repository.ts'
 import { eachRestic } from './restic.ts'
-import { makeUnreadableFiles, unreadablePath } from './unreadable-files.ts'
+import { launchWithoutRootReading, makeUnreadableFiles, unreadablePath } from './unreadable-files.ts'
 
 function folder() {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'files-')))
@@ -62,4 +62,19 @@ await eachRestic(restic => {
     const { 'forbidden.txt': _, ...restored } = readTree(join(dir, 'back', source))
     expect(restored).toEqual(Object.fromEntries(saved))
   })
+
+  test.runIf(process.platform === 'linux')(
+    'a file of mode 000 is unreadable for a restic without rights of root',
+    async () => {
+      const dir = folder()
+      const forbidden = join(dir, 'forbidden.txt')
+      writeFileSync(forbidden, 'x', { mode: 0o000 })
+      const path = launchWithoutRootReading(join(dir, 'bin'), restic.path)
+      const repository = resticRepository({ restic: path, url: join(dir, 'repo'), password: 'p' })
+      await repository.init()
+      const backup = await repository.run('backup', '--json', '--', forbidden)
+      expect(backup.exitCode).toBe(3)
+      expect(backup.stderr).toContain('"item":"' + forbidden)
+    },
+  )
 })

@@ -32,3 +32,20 @@ export function makeUnreadableFiles(dir: string): string {
   execFileSync('/bin/sh', ['-c', script, 'sh', realpathSync(dir), file, ...steps])
   return [realpathSync(dir), 'deep', ...steps, file].join('/')
 }
+
+/**
+ * Writes a launcher named `restic` into `folder` that runs `program` without root's right to read everything, so that a
+ * file of mode 000 is unreadable for root too. Returns its path. Run by an ordinary user it changes nothing.
+ */
+export function launchWithoutRootReading(folder: string, program: string): string {
+  mkdirSync(folder, { recursive: true })
+  const path = join(folder, 'restic')
+  const less = '-dac_override,-dac_read_search'
+  const lessRight = `setpriv --bounding-set ${less} --inh-caps ${less} --`
+  writeFileSync(
+    path,
+    `#!/bin/sh\n[ "$(id -u)" = 0 ] && exec ${lessRight} "${program}" "$@"\nexec "${program}" "$@"\n`,
+  )
+  chmodSync(path, 0o755)
+  return path
+}

@@ -14,12 +14,17 @@ import {
 } from '@trpc/server/adapters/ws'
 import { startTcpProxy } from '@restic-manager/testkit/tcp-proxy'
 import { is, until } from '@restic-manager/testkit/until'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket, WebSocketServer, type ClientOptions } from 'ws'
 import { z } from 'zod'
+
+const upgradeRequest =
+  'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ==\r\n\r\n'
 
 type Context = { req: { url?: string | undefined }; closed: AbortSignal }
 
@@ -262,10 +267,11 @@ test('an open subscription is sent again by itself on a reconnect, before what i
   stop()
 })
 
-test('what is asked inside onClose overtakes the subscription that is sent again', async () => {
+test('what is asked inside onClose is dialled for at once, past retryDelayMs and before open subscriptions', async () => {
   const { url, frames, drop } = await startFarEnd()
   let asked: Promise<unknown> | undefined
   const { client } = dial(url, {
+    retryDelayMs: () => 60_000,
     onClose: () => {
       asked ??= client.echo.query({ name: 'at once' })
     },
@@ -273,9 +279,9 @@ test('what is asked inside onClose overtakes the subscription that is sent again
   const { heard, stop } = follow(client, 'stay')
   await until(() => heard, is(['started']))
   drop()
-  await until(() => frames.length, is(3))
-  await asked
-  expect(frames).toEqual(['events', 'echo', 'events'])
+  await until(() => asked)
+  expect(await asked).toBe('at once')
+  expect(frames).toEqual(['events', 'echo'])
   stop()
 })
 
@@ -322,9 +328,7 @@ test('a malformed frame closes its own socket and nothing else', async () => {
 
   const raw = connect(port, '127.0.0.1')
   raw.on('error', () => {})
-  raw.write(
-    'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ==\r\n\r\n',
-  )
+  raw.write(upgradeRequest)
   await once(raw, 'data')
   const closed = once(raw, 'close')
   raw.write(Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 0xff]))
@@ -334,6 +338,28 @@ test('a malformed frame closes its own socket and nothing else', async () => {
   expect(errors[0]).toMatchObject({ code: 'WS_ERR_UNEXPECTED_RSV_2_3' })
   await until(() => wss.clients.size, is(1))
   expect(await client.echo.query({ name: 'after' })).toBe('after')
+})
+
+test('with a prefix of its own, applyWSSHandler lets a malformed frame on another path end the process', async () => {
+  const program = `
+    import { connect } from 'node:net'
+    import { initTRPC } from '@trpc/server'
+    import { applyWSSHandler } from '@trpc/server/adapters/ws'
+    import { WebSocketServer } from 'ws'
+    const wss = new WebSocketServer({ port: 0, host: '127.0.0.1' }, () => {
+      const raw = connect(wss.address().port, '127.0.0.1')
+      raw.write(${JSON.stringify(upgradeRequest)})
+      raw.once('data', () => raw.write(Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 0xff])))
+      raw.once('close', () => setImmediate(() => process.exit(0)))
+    })
+    applyWSSHandler({ wss, prefix: '/trpc', router: initTRPC.create().router({}) })`
+  const ended = promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
+    cwd: import.meta.dirname,
+  })
+  await expect(ended).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('WS_ERR_UNEXPECTED_RSV_2_3'),
+  })
 })
 
 test('text that is no call is answered with an error and keeps the socket', async () => {

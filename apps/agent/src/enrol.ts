@@ -8,6 +8,9 @@ import { openKey, publicKeyOf, readEnrolment, saveEnrolment, type Enrolment } fr
 import { complaintAboutServer, joinClient } from './join.ts'
 import { lockState } from './state-lock.ts'
 
+/** A person waits for the answer. */
+const patienceMs = 30_000
+
 export type EnrolWish = {
   server: string
   token: string
@@ -43,7 +46,10 @@ export async function enrolHost(wish: EnrolWish): Promise<{ enrolment: Enrolment
   try {
     const publicKey = publicKeyOf(openKey(wish.stateDir))
     const { hostId, hostName } = await joinClient(serverUrl)
-      .enrolment.redeem.mutate({ token: token.data, publicKey, hostname: name.data })
+      .enrolment.redeem.mutate(
+        { token: token.data, publicKey, hostname: name.data },
+        { signal: AbortSignal.timeout(patienceMs) },
+      )
       .catch(error => {
         throw new EnrolmentFailed(
           serverWord(error) === undefined

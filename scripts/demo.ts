@@ -173,7 +173,10 @@ async function main() {
       await enrolAgent({ url: server.url, env }, host.stateDir, host.name)
       const asRoot = process.getuid?.() === 0 && host.name === 'nas-lyon'
       programs.push(
-        await startAgentProgram(host.name, host.stateDir, { through: asRoot ? withoutRootsEyes : [] }),
+        await startAgentProgram(host.name, host.stateDir, {
+          env: { RM_LOG_LEVEL: env.RM_LOG_LEVEL },
+          through: asRoot ? withoutRootsEyes : [],
+        }),
       )
       hosts.push(host)
     }
@@ -211,7 +214,11 @@ async function main() {
       const seen: Seen[] = []
       for (const [index, host] of hosts.entries()) {
         const newest = last[index] as JobView
-        const { total } = await api.snapshots.list.query({ hostId: host.hostId, limit: 1 })
+        const { total } = await until(
+          () => api.snapshots.list.query({ hostId: host.hostId, limit: 1 }),
+          page => page.total >= 2,
+          { what: `both snapshots of ${host.name} in the list`, timeoutMs: 60_000 },
+        )
         const comparison = await verifyHost(host, newest, restic.path, folder)
         seen.push({ host, last: newest, snapshots: total, comparison })
       }

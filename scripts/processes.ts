@@ -136,11 +136,11 @@ export async function enrolAgent(server: { url: string; env: Environment }, stat
 export async function startAgentProgram(
   name: string,
   stateDir: string,
-  { quiet = false, through = [] }: { quiet?: boolean; through?: readonly string[] } = {},
+  { env = {}, quiet = false, through = [] }: Partial<Omit<StartOptions, 'onLine'>> = {},
 ): Promise<Program> {
   const restic = await ensureRestic()
   return startProgram(name, [entries.agent, 'run', '--state-dir', stateDir], {
-    env: { RM_RESTIC: restic.path },
+    env: { RM_RESTIC: restic.path, ...env },
     quiet,
     through,
   })

@@ -79,8 +79,8 @@ export function jobBench(
   return bench
 }
 
-/** A repository made once, since that takes seconds, and copied to each bench that wants one. */
-export type MadeRepository = Disposable & { readonly resticId: string; copyTo(bench: JobBench): void }
+/** A repository made once, since that takes seconds, and copied to wherever one is wanted. */
+export type MadeRepository = Disposable & { readonly resticId: string; copyTo(folder: string): void }
 
 /** Makes it with the password every bench has unless it says otherwise. */
 export async function madeRepository(restic: Restic): Promise<MadeRepository> {
@@ -88,7 +88,7 @@ export async function madeRepository(restic: Restic): Promise<MadeRepository> {
   const resticId = await bench.plain.init()
   return {
     resticId,
-    copyTo: to => cpSync(bench.plain.url, to.plain.url, { recursive: true }),
+    copyTo: folder => cpSync(bench.plain.url, folder, { recursive: true }),
     [Symbol.dispose]: bench[Symbol.dispose],
   }
 }

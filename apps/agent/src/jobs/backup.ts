@@ -58,6 +58,9 @@ async function untilUnlocked(context: JobContext, spec: BackupSpec, listFile: st
   }
 }
 
+/** Given up because the storage never answered: it would not answer about locks either. */
+const isOutOfReach = (end: CommandEnd) => end.unanswered && failureOf(end).reason === 'unreachable'
+
 const isLocked = (end: CommandEnd) => end.exit.exitCode === 1 && failureOf(end).reason === 'locked'
 
 async function runOnce(
@@ -106,7 +109,7 @@ async function outcomeOf(context: JobContext, { end, watch }: Attempt): Promise<
   }
   forgetGood(context.repository)
   // Killed, or interrupted while the storage was away: either way restic may not have removed its lock.
-  if (exit.pid !== undefined && (exit.signal !== undefined || exit.interrupted)) {
+  if (exit.pid !== undefined && (exit.signal !== undefined || exit.interrupted) && !isOutOfReach(end)) {
     if (await removeLeftLock(context, exit.pid))
       warnings.add(
         'lock_left',
@@ -130,13 +133,11 @@ async function outcomeOf(context: JobContext, { end, watch }: Attempt): Promise<
 async function savedOutcome(context: JobContext, { exit }: CommandEnd, watch: BackupWatch): Promise<Outcome> {
   const { warnings } = watch
   const summary = watch.summary()
-  const unread = exit.exitCode === 3 || warnings.has('file_unread')
-  const incomplete = unread || warnings.has('source_missing')
+  const incomplete = exit.exitCode === 3 || warnings.has('file_unread') || warnings.has('source_missing')
   const snapshotId = await fullSnapshotId(context, summary?.snapshotId)
   return {
     status: incomplete ? 'incomplete' : 'succeeded',
-    ...(incomplete ? { reason: unread ? 'sources_unread' : 'source_missing' } : {}),
-    ...(incomplete ? { error: incompleteSentence(watch) } : {}),
+    ...(incomplete ? { reason: 'sources_unread', error: incompleteSentence(watch) } : {}),
     ...exitOf(exit),
     stats: summary?.summary ?? {},
     warnings: warnings.all(),
@@ -161,7 +162,9 @@ function incompleteSentence({ unread, missing }: BackupWatch): string {
 async function fullSnapshotId(context: JobContext, id: string | undefined): Promise<string | undefined> {
   if (id === undefined || id.length === 64) return id
   try {
-    return (await findSnapshotOf(context, context.jobId))?.id
+    // A cancel that came too late is no reason not to ask.
+    const patient = { ...context, signal: new AbortController().signal }
+    return (await findSnapshotOf(patient, context.jobId))?.id
   } catch (error) {
     if (error instanceof ResticFailure) return undefined
     throw error

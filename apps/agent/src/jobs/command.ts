@@ -92,10 +92,14 @@ export function failureOf({ exit, evidence, unanswered, deadlineMs }: CommandEnd
     return { reason, error: failureSentence(reason, words) }
   }
   const reason = reasonOfSilence(words)
-  if (words !== '' || deadlineMs === undefined) return { reason, error: failureSentence(reason, words) }
+  if (reason !== undefined || deadlineMs === undefined) {
+    const known = reason ?? 'unreachable'
+    return { reason: known, error: failureSentence(known, words) }
+  }
+  const seconds = Math.round(deadlineMs / 1000)
   return {
-    reason,
-    error: `${jobReasons[reason]} No answer came within ${Math.round(deadlineMs / 1000)} seconds.`,
+    reason: 'unreachable',
+    error: `${jobReasons.unreachable} No answer came within ${seconds} seconds.`,
   }
 }
 

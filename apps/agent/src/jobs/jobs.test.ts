@@ -98,7 +98,7 @@ await eachRestic(restic => {
       })
       expect(existsSync(bench.plain.url)).toBe(false)
 
-      made.copyTo(bench)
+      made.copyTo(bench.plain.url)
       const { resticId } = made
       expect(await runJob('probe', bench.context, {})).toEqual({
         status: 'succeeded',
@@ -118,7 +118,7 @@ await eachRestic(restic => {
     'a backup saves what plain restic restores, tagged with host, schedule and job',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench)
+      made.copyTo(bench.plain.url)
       for (const twin of ['one', 'two']) makeFiles(join(bench.source, twin), { files: 20, bytes: 100_000 })
       writeFileSync(join(bench.source, 'left-out.tmp'), 'not this')
       const context = { ...bench.context, scheduleId: newId() }
@@ -178,7 +178,7 @@ await eachRestic(restic => {
     'files that cannot be read make the backup incomplete, and each is named once',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench)
+      made.copyTo(bench.plain.url)
       makeFiles(bench.source, { files: 5, bytes: 5_000 })
       writeFileSync(join(bench.source, 'closed-file'), 'secret')
       mkdirSync(join(bench.source, 'closed-folder'))
@@ -214,12 +214,13 @@ await eachRestic(restic => {
     'a folder that is missing makes the backup incomplete, though restic calls it a success',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench)
+      made.copyTo(bench.plain.url)
       const missing = join(bench.folder, 'missing')
       const outcome = await runJob('backup', bench.context, { paths: [missing, bench.source] })
       expect(outcome).toMatchObject({
         status: 'incomplete',
-        reason: 'source_missing',
+        reason: 'sources_unread',
+        error: '1 folder to back up does not exist on this host. The restore point holds everything else.',
         exitCode: 0,
         warnings: [{ code: 'source_missing', path: missing }],
       })
@@ -236,7 +237,7 @@ await eachRestic(restic => {
     'names with spaces, quotes, newlines and dashes are backed up as they are',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench)
+      made.copyTo(bench.plain.url)
       const names = ['a b', '--help', "it's", 'new\nline', '*', 'grün']
       const paths = names.map(name => join(bench.source, name))
       for (const path of paths) writeFileSync(path, 'content')
@@ -258,7 +259,7 @@ await eachRestic(restic => {
       expect(bench.starts).toMatchObject([{ command: expect.stringContaining('cat config') }])
       expect(bench.lines.map(({ payload }) => payload).join('\n')).toContain('unable to open config file')
 
-      made.copyTo(bench)
+      made.copyTo(bench.plain.url)
       const foreign = {
         ...bench.context,
         repository: { ...bench.context.repository, password: 'another canary' },
@@ -274,7 +275,7 @@ await eachRestic(restic => {
     'a repository another restic has locked is waited for within a limit, then the backup fails as locked',
     async () => {
       using bench = jobBench(restic, { timing: { lockWait: 1_500, lockRetry: 500 } })
-      made.copyTo(bench)
+      made.copyTo(bench.plain.url)
       makeFiles(bench.source, { files: 5, bytes: 200_000 })
       await bench.plain.backup([bench.source])
       const holder = await holdExclusiveLock(bench)
@@ -313,7 +314,7 @@ await eachRestic(restic => {
     'a repository that is unlocked in time is backed up to in the same job',
     async () => {
       using bench = jobBench(restic, { timing: { lockWait: 60_000, lockRetry: 200 } })
-      made.copyTo(bench)
+      made.copyTo(bench.plain.url)
       makeFiles(bench.source, { files: 5, bytes: 200_000 })
       await bench.plain.backup([bench.source])
       const holder = await holdExclusiveLock(bench)
@@ -359,7 +360,7 @@ await eachRestic(restic => {
       })
       if (mounted.exitCode !== 0) skip('a small file system can only be mounted by root')
       try {
-        made.copyTo(bench)
+        made.copyTo(bench.plain.url)
         makeFiles(bench.source, { files: 10, bytes: 40_000_000 })
         const outcome = await runJob('backup', bench.context, { paths: [bench.source] })
         expect(outcome).toMatchObject({ status: 'failed', reason: 'storage_full' })

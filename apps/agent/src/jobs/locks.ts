@@ -24,7 +24,7 @@ export async function readLocks(context: RepositoryContext): Promise<RepositoryL
 
 /** The ids of the locks that lie in the repository now. Throws `ResticFailure`. */
 export async function listLockIds(context: RepositoryContext): Promise<string[]> {
-  const text = await ask(context, listLocksArgs(targetOf(context)))
+  const text = await ask(context, listLocksArgs(targetOf(context)), context.timing.probeDeadline)
   return text.split('\n').filter(line => /^[0-9a-f]{64}$/.test(line.trim()))
 }
 
@@ -53,7 +53,7 @@ export async function removeLeftLock(context: RepositoryContext, pid: number): P
 async function readLock(context: RepositoryContext, id: string): Promise<RepositoryLock | undefined> {
   let text: string
   try {
-    text = await ask(context, catLockArgs(targetOf(context), id))
+    text = await ask(context, catLockArgs(targetOf(context), id), context.timing.probeDeadline)
   } catch (error) {
     // A lock that is gone by now is the best of news; anything else the list would have met too.
     if (context.signal.aborted) throw error

@@ -78,7 +78,7 @@ test('the hint of a missing repository is not believed when the storage refused 
 test('a run stopped while it tried again failed for what it tried against', () => {
   expect(reasonOfSilence(wordsOf(readCapture('0.18.0', 'rest-unreachable-snapshots')))).toBe('unreachable')
   expect(reasonOfSilence(wordsOf(readCapture('0.18.0', 'rest-quota-exceeded')))).toBe('storage_full')
-  expect(reasonOfSilence('')).toBe('unreachable')
+  expect(reasonOfSilence('unable to open config file: context canceled')).toBeUndefined()
 })
 
 test('a failure is told in one sentence of ours and the line of restic that says why', () => {

@@ -79,10 +79,10 @@ export function failureReason(exit: ResticExit, words: string): JobReason {
   return byExitCode[exit.exitCode ?? 0] ?? reasonInWords(words) ?? 'failed'
 }
 
-/** Why a run failed that was stopped because it got nowhere. */
-export function reasonOfSilence(words: string): JobReason {
+/** What a run that was stopped because it got nowhere had tried against. Undefined when it did not say. */
+export function reasonOfSilence(words: string): JobReason | undefined {
   const reason = reasonInWords(words)
-  return reason === undefined || reason === 'killed' ? 'unreachable' : reason
+  return reason === 'killed' ? undefined : reason
 }
 
 function reasonInWords(words: string): JobReason | undefined {

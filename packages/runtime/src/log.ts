@@ -1,5 +1,7 @@
-// The log of both programs: one JSON object a line on standard error, with known secrets cut out.
+// The log of both programs, on standard error: one JSON object a line, or lines for people on a terminal. Known secrets are cut out.
+import { isatty } from 'node:tty'
 import pino, { type Logger } from 'pino'
+import { toHumanLine } from './human-line.ts'
 
 /** Takes `log.info({ facts }, 'sentence')` and the like. */
 export type Log = Logger
@@ -16,8 +18,16 @@ const secretKeys = [
   'databaseUrl',
 ]
 
-/** A log that writes from `level` up. Values under the names of secrets never appear. */
-export function createLog({ level }: { level: string }): Log {
+const standardError = 2
+
+/**
+ * A log that writes from `level` up. Values under the names of secrets never appear. It writes at once: the last line
+ * before a crash is the one that matters.
+ */
+export function createLog({ level, human = isatty(standardError) }: { level: string; human?: boolean }): Log {
   const paths = secretKeys.flatMap(key => [key, `*.${key}`])
-  return pino({ level, base: null, redact: { paths, censor: '[redacted]' } }, pino.destination({ fd: 2, sync: true }))
+  const options = { level, base: null, redact: { paths, censor: '[redacted]' } }
+  const destination = pino.destination({ fd: standardError, sync: true })
+  if (!human) return pino(options, destination)
+  return pino(options, { write: line => void destination.write(toHumanLine(line)) })
 }

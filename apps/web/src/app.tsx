@@ -54,8 +54,6 @@ const shell = createRoute({
       await queryClient.ensureQueryData(trpc.me.get.queryOptions())
     } catch (error) {
       if (!saysSignedOut(error)) throw error
-      // The rule wants a thrown Error, the router wants this.
-      // eslint-disable-next-line typescript/only-throw-error
       throw redirect({ to: '/sign-in', search: { back: location.href } })
     }
   },
@@ -65,7 +63,6 @@ const home = createRoute({
   getParentRoute: () => shell,
   path: '/',
   beforeLoad: () => {
-    // eslint-disable-next-line typescript/only-throw-error
     throw redirect({ to: '/hosts', replace: true })
   },
 })

@@ -10,7 +10,7 @@ export const excludePresets = [
 ] as const
 
 /** All of the presets, which is where a first backup begins. */
-export const defaultExcludes: string[] = excludePresets.flatMap(preset => [...preset.patterns])
+export const defaultExcludes: string[] = excludePresets.flatMap<string>(preset => preset.patterns)
 
 /** Folders to begin with, by operating system. */
 export function defaultPaths(os: string | null): string[] {

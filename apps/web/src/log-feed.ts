@@ -45,7 +45,6 @@ export function useLogFeed(job: Pick<JobView, 'id' | 'receivedLogSeq' | 'lastLog
   const { id: jobId } = job
   const start = useRef(job.receivedLogSeq)
   const lastLogSeq = useRef(job.lastLogSeq)
-  lastLogSeq.current = job.lastLogSeq
   const [feed, setFeed] = useState<LogFeed>({
     rows: [],
     warnings: 0,
@@ -54,6 +53,10 @@ export function useLogFeed(job: Pick<JobView, 'id' | 'receivedLogSeq' | 'lastLog
     complete: false,
     problem: undefined,
   })
+
+  useEffect(() => {
+    lastLogSeq.current = job.lastLogSeq
+  }, [job.lastLogSeq])
 
   useEffect(() => {
     const firstSeq = Math.max(0, start.current + 1 - KEPT)

@@ -81,7 +81,7 @@ export function describeEvent(payload: string): { level: LogLevel; text: string 
 
 function levelOfStderr(line: string): LogLevel {
   if (/^(fatal|panic|error)\b|: fatal\b/i.test(line)) return 'error'
-  return /\b(warn|warning|error|failed|denied|unable|cannot|could not|retry|retrying|refused|timeout)\b/i.test(
+  return /\b(warn|warning|error|failed|denied|unable|cannot|could not|not exist|skipping|retry|retrying|refused|timeout)\b/i.test(
     line,
   )
     ? 'warn'

@@ -11,7 +11,7 @@ import {
   wsLink,
 } from '@trpc/client'
 import { createTRPCOptionsProxy } from '@trpc/tanstack-react-query'
-import SuperJSON from 'superjson'
+import { SuperJSON } from 'superjson'
 import { setLive } from './link.ts'
 import { jitter } from './stay-subscribed.ts'
 

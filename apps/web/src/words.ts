@@ -73,6 +73,8 @@ export const shortReason = (code: string | null): string | undefined =>
 /** Why a job ended as it did, as a sentence: the code's own, else what the agent said. */
 export function whyEnded(job: Pick<JobBrief, 'reason' | 'error' | 'status'>): string | undefined {
   if (job.status === 'succeeded') return undefined
+  // What is missing of a restore point is better told by the agent: the code's sentence is about a whole failure.
+  if (job.status === 'incomplete' && job.error !== null) return job.error
   const known = job.reason === null || job.reason === 'failed' ? undefined : reasonSentence(job.reason)
   return known ?? job.error ?? (job.reason === null ? undefined : reasonSentence(job.reason))
 }

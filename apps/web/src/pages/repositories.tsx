@@ -122,8 +122,8 @@ export function RepositoriesPage() {
             rows={rows}
             total={rows.length}
             keyOf={repository => repository.id}
-            wide={repository => <WideRow repository={repository} />}
-            narrow={repository => <NarrowRow repository={repository} />}
+            renderWide={repository => <WideRow repository={repository} />}
+            renderNarrow={repository => <NarrowRow repository={repository} />}
             needMore={() => undefined}
           />
         )}

@@ -147,19 +147,15 @@ function Side({ repository, mayEdit }: { repository: RepositoryView; mayEdit: bo
       <Panel title="Details">
         <Details
           items={[
-            ['Storage', backendWords[repository.kind]],
-            ['Address', <span className="mono">{repository.url}</span>],
-            ...(repository.username === null ? [] : [['User', repository.username] as [string, string]]),
-            ...Object.entries(repository.environment),
-            [
-              'restic id',
-              repository.resticId === null ? (
-                'not opened yet'
-              ) : (
-                <span className="mono">{repository.resticId.slice(0, 10)}</span>
-              ),
-            ],
-            ['Added', <When at={repository.createdAt} />],
+            { term: 'Storage', value: backendWords[repository.kind] },
+            { term: 'Address', value: <span className="mono">{repository.url}</span> },
+            ...(repository.username === null ? [] : [{ term: 'User', value: repository.username }]),
+            ...Object.entries(repository.environment).map(([term, value]) => ({ term, value })),
+            {
+              term: 'restic id',
+              value: <span className="mono">{repository.resticId?.slice(0, 10) ?? 'not opened yet'}</span>,
+            },
+            { term: 'Added', value: <When at={repository.createdAt} /> },
           ]}
         />
       </Panel>

@@ -58,8 +58,8 @@ function Waiting({ enrolmentId, serverUrl }: { enrolmentId: string; serverUrl: s
   return (
     <>
       <ol className="join-steps" aria-live="polite">
-        {steps.map((step, index) => (
-          <Step key={index} step={step} />
+        {steps.map(step => (
+          <Step key={step.word} step={step} />
         ))}
       </ol>
       {ready && host.data !== undefined && (

@@ -12,7 +12,7 @@ export const CrumbSlot = ({ value, children }: { value: HTMLElement | null; chil
 )
 
 /** The way here. `here` is the page itself. */
-export function Crumbs({ way = [], here }: { way?: { word: string; link: LinkProps }[]; here: string }) {
+export function Crumbs({ way, here }: { way?: { word: string; link: LinkProps }[]; here: string }) {
   const slot = use(Slot)
   useEffect(() => {
     document.title = `${here} · restic-manager`
@@ -20,7 +20,7 @@ export function Crumbs({ way = [], here }: { way?: { word: string; link: LinkPro
   if (slot === null) return null
   return createPortal(
     <ol className="crumbs">
-      {way.map(({ word, link }) => (
+      {way?.map(({ word, link }) => (
         <li key={word} className="crumbs-before">
           <Link {...link} className="second cut">
             {word}

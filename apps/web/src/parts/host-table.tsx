@@ -199,8 +199,8 @@ export function HostTable({
       rows={rows}
       total={total}
       keyOf={host => host.id}
-      wide={host => <WideRow host={host} />}
-      narrow={host => <NarrowRow host={host} />}
+      renderWide={host => <WideRow host={host} />}
+      renderNarrow={host => <NarrowRow host={host} />}
       needMore={needMore}
     />
   )

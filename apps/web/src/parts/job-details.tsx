@@ -23,23 +23,33 @@ const Paths = ({ paths }: { paths: readonly string[] }) => (
   </ul>
 )
 
+/** Enough of an id to tell two apart; the whole on hover and in the address. */
+const ShortId = ({ id }: { id: string }) => (
+  <span className="mono" title={id}>
+    {id.slice(0, 13)}…{id.slice(-4)}
+  </span>
+)
+
 /** Facts of the job, one a line. */
 export function JobDetails({ job }: { job: JobView }) {
   const spec = job.kind === 'backup' ? BackupSpec.safeParse(job.spec).data : undefined
-  const items: [string, ReactNode][] = [['Job', <span className="mono">{job.id}</span>]]
-  if (job.requestedBy !== null) items.push(['Asked by', job.requestedBy])
-  items.push(['Asked', <When at={job.createdAt} />])
-  if (job.acceptedAt !== null) items.push(['Accepted', <When at={job.acceptedAt} />])
-  if (job.startedAt !== null) items.push(['Started', <When at={job.startedAt} />])
-  if (job.finishedAt !== null) items.push(['Ended', <When at={job.finishedAt} />])
-  if (job.resticVersion !== null) items.push(['restic', job.resticVersion])
-  if (job.exitCode !== null) items.push(['Exit code', job.exitCode])
-  if (job.signal !== null) items.push(['Signal', job.signal])
+  const items: { term: string; value: ReactNode }[] = [{ term: 'Job', value: <ShortId id={job.id} /> }]
+  if (job.requestedBy !== null) items.push({ term: 'Asked by', value: job.requestedBy })
+  items.push({ term: 'Asked', value: <When at={job.createdAt} /> })
+  if (job.acceptedAt !== null) items.push({ term: 'Accepted', value: <When at={job.acceptedAt} /> })
+  if (job.startedAt !== null) items.push({ term: 'Started', value: <When at={job.startedAt} /> })
+  if (job.finishedAt !== null) items.push({ term: 'Ended', value: <When at={job.finishedAt} /> })
+  if (job.resticVersion !== null) items.push({ term: 'restic', value: job.resticVersion })
+  if (job.exitCode !== null) items.push({ term: 'Exit code', value: job.exitCode })
+  if (job.signal !== null) items.push({ term: 'Signal', value: job.signal })
   if (job.snapshotId !== null)
-    items.push(['Snapshot', <span className="mono">{job.snapshotId.slice(0, 8)}</span>])
-  if (spec !== undefined) items.push(['Folders', <Paths paths={spec.paths} />])
+    items.push({ term: 'Snapshot', value: <span className="mono">{job.snapshotId.slice(0, 8)}</span> })
+  if (spec !== undefined) items.push({ term: 'Folders', value: <Paths paths={spec.paths} /> })
   if (spec?.excludes !== undefined && spec.excludes.length > 0)
-    items.push(['Left out', <Paths paths={spec.excludes} />])
+    items.push({
+      term: 'Left out',
+      value: <span className="mono">{inertText(spec.excludes.join('  '))}</span>,
+    })
   return (
     <Panel title="Details">
       <Details items={items} />
@@ -66,6 +76,8 @@ export function JobWarnings({ job }: { job: JobView }) {
     <Panel title="Warnings" count={formatCount(job.warningCount)}>
       <ul className="job-warnings">
         {shown.map((warning, index) => (
+          // A finished job's warnings never move.
+          // eslint-disable-next-line react/no-array-index-key
           <li key={index} className="break">
             {warning.path !== undefined && <span className="mono">{inertText(warning.path)}</span>}
             <span className="second">{inertText(warning.message)}</span>

@@ -170,8 +170,8 @@ export const JobTable = ({
     rows={jobs}
     total={jobs.length + (hasMore ? 1 : 0)}
     keyOf={job => job.id}
-    wide={job => <WideRow job={job} withHost />}
-    narrow={job => <NarrowRow job={job} withHost />}
+    renderWide={job => <WideRow job={job} withHost />}
+    renderNarrow={job => <NarrowRow job={job} withHost />}
     needMore={needMore}
   />
 )

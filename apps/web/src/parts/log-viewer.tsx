@@ -61,6 +61,7 @@ function Lines({
 }) {
   const zone = useZone()
   const scroll = useRef<HTMLDivElement>(null)
+  // eslint-disable-next-line react/incompatible-library -- the page is built without the React compiler
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroll.current,
@@ -75,13 +76,14 @@ function Lines({
   }, [following, size, rows.length])
   const leave = () => setFollowing(false)
   return (
+    // It scrolls, so it has to be reachable by keyboard, and scrolling up by any means stops the following.
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
     <div
       ref={scroll}
       className="log-scroll"
       role="log"
       aria-label="Log lines"
       aria-live="off"
-      // It scrolls, so it has to be reachable by keyboard.
       // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
       tabIndex={0}
       onWheel={event => event.deltaY < 0 && leave()}

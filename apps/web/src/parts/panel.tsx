@@ -28,7 +28,7 @@ export function Panel({
         </header>
       )}
       <div className={flush ? 'panel-flush' : 'panel-body'}>{children}</div>
-      {foot != null && <footer className="panel-foot dim">{foot}</footer>}
+      {foot != null && foot !== false && <footer className="panel-foot dim">{foot}</footer>}
     </section>
   )
 }
@@ -94,10 +94,10 @@ export function PageHead({
 }
 
 /** Terms and their values, one a line. */
-export function Details({ items }: { items: [term: string, value: ReactNode][] }) {
+export function Details({ items }: { items: { term: string; value: ReactNode }[] }) {
   return (
     <dl className="details">
-      {items.map(([term, value]) => (
+      {items.map(({ term, value }) => (
         <div key={term}>
           <dt className="dim">{term}</dt>
           <dd className="break num">{value}</dd>

@@ -102,8 +102,8 @@ function Drawing({
           {formatClock(from + share * (last.at - from), zone, last.at - from < 10 * 60_000)}
         </text>
       ))}
-      {runs.map((run, index) => (
-        <g key={index}>
+      {runs.map(run => (
+        <g key={run[0]?.x}>
           <path
             d={`${pathOf(run)}L${run.at(-1)?.x ?? 0} ${base}L${run[0]?.x ?? 0} ${base}Z`}
             className="rate-area"

@@ -68,7 +68,8 @@ function Rail() {
 
 function PlainHttpNotice() {
   const me = useMe()
-  if (me?.plainHttp !== true) return null
+  // To this machine alone nothing travels anywhere.
+  if (me?.plainHttp !== true || /^(localhost|127\.|\[::1\])/.test(location.hostname)) return null
   return (
     <Notice tone="warn" title="This page and its passwords travel unencrypted.">
       Set RM_TLS_CERT_FILE and RM_TLS_KEY_FILE on the server, or put a proxy with TLS in front of it.

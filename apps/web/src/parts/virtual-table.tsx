@@ -10,7 +10,7 @@ const NARROW = 60
 /** Whether rows are drawn for a phone. */
 export const useNarrow = (): boolean => useMediaQuery('(max-width: 767px)', window.innerWidth < 768) ?? false
 
-/** `wide` gives the cells of a row; `narrow` its two lines. `needMore` is called when the end comes into view. */
+/** `renderWide` gives the cells of a row, `renderNarrow` its two lines. `needMore` is called when the end comes into view. */
 export function VirtualTable<Row>({
   label,
   className,
@@ -18,8 +18,8 @@ export function VirtualTable<Row>({
   rows,
   total,
   keyOf,
-  wide,
-  narrow,
+  renderWide,
+  renderNarrow,
   needMore,
 }: {
   label: string
@@ -28,14 +28,15 @@ export function VirtualTable<Row>({
   rows: Row[]
   total: number
   keyOf: (row: Row) => string
-  wide: (row: Row) => ReactNode
-  narrow: (row: Row) => ReactNode
+  renderWide: (row: Row) => ReactNode
+  renderNarrow: (row: Row) => ReactNode
   needMore: () => void
 }) {
   const isNarrow = useNarrow()
   const list = useRef<HTMLDivElement>(null)
   const [top, setTop] = useState(0)
-  // What stands above the list may grow or shrink at any render.
+  // What stands above the list may grow or shrink at any render; an equal number changes nothing.
+  // eslint-disable-next-line react-hooks/exhaustive-deps
   useLayoutEffect(() => {
     const element = list.current
     if (element !== null) setTop(Math.round(element.getBoundingClientRect().top + window.scrollY))
@@ -74,7 +75,7 @@ export function VirtualTable<Row>({
               className={isNarrow ? 'phone-row' : 'table-row'}
               style={{ transform: `translateY(${start - top}px)` }}
             >
-              {isNarrow ? <div role="cell">{narrow(row)}</div> : wide(row)}
+              {isNarrow ? <div role="cell">{renderNarrow(row)}</div> : renderWide(row)}
             </div>
           )
         })}

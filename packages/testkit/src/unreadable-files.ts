@@ -35,7 +35,7 @@ export function makeUnreadableFiles(dir: string): string {
 
 /**
  * Writes a launcher named `restic` into `folder` that runs `program` without root's right to read everything, so that a
- * file of mode 000 is unreadable for root too. Returns its path. Run by an ordinary user it changes nothing.
+ * file of mode 000 is unreadable for root too (Linux). Returns its path. Run by an ordinary user it changes nothing.
  */
 export function launchWithoutRootReading(folder: string, program: string): string {
   mkdirSync(folder, { recursive: true })

@@ -6,6 +6,8 @@ import type { JobContext } from './context.ts'
 import { collectWarnings, type WarningList } from './warnings.ts'
 
 export type BackupWatch = Disposable & {
+  /** restic runs: from here on progress is reported. */
+  begin(): void
   hear(line: ResticLine): void
   readonly warnings: WarningList
   summary(): SummaryMessage | undefined
@@ -43,7 +45,7 @@ export function watchBackup({ signal, timing, onProgress }: JobContext): BackupW
     reported = text
     onProgress(current)
   }
-  const ticking = setInterval(report, TICK_MS)
+  let ticking: NodeJS.Timeout | undefined
   const cancelling = () => progress.cancelling()
   signal.addEventListener('abort', cancelling, { once: true })
 
@@ -59,6 +61,9 @@ export function watchBackup({ signal, timing, onProgress }: JobContext): BackupW
     if (hopeless) givingUp ??= setTimeout(() => giveUp.abort(), timing.probeDeadline)
   }
   return {
+    begin() {
+      ticking = setInterval(report, TICK_MS)
+    },
     warnings,
     summary: () => summary,
     unread: () => unread,
@@ -77,6 +82,11 @@ export function watchBackup({ signal, timing, onProgress }: JobContext): BackupW
         summary = message
         progress.done()
         report()
+        if (message.summary.total_files_processed === 0)
+          warnings.add(
+            'empty_snapshot',
+            'The snapshot holds no file. Check the folders and what is left out.',
+          )
       } else if (message?.type === 'error') {
         // A folder is told twice: when it is counted, and when it is read.
         if (message.during === 'scan') return

@@ -6,6 +6,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { backupArgs, shownCommand } from '../restic/args.ts'
+import { fitText } from '../restic/fit-text.ts'
 import { capabilitiesOf } from '../restic/version.ts'
 import { watchBackup, type BackupWatch } from './backup-watch.ts'
 import {
@@ -33,13 +34,24 @@ export async function backUp(context: JobContext, spec: BackupSpec): Promise<Out
   const unusable = await checkRepository(context)
   if (unusable !== undefined) return unusable
   const listFile = join(context.folders.temp, `paths-${randomUUID()}`)
-  await writeFile(listFile, spec.paths.map(path => `${path}\0`).join(''), { mode: 0o600, flag: 'wx' })
+  try {
+    await writeFile(listFile, spec.paths.map(path => `${path}\0`).join(''), { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    return unwritable(error)
+  }
   try {
     const attempt = await untilUnlocked(context, spec, listFile)
     return await outcomeOf(context, attempt)
   } finally {
     await rm(listFile, { force: true })
   }
+}
+
+/** The host's own disk is full, or its folder for temporary files is gone. */
+function unwritable(error: unknown): Outcome {
+  const words = error instanceof Error ? error.message : String(error)
+  const sentence = fitText(`The list of folders could not be written for restic: ${words}`, 2_000)
+  return { status: 'failed', reason: 'permission', error: sentence, warnings: [] }
 }
 
 async function untilUnlocked(context: JobContext, spec: BackupSpec, listFile: string): Promise<Attempt> {
@@ -90,6 +102,7 @@ async function runOnce(
       const command = shownCommand(target, args, spec.paths)
       if (first) context.onStart({ command, resticVersion: context.restic.version, pid })
       else context.onRespawn?.(pid)
+      watch.begin()
     },
     onLine: line => {
       watch.hear(line)

@@ -216,6 +216,7 @@ await eachRestic(restic => {
       using bench = jobBench(restic)
       made.copyTo(bench.plain.url)
       const missing = join(bench.folder, 'missing')
+      makeFiles(bench.source, { files: 2, bytes: 2_000 })
       const outcome = await runJob('backup', bench.context, { paths: [missing, bench.source] })
       expect(outcome).toMatchObject({
         status: 'incomplete',
@@ -339,6 +340,25 @@ await eachRestic(restic => {
     })
     expect(existsSync(bench.plain.url)).toBe(false)
   })
+
+  test(
+    'a backup that leaves everything out is a success with a warning, and one that cannot write its list fails with a sentence',
+    async () => {
+      using bench = jobBench(restic)
+      made.copyTo(bench.plain.url)
+      makeFiles(bench.source, { files: 2, bytes: 2_000 })
+      const empty = await runJob('backup', bench.context, { paths: [bench.source], excludes: ['*'] })
+      expect(empty).toMatchObject({ status: 'succeeded', warnings: [{ code: 'empty_snapshot' }] })
+      rmSync(bench.context.folders.temp, { recursive: true })
+      const failed = await runJob('backup', bench.context, { paths: [bench.source] })
+      expect(failed).toMatchObject({
+        status: 'failed',
+        reason: 'permission',
+        error: expect.stringContaining('ENOENT'),
+      })
+    },
+    SLOW,
+  )
 
   test(
     'questions to a repository that is gone are answered by a sentence',

@@ -41,20 +41,29 @@ const KEPT_LINE_BYTES = MAX_LINE_BYTES - 256
 /** How long the output may stay open after restic has ended, held by an ssh it started. */
 const LEFTOVER_MS = 5_000
 
-const setpriv =
-  process.platform === 'linux'
-    ? ['/usr/bin/setpriv', '/bin/setpriv'].find(path => existsSync(path))
-    : undefined
+let follower: Promise<readonly string[]> | undefined
+
+/**
+ * What to put before restic so that the kernel interrupts it when the agent dies. It becomes restic, so the pid stays
+ * the same. Nothing where the system has no such tool: busybox has a setpriv that cannot do it.
+ */
+async function findFollower(): Promise<readonly string[]> {
+  const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find(path => existsSync(path))
+  if (process.platform !== 'linux' || setpriv === undefined) return []
+  const words = [setpriv, '--pdeathsig', 'INT', '--']
+  const { exitCode } = await execa(setpriv, [...words.slice(1), setpriv, '--version'], {
+    extendEnv: false,
+    stdin: 'ignore',
+    reject: false,
+  })
+  return exitCode === 0 ? words : []
+}
 
 /** Runs restic once. Rejects only for what a listener throws: how restic ends is for the caller to read. */
 export async function runRestic(run: ResticRun): Promise<ResticExit> {
-  // The kernel interrupts restic when the agent dies. setpriv becomes restic, so the pid stays the same.
-  const [file, ...args] =
-    setpriv === undefined
-      ? [run.path, ...run.args]
-      : [setpriv, '--pdeathsig', 'INT', '--', run.path, ...run.args]
+  const [file = run.path, ...args] = [...(await (follower ??= findFollower())), run.path, ...run.args]
   if (run.signal.aborted) return { interrupted: true, document: '' }
-  const child = execa(file as string, args, {
+  const child = execa(file, args, {
     env: run.env,
     extendEnv: false,
     stdin: 'ignore',

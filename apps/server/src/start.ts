@@ -29,6 +29,8 @@ export type RunningServer = {
   setupLink: string | undefined
   /** Cuts every WebSocket without a word, for tests. */
   dropSockets(): void
+  /** How many subscriptions wait for changes, for tests. */
+  listeners(): number
   stop(): Promise<void>
 }
 
@@ -111,6 +113,7 @@ export async function startServer(config: Config, options: StartOptions): Promis
     databaseUrl: database.url,
     setupLink: secret && `${config.publicUrl ?? visitable(url)}/setup#${secret}`,
     dropSockets: () => http.sockets.drop(),
+    listeners: () => bus.listeners(),
     async stop() {
       if (stopping) return
       stopping = true

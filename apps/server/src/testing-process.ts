@@ -42,6 +42,7 @@ export async function spawnServer(env: Record<string, string>) {
     url: `http://127.0.0.1:${proxy.port}`,
     port: proxy.port,
     dropSockets: () => proxy.dropAll(),
+    listeners: () => 0,
     log: () => said,
     async stop() {
       await end('SIGTERM')

@@ -60,6 +60,8 @@ export type TestServer = AsyncDisposable & {
   statusOf(jobId: string): Promise<string>
   /** Cuts every WebSocket without a word. */
   dropSockets(): void
+  /** How many subscriptions wait for changes; 0 for a server in a process of its own. */
+  listeners(): number
   /** What the program wrote to its log so far; empty for a server in this process. */
   log(): string
   stop(): Promise<void>
@@ -134,6 +136,7 @@ async function startHere(
     url: server.url,
     port: server.port,
     dropSockets: server.dropSockets,
+    listeners: server.listeners,
     log: () => '',
     stop: server.stop,
     kill: onlyAsProcess,

@@ -13,7 +13,7 @@ import { addAuthRoutes } from './auth-routes.ts'
 import { describeError } from './error-log.ts'
 import { addHealth, type Readiness } from './health.ts'
 import { addPage } from './page.ts'
-import { serveSockets, type SocketParts, type Sockets } from './sockets.ts'
+import { serveSockets, type SocketParts, type Sockets, standardLimits } from './sockets.ts'
 import { addJoinRoutes, addOperatorRoutes, type TrpcParts } from './trpc-routes.ts'
 
 export type HttpParts = {
@@ -54,6 +54,7 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
     key: await readFile(config.tls.keyFile),
     handshakeTimeout: parts.timing.handshake,
   }
+  const headersMs = parts.limits?.headersMs ?? standardLimits.headersMs
   const options = {
     bodyLimit: 1024 * 1024,
     // A batch names all its procedures in one path segment.
@@ -62,7 +63,7 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
     connectionTimeout: 0,
     requestTimeout: 30_000,
     keepAliveTimeout: 10_000,
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000 },
+    http: { headersTimeout: headersMs, connectionsCheckingInterval: headersMs / 5 },
   }
   const app = (tls ? Fastify({ ...options, https: tls }) : Fastify(options)) as unknown as FastifyInstance
   const addressOf = (request: FastifyRequest) => clientAddress(request.raw, trustedProxies)

@@ -90,14 +90,16 @@ export function makeLink(socket: WebSocket, limits: LinkLimits): Link {
     encoder: {
       decode(data) {
         if (typeof data !== 'string') throw new Error('Frames are text.')
-        const message = JSON.parse(data) as Frame | Frame[]
+        const message = JSON.parse(data) as Frame | null | (Frame | null)[]
         const frames = Array.isArray(message) ? message : [message]
         if (frames.length > limits.mostCalls) throw new Error('Too many calls in one frame.')
-        for (const { id, method } of frames) {
-          if (method === 'subscription') subscriptions.add(String(id))
-          else if (method === 'query' || method === 'mutation') calls.add(String(id))
+        const opening = frames.filter(frame => frame?.method === 'subscription').length
+        if (subscriptions.size + opening > limits.mostSubscriptions)
+          throw new Error('Too many subscriptions.')
+        for (const frame of frames) {
+          if (frame?.method === 'subscription') subscriptions.add(String(frame.id))
+          else if (frame?.method === 'query' || frame?.method === 'mutation') calls.add(String(frame.id))
         }
-        if (subscriptions.size > limits.mostSubscriptions) throw new Error('Too many subscriptions.')
         readOrNot()
         return message
       },

@@ -35,6 +35,8 @@ export type SocketParts = {
 export type SocketLimits = LinkLimits & {
   /** Connections of one address that have not shown who they are. */
   unproven: number
+  /** How long a connection may take to say what it wants. */
+  headersMs: number
   /** How often the session behind an operator's socket is looked at again. */
   recheckMs: number
 }
@@ -52,6 +54,19 @@ type Answer = { status: number; sentence: string }
 type Operator = { principal: Principal; headers: Headers }
 
 const MiB = 1024 * 1024
+/** What a server allows unless a test says otherwise. Pings keep to `Timing`. */
+export const standardLimits: Omit<SocketLimits, 'pingMs' | 'pongMs'> = {
+  roomBytes: MiB,
+  mostBytes: 16 * MiB,
+  mostWaitMs: 10_000,
+  mostPending: 64,
+  mostSubscriptions: 64,
+  mostCalls,
+  unproven: 512,
+  headersMs: 10_000,
+  recheckMs: 30_000,
+}
+
 /** `closeTimeout` is younger than the types of ws. */
 const acceptance = {
   noServer: true,
@@ -66,19 +81,7 @@ const bearerOf = (request: IncomingMessage) =>
 /** Takes over the upgrades of `server`. */
 export function serveSockets(server: Server, parts: SocketParts): Sockets {
   const { agent, operator, agents, log, publicUrl, timing, trustedProxies } = parts
-  const limits: SocketLimits = {
-    roomBytes: MiB,
-    mostBytes: 16 * MiB,
-    mostWaitMs: 10_000,
-    mostPending: 64,
-    mostSubscriptions: 64,
-    mostCalls,
-    pingMs: timing.ping,
-    pongMs: timing.pong,
-    unproven: 512,
-    recheckMs: 30_000,
-    ...parts.limits,
-  }
+  const limits = { ...standardLimits, pingMs: timing.ping, pongMs: timing.pong, ...parts.limits }
   const acceptor = new WebSocketServer(acceptance)
   const links = new Map<Link, WebSocket>()
   const unproven = countUnproven(server, limits.unproven, trustedProxies)

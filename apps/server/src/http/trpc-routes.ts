@@ -23,7 +23,8 @@ export const mostCalls = 32
 
 /** Logs a bug with its place and never with its input; what was refused is not worth a line. */
 export function logBug(log: Log, path: string | undefined, error: { code: string; cause?: unknown }) {
-  if (error.code !== 'INTERNAL_SERVER_ERROR') return
+  // Without a procedure it is the peer that broke the protocol.
+  if (path === undefined || error.code !== 'INTERNAL_SERVER_ERROR') return
   log.error({ procedure: path, error: describeError(error.cause ?? error) }, 'a procedure failed')
 }
 

@@ -1,0 +1,76 @@
+// For tests only: a machine that joins by the book and holds a raw socket, to say what a good agent never would.
+import { generateKeyPairSync, sign } from 'node:crypto'
+import { once } from 'node:events'
+import { createTRPCClient, httpLink } from '@trpc/client'
+import { WebSocket, type ClientOptions } from 'ws'
+import { newId } from '@restic-manager/contract/ids'
+import { proofText } from '@restic-manager/contract/join'
+import type { JoinRouter } from './join-api/router.ts'
+
+export type RawAgent = { hostId: string; bearer(): Promise<string>; dial(): Promise<RawSocket> }
+
+/** Redeems `token` and proves as many sessions as asked for. */
+export async function joinAsAgent(url: string, token: string): Promise<RawAgent> {
+  const join = createTRPCClient<JoinRouter>({ links: [httpLink({ url: `${url}/join` })] })
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const key = publicKey.export({ format: 'jwk' }).x ?? ''
+  const { hostId } = await join.enrolment.redeem.mutate({ token, publicKey: key, hostname: 'raw' })
+  let confirmed: string | null = null
+  const bearer = async () => {
+    const { nonce } = await join.session.challenge.mutate({ hostId })
+    const proof = { hostId, nonce, confirmed, next: newId() }
+    const signature = sign(null, Buffer.from(proofText(proof)), privateKey).toString('base64url')
+    const answer = await join.session.prove.mutate({ ...proof, signature })
+    confirmed = proof.next
+    return answer.bearer
+  }
+  return {
+    hostId,
+    bearer,
+    dial: async () => openSocket(`${url}/agent`, { authorization: `Bearer ${await bearer()}` }),
+  }
+}
+
+type Frame = {
+  id: number | string | null
+  result?: { type?: string; data?: unknown }
+  error?: { message: string }
+}
+
+export type RawSocket = {
+  socket: WebSocket
+  frames: Frame[]
+  closed: Promise<number>
+  send(message: unknown): void
+  call(id: number, method: string, path: string, input?: unknown): void
+}
+
+/** Opens a WebSocket; rejects with the HTTP status when it is refused. */
+export async function openSocket(
+  url: string,
+  headers: Record<string, string>,
+  options: ClientOptions = {},
+): Promise<RawSocket> {
+  const socket = new WebSocket(url.replace(/^http/, 'ws'), { perMessageDeflate: false, ...options, headers })
+  const frames: Frame[] = []
+  socket.on('message', data => frames.push(JSON.parse(String(data)) as Frame))
+  const closed = new Promise<number>(resolve => socket.once('close', resolve))
+  const refused = new Promise<never>((_, reject) => {
+    socket.once('unexpected-response', (_request, response) => {
+      response.resume()
+      reject(new Error(`refused with ${response.statusCode}`))
+    })
+    socket.on('error', reject)
+  })
+  refused.catch(() => {})
+  await Promise.race([once(socket, 'open'), refused])
+  const send = (message: unknown) =>
+    socket.send(typeof message === 'string' ? message : JSON.stringify(message))
+  return {
+    socket,
+    frames,
+    closed,
+    send,
+    call: (id, method, path, input) => send({ id, method, params: { path, input } }),
+  }
+}

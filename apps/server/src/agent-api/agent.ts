@@ -10,6 +10,9 @@ import { toInstant } from '@restic-manager/contract/scalars'
 import { greetAgent } from '../fleet/hello.ts'
 import { nextOrders, nothingSent } from '../fleet/orders.ts'
 import { version } from '../version.ts'
+import type { AgentContext } from '../context.ts'
+import { unlessOutage } from '../db/outage.ts'
+import { withWireErrors } from '../wire-errors.ts'
 import { helloProcedure, procedure, router } from './trpc.ts'
 
 export const agentNoun = router({
@@ -35,19 +38,24 @@ export const agentNoun = router({
       return { serverTime: toInstant(Date.now()) }
     }),
 
-  /** Configuration first, then jobs, oldest first, then cancels: whatever this connection was not told yet. */
-  orders: procedure.subscription(async function* ({ ctx, signal }): AsyncGenerator<AgentOrder> {
-    const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
-    const sent = nothingSent()
-    for await (const _ of ctx.bus.wakeups([{ topic: 'orders', id: ctx.host.id }], until)) {
-      let orders = await nextOrders(ctx.db, ctx.seal, ctx.host, sent)
-      while (orders.length > 0 && !until.aborted) {
-        for (const order of orders) {
-          await ctx.room()
-          yield AgentOrder.parse(order)
-        }
-        orders = await nextOrders(ctx.db, ctx.seal, ctx.host, sent)
+  orders: procedure.subscription(({ ctx, signal }) => withWireErrors(tellOrders(ctx, signal))),
+})
+
+/** Whatever this connection was not told yet, as it comes. A database that is away for a while only makes it wait. */
+async function* tellOrders(
+  ctx: Omit<AgentContext, 'connection' | 'presence'>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<AgentOrder> {
+  const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
+  const sent = nothingSent()
+  for await (const _ of ctx.bus.wakeups([{ topic: 'orders', id: ctx.host.id }], until)) {
+    for (;;) {
+      const orders = await unlessOutage(() => nextOrders(ctx.db, ctx.seal, ctx.host, sent))
+      if (orders === undefined || orders.length === 0 || until.aborted) break
+      for (const order of orders) {
+        await ctx.room()
+        yield AgentOrder.parse(order)
       }
     }
-  }),
-})
+  }
+}

@@ -15,7 +15,7 @@ export function repeat(
     try {
       await chore()
     } catch (error) {
-      log.error({ err: error, chore: name }, 'a chore failed')
+      log.error({ chore: name, reason: rootOf(error) }, 'a chore failed')
     }
     if (!stopped) timer = setTimeout(start, periodMs)
   }
@@ -28,4 +28,11 @@ export function repeat(
     clearTimeout(timer)
     await running
   }
+}
+
+/** Only the innermost message: what wraps it repeats the statement with everything in it. */
+export function rootOf(error: unknown): string {
+  let inner = error
+  while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause
+  return inner instanceof Error ? inner.message : String(inner)
 }

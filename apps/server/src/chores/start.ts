@@ -5,15 +5,18 @@ import type { Db } from '../db/open.ts'
 import { expireJobs } from '../fleet/jobs.ts'
 import { clearLeftovers } from '../fleet/leftovers.ts'
 import { type Presence, sweepSilentHosts } from '../fleet/presence.ts'
-import { repeat } from './repeat.ts'
+import { repeat, rootOf } from './repeat.ts'
 
 type ChoresContext = { db: Db; log: Log; timing: Timing; presence: Presence }
 
 /** How often, in milliseconds. */
-const periods = { presence: 2_000, sweep: 5_000, expiry: 15_000, leftovers: 10 * 60_000 }
+const usualPeriods = { presence: 2_000, sweep: 5_000, expiry: 15_000, leftovers: 10 * 60_000 }
 
 /** Starts the chores. The answer stops them, and resolves when the one under way has ended and presence is written down. */
-export function startChores({ db, log, timing, presence }: ChoresContext): () => Promise<void> {
+export function startChores(
+  { db, log, timing, presence }: ChoresContext,
+  periods = usualPeriods,
+): () => Promise<void> {
   const stops = [
     repeat('write presence', periods.presence, log, () => presence.flush(db)),
     repeat('sweep silent hosts', periods.sweep, log, async () => {
@@ -32,6 +35,8 @@ export function startChores({ db, log, timing, presence }: ChoresContext): () =>
     await Promise.all(stops.map(stop => stop()))
     await presence
       .flush(db)
-      .catch((error: unknown) => log.warn({ err: error }, 'presence could not be written at the end'))
+      .catch((error: unknown) =>
+        log.warn({ reason: rootOf(error) }, 'presence could not be written at the end'),
+      )
   }
 }

@@ -1,6 +1,6 @@
 // What agents report of jobs: twice is once, an end is final, a guess gives way, and nobody speaks for another host.
 import { eq, sql } from 'drizzle-orm'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
 import { EndStatus, JobStatus, nextStatuses, provisionalStatuses } from '@restic-manager/contract/job'

@@ -39,25 +39,28 @@ export async function nextOrders(db: Db, seal: Seal, host: HostSession, sent: Se
     .where(isNewestSession(host))
   if (look === undefined) throw fenced()
 
+  const cancels = unsent(look.cancelled, sent.cancels)
+  const runs = unsent(look.queued, sent.runs)
   const orders: AgentOrder[] = []
   if (look.configVersion !== sent.configVersion) {
     const config = await configurationOf(db, seal, { ...look, hostId: host.id, version: look.configVersion })
     orders.push({ order: 'config.update', ...config })
-    sent.configVersion = look.configVersion
   }
-  for (const jobId of unsent(look.cancelled, sent.cancels)) orders.push({ order: 'command.cancel', jobId })
-  const runs = unsent(look.queued, sent.runs)
+  orders.push(...cancels.map(jobId => ({ order: 'command.cancel' as const, jobId })))
   if (runs.length > 0) orders.push(...(await runOrders(db, runs, look.configVersion)))
+
+  // Only now, when nothing can fail any more: what was not handed over is to be said again.
+  sent.configVersion = look.configVersion
+  for (const id of cancels) sent.cancels.add(id)
+  for (const id of runs) sent.runs.add(id)
   return orders
 }
 
-/** Those of `open` that were not said yet, now marked as said. What is no longer open is forgotten. */
+/** Those of `open` that were not said yet, at most a batch. What is no longer open is forgotten. */
 function unsent(open: string[], said: Set<string>): string[] {
   const now = new Set(open)
   for (const id of said) if (!now.has(id)) said.delete(id)
-  const next = open.filter(id => !said.has(id)).slice(0, BATCH)
-  for (const id of next) said.add(id)
-  return next
+  return open.filter(id => !said.has(id)).slice(0, BATCH)
 }
 
 async function runOrders(db: Db, jobIds: string[], configVersion: number): Promise<AgentOrder[]> {

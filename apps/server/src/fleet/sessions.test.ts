@@ -1,6 +1,6 @@
 // Sessions: an honest machine always gets in, a copy of it never unnoticed, and an older session never writes.
 import { eq, sql } from 'drizzle-orm'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
 import { timing } from '@restic-manager/contract/timing'

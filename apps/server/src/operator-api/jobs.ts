@@ -10,9 +10,12 @@ import {
   JobTailRequest,
 } from '@restic-manager/contract/requests'
 import { type JobLive, JobPage, JobView, LogPage } from '@restic-manager/contract/views'
+import type { OperatorContext } from '../context.ts'
+import { unlessOutage } from '../db/outage.ts'
 import { jobPage, liveJob, viewJob } from '../fleet/job-views.ts'
 import { cancelJob, runJob } from '../fleet/jobs.ts'
 import { readLog } from '../fleet/logs.ts'
+import { withWireErrors } from '../wire-errors.ts'
 import { operator, router, viewer } from './trpc.ts'
 
 /** Lines in one message of a tail. */
@@ -42,44 +45,58 @@ export const jobsRouter = router({
     .output(LogPage)
     .query(({ ctx, input }) => readLog(ctx.db, input)),
 
-  /** Status and numbers of one job. Newest wins: what a slow reader missed is not sent again. */
-  follow: viewer.input(JobRequest).subscription(async function* ({
-    ctx,
-    input,
-    signal,
-  }): AsyncGenerator<JobLive> {
-    const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
-    const topics = ['job', 'progress'] as const
-    const watch = topics.map(topic => ({ topic, id: input.jobId }))
-    let said: string | undefined
-    for await (const _ of ctx.bus.wakeups(watch, until)) {
-      const live = await liveJob(ctx.db, input.jobId)
-      const saying = JSON.stringify(live)
-      if (saying === said) continue
-      await ctx.room()
-      yield live
-      said = saying
-    }
-  }),
-
-  /** The log as it comes. Every value is tracked by the number to go on from, so a broken tail is taken up where it ended. */
-  tail: viewer.input(JobTailRequest).subscription(async function* ({ ctx, input, signal }) {
-    const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
-    const resumeAt = /^\d{1,15}$/.test(input.lastEventId ?? '') ? Number(input.lastEventId) : input.fromSeq
-    let fromSeq = resumeAt
-    let first = true
-    for await (const _ of ctx.bus.wakeups([{ topic: 'log', id: input.jobId }], until)) {
-      let atEnd = false
-      while (!atEnd && !until.aborted) {
-        const page: LogPage = await readLog(ctx.db, { jobId: input.jobId, fromSeq, limit: TAIL_LINES })
-        if (page.entries.length > 0 || first) {
-          await ctx.room()
-          yield tracked(String(page.nextSeq), page)
-        }
-        first = false
-        fromSeq = page.nextSeq
-        atEnd = page.atEnd
-      }
-    }
-  }),
+  follow: viewer
+    .input(JobRequest)
+    .subscription(({ ctx, input, signal }) => withWireErrors(followJob(ctx, input.jobId, signal))),
+  tail: viewer
+    .input(JobTailRequest)
+    .subscription(({ ctx, input, signal }) => withWireErrors(tailLog(ctx, input, signal))),
 })
+
+type Watcher = Pick<OperatorContext, 'db' | 'bus' | 'closed' | 'room'>
+
+/** Status and numbers of one job. Newest wins: what a slow reader missed is not said again. */
+async function* followJob(
+  { db, bus, closed, room }: Watcher,
+  jobId: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<JobLive> {
+  const until = signal === undefined ? closed : AbortSignal.any([closed, signal])
+  const watch = (['job', 'progress', 'log'] as const).map(topic => ({ topic, id: jobId }))
+  let said: string | undefined
+  for await (const _ of bus.wakeups(watch, until)) {
+    const live = await unlessOutage(() => liveJob(db, jobId))
+    const saying = JSON.stringify(live)
+    if (live === undefined || saying === said) continue
+    await room()
+    if (until.aborted) return
+    yield live
+    said = saying
+  }
+}
+
+/** The log as it comes. Every value is tracked by the number to go on from, so a broken tail is taken up where it ended. */
+async function* tailLog(
+  { db, bus, closed, room }: Watcher,
+  { jobId, fromSeq, lastEventId }: z.infer<typeof JobTailRequest>,
+  signal: AbortSignal | undefined,
+) {
+  const until = signal === undefined ? closed : AbortSignal.any([closed, signal])
+  let nextSeq = /^\d{1,15}$/.test(lastEventId ?? '') ? Number(lastEventId) : fromSeq
+  let isFirst = true
+  for await (const _ of bus.wakeups([{ topic: 'log', id: jobId }], until)) {
+    for (;;) {
+      const page: LogPage | undefined = await unlessOutage(() =>
+        readLog(db, { jobId, fromSeq: nextSeq, limit: TAIL_LINES }),
+      )
+      if (page === undefined || until.aborted) break
+      if (page.entries.length > 0 || isFirst) {
+        await room()
+        yield tracked(String(page.nextSeq), page)
+      }
+      isFirst = false
+      nextSeq = page.nextSeq
+      if (page.atEnd) break
+    }
+  }
+}

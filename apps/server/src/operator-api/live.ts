@@ -8,7 +8,7 @@ import { router, viewer } from './trpc.ts'
 const ROUND_MS = 200
 /** More changes than this in one round: the page reads everything again, and gets a while to do so. */
 const MOST_CHANGES = 20
-const EVERYTHING_MS = 1_000
+const BURST_MS = 1_000
 /** Progress stirs a job's bar in lists no more often than this. */
 const PROGRESS_MS = 1_000
 
@@ -28,12 +28,12 @@ export const liveRouter = router({
       const changes = worthSaying(wakeup, stirred, performance.now())
       for (const change of changes) {
         await ctx.room()
+        if (until.aborted) return
         yield change
       }
+      const isBurst = !wakeup.everything && changes.includes(everything)
       if (changes.length > 0)
-        await sleep(changes.includes(everything) ? EVERYTHING_MS : ROUND_MS, undefined, {
-          signal: until,
-        }).catch(() => undefined)
+        await sleep(isBurst ? BURST_MS : ROUND_MS, undefined, { signal: until }).catch(() => undefined)
     }
   }),
 })

@@ -1,0 +1,83 @@
+// Presence: beats are written together, silence shows, and only the newest session counts.
+import { eq, sql } from 'drizzle-orm'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { hosts } from '../db/schema.ts'
+import { testDatabase, type TestDatabase } from '../testing.ts'
+import { connectMachine, enrolMachine, proveMachine } from '../testing-fleet.ts'
+import { viewHost } from './host-views.ts'
+import { createPresence, sweepSilentHosts } from './presence.ts'
+
+let database: TestDatabase
+beforeAll(async () => {
+  database = await testDatabase()
+})
+afterAll(() => database.close())
+
+const stateOf = async (hostId: string) => (await viewHost(database.db, hostId)).state
+const spool = { facts: 0, logBytes: 0 }
+const silenceFor = (hostId: string, seconds: number) =>
+  database.db
+    .update(hosts)
+    .set({ lastSeenAt: sql`now() - ${seconds} * interval '1 second'` })
+    .where(eq(hosts.id, hostId))
+
+test('a host that was silent too long is offline, one that was not stays online, and a beat brings it back', async () => {
+  const [silent, lively] = [await enrolMachine(database.db), await enrolMachine(database.db)]
+  const host = await connectMachine(database.db, silent)
+  await connectMachine(database.db, lively)
+  await silenceFor(silent.hostId, 46)
+  await silenceFor(lively.hostId, 44)
+  const swept = await Promise.all([
+    sweepSilentHosts(database.db, 45_000),
+    sweepSilentHosts(database.db, 45_000),
+  ])
+  expect(swept.flat()).toEqual([silent.hostId])
+  expect(await stateOf(silent.hostId)).toBe('offline')
+  expect(await stateOf(lively.hostId)).toBe('online')
+
+  const presence = createPresence()
+  presence.heard(host, spool)
+  await presence.flush(database.db)
+  expect(await stateOf(silent.hostId)).toBe('online')
+})
+
+test('two servers that write the presence of the same hosts at once both get through', async () => {
+  const senders = []
+  for (let count = 0; count < 20; count += 1)
+    senders.push(await connectMachine(database.db, await enrolMachine(database.db)))
+  for (let round = 0; round < 10; round += 1) {
+    const [one, two] = [createPresence(), createPresence()]
+    for (const sender of senders) one.heard(sender, spool)
+    for (const sender of senders.toReversed()) two.heard(sender, spool)
+    await Promise.all([one.flush(database.db), two.flush(database.db), sweepSilentHosts(database.db, 45_000)])
+  }
+  for (const sender of senders) expect(await stateOf(sender.id)).toBe('online')
+})
+
+test('a beat never brings a quarantined host online', async () => {
+  const machine = await enrolMachine(database.db)
+  const host = await connectMachine(database.db, machine)
+  await expect(proveMachine(database.db, { ...machine, confirmed: null })).rejects.toMatchObject({
+    code: 'host_quarantined',
+  })
+  const presence = createPresence()
+  presence.heard(host, spool)
+  await presence.flush(database.db)
+  expect(await stateOf(machine.hostId)).toBe('quarantined')
+  const [row] = await database.db.select().from(hosts).where(eq(hosts.id, machine.hostId))
+  expect(row?.online).toBe(false)
+})
+
+test('news that could not be written is written later', async () => {
+  const machine = await enrolMachine(database.db)
+  const host = await connectMachine(database.db, machine)
+  await silenceFor(machine.hostId, 60)
+  const presence = createPresence()
+  presence.heard(host, { facts: 5, logBytes: 0 })
+  const other = await testDatabase()
+  await other.sql`drop table hosts cascade`
+  await expect(presence.flush(other.db)).rejects.toThrow('Failed query')
+  await other.close()
+  await presence.flush(database.db)
+  expect((await viewHost(database.db, machine.hostId)).spoolFacts).toBe(5)
+})

@@ -1,0 +1,98 @@
+// For tests only: the routers behind real HTTP requests and real contexts, without a socket in between.
+import { callTRPCProcedure } from '@trpc/server'
+import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
+import superjson from 'superjson'
+import { newId } from '@restic-manager/contract/ids'
+import { timing } from '@restic-manager/contract/timing'
+import type { AgentContext, HostSession, OperatorContext, Principal } from './context.ts'
+import { startBus } from './db/bus.ts'
+import { createPresence } from './fleet/presence.ts'
+import { operatorRouter } from './operator-api/router.ts'
+import { testDatabase } from './testing.ts'
+import { quiet } from './testing-fleet.ts'
+
+type Role = Principal['role'] | undefined
+
+/** A principal of a role, as sign-in would make it. */
+export const principalOf = (role: Principal['role']): Principal => ({
+  operatorId: newId(),
+  name: 'Anna',
+  email: 'anna@example.com',
+  role,
+})
+
+/** A database with a bus, and contexts for both routers. `broken` takes away a table first. */
+export async function routerParts({ broken = false } = {}) {
+  const database = await testDatabase()
+  const bus = await startBus(database.sql)
+  const shared = { db: database.db, bus, seal: database.seal, log: quiet, timing }
+  if (broken) await database.sql`drop table hosts cascade`
+  const wire = (closed = new AbortController().signal) => ({ closed, room: async () => {} })
+  return {
+    database,
+    bus,
+    operatorContext: (role: Role, closed?: AbortSignal): OperatorContext => ({
+      ...shared,
+      ...wire(closed),
+      principal: role && principalOf(role),
+      publicUrl: 'http://127.0.0.1:8470',
+      plainHttp: false,
+    }),
+    agentContext: (host: HostSession, closed?: AbortSignal): AgentContext => ({
+      ...shared,
+      ...wire(closed),
+      host,
+      connection: { spoolEpoch: undefined },
+      presence: createPresence(),
+    }),
+    async close() {
+      await bus.close()
+      await database.close()
+    },
+  }
+}
+
+/** The operator router as an HTTP client meets it. */
+export async function operatorServer(options: { broken?: boolean } = {}) {
+  const parts = await routerParts(options)
+  return {
+    ...parts,
+    /** Calls a procedure over HTTP and answers what its error says; all undefined when there is none. */
+    async call(role: Role, type: 'query' | 'mutation', path: string, input: unknown) {
+      const body = JSON.stringify(superjson.serialize(input))
+      const url = new URL(`http://server/trpc/${path}`)
+      if (type === 'query') url.searchParams.set('input', body)
+      const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body }
+      const response = await fetchRequestHandler({
+        endpoint: '/trpc',
+        req: new Request(url, type === 'query' ? {} : post),
+        router: operatorRouter,
+        createContext: () => parts.operatorContext(role),
+      })
+      const answer: unknown = await response.json()
+      const error = superjson.deserialize((answer as { error?: never }).error ?? { json: {} }) as {
+        message?: string
+        data?: { code: string; refusal?: string }
+      }
+      return {
+        status: response.status,
+        code: error.data?.code,
+        refusal: error.data?.refusal,
+        message: error.message,
+        keys: Object.keys(error.data ?? {}).toSorted(),
+      }
+    },
+    /** Starts a subscription as the WebSocket adapter does. */
+    subscribe: (role: Role, path: string) =>
+      callTRPCProcedure({
+        router: operatorRouter,
+        path,
+        type: 'subscription',
+        getRawInput: async () => ({}),
+        ctx: parts.operatorContext(role),
+        signal: new AbortController().signal,
+        batchIndex: 0,
+      }),
+  }
+}
+export type OperatorServer = Awaited<ReturnType<typeof operatorServer>>

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { timing, type Timing } from '@restic-manager/contract/timing'
 import { createLog, type Log } from '@restic-manager/runtime/log'
-import type { AgentConfig } from './config.ts'
+import type { AgentConfig, LogLevel } from './config.ts'
 import { enrolHost } from './enrol.ts'
 import type { Fact } from './facts.ts'
 import { startAgent as startInProcess, type RunningAgent } from './start.ts'
@@ -27,6 +27,8 @@ export type AgentOptions = {
   timing?: Partial<Timing>
   /** A state directory of an agent that was stopped, to go on with. */
   stateDir?: string
+  /** How much a process of its own tells; see `output`. */
+  logLevel?: LogLevel
   log?: Log
 }
 
@@ -87,6 +89,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
         env: {
           PATH: process.env.PATH,
           RM_TIMING: JSON.stringify(current.timing ?? {}),
+          RM_LOG_LEVEL: current.logLevel,
           ...(current.restic === undefined ? {} : { RM_RESTIC: current.restic }),
         },
         stdio: ['ignore', 'ignore', 'pipe'],

@@ -16,10 +16,11 @@ export function createDoorbell(): Doorbell {
     },
     async heard(signal) {
       if (!rung && !signal.aborted) {
-        await new Promise<void>(resolve => {
-          wake = resolve
-          signal.addEventListener('abort', () => resolve(), { once: true })
-        })
+        const { promise, resolve } = Promise.withResolvers<void>()
+        wake = resolve
+        signal.addEventListener('abort', wake)
+        await promise
+        signal.removeEventListener('abort', wake)
         wake = undefined
       }
       rung = false

@@ -31,6 +31,9 @@ export type Telemetry = {
   send(wire: TelemetryWire, limits: AgentLimits, signal: AbortSignal): Promise<void>
 }
 
+const waitAfter = (failures: number) => Math.random() * Math.min(10_000, 250 * 2 ** failures)
+
+/** Makes the desk where telemetry waits for a connection. */
 export function createTelemetry(state: State, spool: LogSpool, log: Log): Telemetry {
   const newest = new Map<string, Progress>()
   const stats = new Map<string, RepoStats>()
@@ -75,9 +78,10 @@ export function createTelemetry(state: State, spool: LogSpool, log: Log): Teleme
       const { jobId, firstSeq } = block
       try {
         const { nextSeq } = await wire.log(block)
-        failures = 0
         if (nextSeq < firstSeq) spool.fillHole(jobId, nextSeq, firstSeq)
         else spool.taken(jobId, nextSeq)
+        failures = nextSeq > firstSeq ? 0 : failures + 1
+        if (failures > 0) await pauseFor(waitAfter(failures), signal)
       } catch (error) {
         if (signal.aborted) return
         failures += 1
@@ -85,7 +89,7 @@ export function createTelemetry(state: State, spool: LogSpool, log: Log): Teleme
           log.warn({ jobId, firstSeq, why: sentenceOf(error) }, 'the server does not take this part of a log')
           if (failures > 1) spool.forget(jobId)
           else spool.giveUp(jobId, firstSeq, 'the server could not take these lines')
-        } else await pauseFor(Math.random() * Math.min(10_000, 250 * 2 ** failures), signal)
+        } else await pauseFor(waitAfter(failures), signal)
       }
       const bytes = Buffer.byteLength(block.block)
       await pauseFor((bytes / limits.logBytesPerSecond) * 1000, signal)

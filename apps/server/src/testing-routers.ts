@@ -1,7 +1,7 @@
 // For tests only: the routers behind real HTTP requests and real contexts, without a socket in between.
 import { callTRPCProcedure } from '@trpc/server'
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
-import superjson from 'superjson'
+import { deserialize, serialize } from 'superjson'
 import { newId } from '@restic-manager/contract/ids'
 import { timing } from '@restic-manager/contract/timing'
 import type { AgentContext, HostSession, OperatorContext, Principal } from './context.ts'
@@ -59,7 +59,7 @@ export async function operatorServer(options: { broken?: boolean } = {}) {
     ...parts,
     /** Calls a procedure over HTTP and answers what its error says; all undefined when there is none. */
     async call(role: Role, type: 'query' | 'mutation', path: string, input: unknown) {
-      const body = JSON.stringify(superjson.serialize(input))
+      const body = JSON.stringify(serialize(input))
       const url = new URL(`http://server/trpc/${path}`)
       if (type === 'query') url.searchParams.set('input', body)
       const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body }
@@ -70,7 +70,7 @@ export async function operatorServer(options: { broken?: boolean } = {}) {
         createContext: () => parts.operatorContext(role),
       })
       const answer: unknown = await response.json()
-      const error = superjson.deserialize((answer as { error?: never }).error ?? { json: {} }) as {
+      const error = deserialize((answer as { error?: never }).error ?? { json: {} }) as {
         message?: string
         data?: { code: string; refusal?: string }
       }

@@ -15,7 +15,6 @@ import { runProgram } from './run-program.mjs'
 
 /** The npm we run by ourselves when the machine's is too old. Older ones skip optional packages that need a newer Node. */
 const ownNpm = '11.19.1'
-const enoughNode = [22, 12]
 const enoughNpm = 11
 
 /** Packages that bring the pinned Node, by platform. */
@@ -66,9 +65,8 @@ function isInstalled(root) {
     if (!path.includes('node_modules/') || entry.link) return true
     const found = record.packages[path]
     if (!found) return entry.optional === true && !isForHere(entry)
-    return (
-      found.version === entry.version && found.integrity === entry.integrity && existsSync(join(root, path))
-    )
+    const isSame = entry.integrity === undefined || found.integrity === entry.integrity
+    return isSame && found.version === entry.version && existsSync(join(root, path))
   })
 }
 
@@ -83,7 +81,13 @@ function isForHere({ os, cpu, libc }) {
 
 async function runInstall(root, onNote) {
   onNote('Installing dependencies (about a minute the first time) ...')
-  const { command, prefix, folder } = (await hostNpm()) ?? (await fetchNpm(root, onNote))
+  const host = await hostNpm()
+  if (host) await installWith(host, root)
+  // A package that did not like the host's Node has been left out without a word.
+  if (!host || !isInstalled(root)) await installWith(await fetchNpm(root, onNote), root)
+}
+
+async function installWith({ command, prefix, folder }, root) {
   const args = [
     ...prefix,
     'ci',
@@ -101,7 +105,8 @@ async function runInstall(root, onNote) {
 /** The npm that started us, if it and its Node are new enough. */
 async function hostNpm() {
   const [major, minor] = process.versions.node.split('.').map(Number)
-  if (major < enoughNode[0] || (major === enoughNode[0] && minor < enoughNode[1])) return undefined
+  const isEnough = major === 20 ? minor >= 19 : major > 22 || (major === 22 && minor >= 12)
+  if (!isEnough) return undefined
   const cli = process.env.npm_execpath
   const npm =
     cli && /\.c?js$/.test(cli) ? { command: process.execPath, prefix: [cli] } : { command: 'npm', prefix: [] }

@@ -47,6 +47,7 @@ export function makeLink(socket: WebSocket, limits: LinkLimits): Link {
   let pingedAt: number | undefined
   let fullSince: number | undefined
   let hushed = false
+  let leaving = false
 
   const heard = () => {
     heardAt = performance.now()
@@ -61,6 +62,7 @@ export function makeLink(socket: WebSocket, limits: LinkLimits): Link {
 
   const isBusy = () => calls.size >= limits.mostPending || socket.bufferedAmount > limits.roomBytes
   const readOrNot = () => {
+    if (leaving) return
     if (hushed || isBusy()) socket.pause()
     else if (socket.isPaused) {
       socket.resume()
@@ -74,6 +76,8 @@ export function makeLink(socket: WebSocket, limits: LinkLimits): Link {
   }
 
   function close(reason: CloseReason) {
+    leaving = true
+    // The peer's farewell has to be read, or the socket stays half open.
     socket.resume()
     socket.close(closeCodes[reason], reason)
   }
@@ -89,6 +93,7 @@ export function makeLink(socket: WebSocket, limits: LinkLimits): Link {
     },
     encoder: {
       decode(data) {
+        if (leaving) throw new Error('This connection is closing.')
         if (typeof data !== 'string') throw new Error('Frames are text.')
         const message = JSON.parse(data) as Frame | null | (Frame | null)[]
         const frames = Array.isArray(message) ? message : [message]

@@ -1,6 +1,6 @@
 // The rows of the list of hosts: a table from 768 px, two-line rows below, only those in view on the page.
 import type { HostRow } from '@restic-manager/contract/views'
-import { IconArrowDown, IconArrowsDiff } from '@tabler/icons-react'
+import { IconArrowUp, IconArrowsDiff } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import { cutHostName, formatCount, formatPercent } from '../format.ts'
 import { kindWords, shortReason } from '../words.ts'
@@ -101,19 +101,19 @@ function WideRow({ host }: { host: HostRow }) {
           <Age at={host.lastGoodBackupAt} />
         )}
       </div>
-      <div role="cell" className="num right host-from-900">
+      <div role="cell" className="num right host-from-1080">
         {formatCount(host.snapshotCount)}
       </div>
-      <div role="cell" className="num right host-from-1200">
+      <div role="cell" className="num right host-from-1440">
         {formatCount(host.repositoryCount)}
       </div>
-      <div role="cell" className="second num cut host-from-900">
+      <div role="cell" className="second num cut host-from-1080">
         {host.agentVersion ?? '–'}, {host.resticVersion ?? <span className="tone-bad">no restic</span>}
       </div>
       <div role="cell">
         <Plan host={host} />
       </div>
-      <div role="cell" className="host-from-1200">
+      <div role="cell" className="host-from-1440">
         <Tags tags={host.tags} />
       </div>
     </>
@@ -153,7 +153,7 @@ function Head({ sort, onSort }: { sort: Sort; onSort: (sort: Sort) => void }) {
         onClick={() => onSort(value)}
       >
         {word}
-        {sort === value && <IconArrowDown size={14} stroke={1.75} aria-hidden />}
+        {sort === value && <IconArrowUp size={14} stroke={1.75} aria-hidden />}
       </button>
     </div>
   )
@@ -168,11 +168,11 @@ function Head({ sort, onSort }: { sort: Sort; onSort: (sort: Sort) => void }) {
       {sortable('name', 'Host')}
       {plain('Last result')}
       {sortable('lastGoodBackup', 'Last good backup')}
-      {plain('Snapshots', 'right host-from-900')}
-      {plain('Repositories', 'right host-from-1200')}
-      {plain('Agent, restic', 'host-from-900')}
+      {plain('Snapshots', 'right host-from-1080')}
+      {plain('Repositories', 'right host-from-1440')}
+      {plain('Agent, restic', 'host-from-1080')}
       {plain('Plan')}
-      {plain('Tags', 'host-from-1200')}
+      {plain('Tags', 'host-from-1440')}
     </div>
   )
 }

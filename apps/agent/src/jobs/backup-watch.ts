@@ -49,16 +49,19 @@ export function watchBackup({ signal, timing, onProgress }: JobContext): BackupW
   const cancelling = () => progress.cancelling()
   signal.addEventListener('abort', cancelling, { once: true })
 
-  /**
-   * A new restic tries for 15 minutes to open a repository that is not there, or to store in one that is full.
-   * One that is only cut off for a while may go on: it knows best when to stop.
-   */
-  const retrying = (words: string) => {
-    progress.retrying()
-    warnings.add('storage_retried', 'The storage did not answer every request at once. restic tried again.')
-    const hopeless =
-      words.includes('507 Insufficient Storage') || (!opened && /\(<(config|key|lock)\//.test(words))
-    if (hopeless) givingUp ??= setTimeout(() => giveUp.abort(), timing.probeDeadline)
+  /** Stops restic soon, unless it ends by itself before. */
+  const giveUpSoon = () => {
+    givingUp ??= setTimeout(() => giveUp.abort(), timing.probeDeadline)
+  }
+  const troubled = (words: string) => {
+    if (isRetry(words)) {
+      progress.retrying()
+      warnings.add('storage_retried', 'The storage did not answer every request at once. restic tried again.')
+      // A new restic tries for 15 minutes to open a repository that is not there. One it has opened may come back.
+      if (!opened && /\(<(config|key|lock)\//.test(words)) giveUpSoon()
+    }
+    // restic goes on trying to store where nothing fits, and 0.18.0 sometimes hangs for ever after it has given up.
+    if (/^Save\(<.*\) failed: |507 Insufficient Storage|no space left on device/.test(words)) giveUpSoon()
   }
   return {
     begin() {
@@ -97,7 +100,7 @@ export function watchBackup({ signal, timing, onProgress }: JobContext): BackupW
         if (path !== undefined) {
           missing += 1
           warnings.add('source_missing', 'This folder does not exist on this host.', path)
-        } else if (isRetry(payload)) retrying(payload)
+        } else troubled(payload)
       }
     },
     [Symbol.dispose]() {

@@ -35,7 +35,7 @@ test('any text cut anywhere comes out as its lines', () => {
       },
     ),
   )
-})
+}, 30_000)
 
 test('a line is cut at its limit, between characters, and says how much is gone', () => {
   fc.assert(

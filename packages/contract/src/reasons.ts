@@ -26,6 +26,7 @@ export const jobReasons = {
   agent_stopping: 'The agent was stopped while restic was running.',
   not_claimed: 'The host did not come back in time, so the job was not run.',
   agent_lost_it: 'The agent no longer knows this job.',
+  host_silent: 'The host has been silent for so long that the end of this job is unknown.',
   failed: 'restic failed. The log has its own words.',
 } as const
 export type JobReason = keyof typeof jobReasons

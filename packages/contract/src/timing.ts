@@ -37,6 +37,8 @@ export const timing = {
   queuedLife: 6 * 3_600_000,
   /** Every subscription looks again this often, in case a notification was lost. */
   poll: 10_000,
+  /** A job under way on a host that is silent this long counts as lost, until the host says otherwise. */
+  lostAfter: 24 * 3_600_000,
   /** Acked facts stay on the agent's disk this long. */
   factsKept: 14 * 24 * 3_600_000,
 } as const

@@ -2,7 +2,7 @@
 import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import type { Db } from '../db/open.ts'
-import { expireJobs } from '../fleet/jobs.ts'
+import { expireJobs, loseSilentJobs } from '../fleet/jobs.ts'
 import { clearLeftovers } from '../fleet/leftovers.ts'
 import { type Presence, sweepSilentHosts } from '../fleet/presence.ts'
 import { repeat, rootOf } from './repeat.ts'
@@ -25,9 +25,11 @@ export function startChores(
       const gone = await sweepSilentHosts(db, timing.offlineAfter)
       if (gone.length > 0) log.info({ hosts: gone.length }, 'hosts went silent')
     }),
-    repeat('expire jobs', periods.expiry, log, async () => {
+    repeat('expire and lose jobs', periods.expiry, log, async () => {
       const expired = await expireJobs(db)
       if (expired > 0) log.info({ jobs: expired }, 'queued jobs expired')
+      const lost = await loseSilentJobs(db, timing.lostAfter)
+      if (lost > 0) log.warn({ jobs: lost }, 'jobs of silent hosts were given up for now')
     }),
     repeat('clear leftovers', periods.leftovers, log, () => clearLeftovers(db)),
   ]

@@ -110,9 +110,13 @@ export async function holdJob(
     .where(eq(jobs.id, header.jobId))
     .for('update')
   if (held === undefined) return undefined
-  if (held.hostId !== sender.id) throw notYours()
+  if (held.hostId !== sender.id) throw new ForeignJob()
   return held
 }
 
 /** The refusal of an id that belongs to another host. It says no more than for an id that does not exist. */
-export const notYours = () => new Refusal('job_not_found', 'This host has no such job.')
+export class ForeignJob extends Refusal {
+  constructor() {
+    super('job_not_found', 'This host has no such job.')
+  }
+}

@@ -1,10 +1,10 @@
 // A host that names a job of another host is refused, counted and written down: it is broken or hostile.
 import { eq, sql } from 'drizzle-orm'
-import { Refusal } from '@restic-manager/contract/refusal'
 import type { Log } from '@restic-manager/runtime/log'
 import type { HostSession } from '../context.ts'
 import type { Db } from '../db/open.ts'
 import { hosts } from '../db/schema.ts'
+import { ForeignJob } from './facts.ts'
 
 /** Runs a verb of `host` and counts it against the host when the verb refuses the job's id. Rethrows whatever it threw. */
 export async function countForeignIds<T>(
@@ -15,7 +15,7 @@ export async function countForeignIds<T>(
   try {
     return await verb()
   } catch (error) {
-    if (error instanceof Refusal && error.code === 'job_not_found') {
+    if (error instanceof ForeignJob) {
       log.warn({ hostId: host.id, jobId }, 'a host named a job that is not its own')
       await db
         .update(hosts)

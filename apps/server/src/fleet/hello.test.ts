@@ -9,6 +9,7 @@ import { connectMachine, enrolMachine, helloOf, makeHost, quiet } from '../testi
 import { greetAgent } from './hello.ts'
 import { viewHost } from './host-views.ts'
 import { viewJob } from './job-views.ts'
+import { loseSilentJobs } from './jobs.ts'
 import { nextOrders, nothingSent } from './orders.ts'
 
 let database: TestDatabase
@@ -96,4 +97,27 @@ test('a new spool begins at nothing, and each spool keeps its own count', async 
   const host = await makeHost(database.db, database.seal)
   const other = newId()
   expect((await greet(host.sender, { spoolEpoch: other })).ackedSeq).toEqual({ first: 0, rest: 0 })
+})
+
+test('a job on a host that is silent for a day is lost for now, and found again when the host returns', async () => {
+  const { db } = database
+  const host = await makeHost(db, database.seal)
+  const { jobId } = await host.backUp()
+  await db.update(jobs).set({ status: 'running' }).where(eq(jobs.id, jobId))
+  const silentSince = (hours: number) =>
+    db
+      .update(hosts)
+      .set({ online: false, lastSeenAt: new Date(Date.now() - hours * 3_600_000) })
+      .where(eq(hosts.id, host.hostId))
+  await silentSince(23)
+  expect(await loseSilentJobs(db, timing.lostAfter)).toBe(0)
+  await silentSince(25)
+  const swept = await Promise.all([
+    loseSilentJobs(db, timing.lostAfter),
+    loseSilentJobs(db, timing.lostAfter),
+  ])
+  expect(swept.toSorted()).toEqual([0, 1])
+  expect(await viewJob(db, jobId)).toMatchObject({ status: 'lost', reason: 'host_silent', provisional: true })
+  await greet(host.sender, { knownJobs: [{ jobId, status: 'running' }] })
+  expect(await viewJob(db, jobId)).toMatchObject({ status: 'running', reason: null })
 })

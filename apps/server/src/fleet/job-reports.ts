@@ -15,12 +15,12 @@ import type { Db } from '../db/open.ts'
 import { hosts, jobProgress, jobs } from '../db/schema.ts'
 import {
   fenced,
+  ForeignJob,
   type HeldJob,
   holdHost,
   holdJob,
   isNewestSession,
   keepFact,
-  notYours,
   type Sender,
 } from './facts.ts'
 
@@ -185,5 +185,5 @@ export async function explainNothing(db: Db, sender: Sender, jobId: string): Pro
   const newest = await db.select({ id: hosts.id }).from(hosts).where(isNewestSession(sender))
   if (newest.length === 0) throw fenced()
   const [job] = await db.select({ hostId: jobs.hostId }).from(jobs).where(eq(jobs.id, jobId))
-  if (job !== undefined && job.hostId !== sender.id) throw notYours()
+  if (job !== undefined && job.hostId !== sender.id) throw new ForeignJob()
 }

@@ -119,6 +119,13 @@ export async function viewJob(db: Db, jobId: string): Promise<JobView> {
   }
 }
 
+/** The host a job belongs to, which never changes. Throws `job_not_found`. */
+export async function hostOfJob(db: Db, jobId: string): Promise<string> {
+  const [job] = await db.select({ hostId: jobs.hostId }).from(jobs).where(eq(jobs.id, jobId))
+  if (job === undefined) throw new Refusal('job_not_found', 'There is no such job.')
+  return job.hostId
+}
+
 /** What moves while a job runs. Throws `job_not_found`. */
 export async function liveJob(db: Db, jobId: string): Promise<JobLive> {
   const [row] = await db

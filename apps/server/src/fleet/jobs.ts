@@ -193,3 +193,32 @@ export async function expireJobs(db: Db): Promise<number> {
     return expired.length
   })
 }
+
+/**
+ * Gives up, provisionally, on jobs under way on hosts that have been silent for `silenceMs`: nothing stays running for ever.
+ * Nothing is killed on the host; what it reports when it returns replaces this. Safe to run anywhere, several at once.
+ */
+export async function loseSilentJobs(db: Db, silenceMs: number): Promise<number> {
+  return db.transaction(async tx => {
+    const silent = tx
+      .select({ id: jobs.id })
+      .from(jobs)
+      .innerJoin(hosts, eq(hosts.id, jobs.hostId))
+      .where(
+        and(
+          inArray(jobs.status, ['accepted', 'running']),
+          eq(hosts.online, false),
+          sql`coalesce(${hosts.lastSeenAt}, ${hosts.enrolledAt}) < now() - ${silenceMs} * interval '1 millisecond'`,
+        ),
+      )
+      .limit(500)
+      .for('update', { of: jobs, skipLocked: true })
+    const lost = await tx
+      .update(jobs)
+      .set({ status: 'lost', reason: 'host_silent' })
+      .where(inArray(jobs.id, silent))
+      .returning({ id: jobs.id, hostId: jobs.hostId })
+    for (const job of lost) await tellOfJob(tx, job)
+    return lost.length
+  })
+}

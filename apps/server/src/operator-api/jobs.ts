@@ -12,7 +12,7 @@ import {
 import { type JobLive, JobPage, JobView, LogPage } from '@restic-manager/contract/views'
 import type { OperatorContext } from '../context.ts'
 import { unlessOutage } from '../db/outage.ts'
-import { jobPage, liveJob, viewJob } from '../fleet/job-views.ts'
+import { hostOfJob, jobPage, liveJob, viewJob } from '../fleet/job-views.ts'
 import { cancelJob, runJob } from '../fleet/jobs.ts'
 import { readLog } from '../fleet/logs.ts'
 import { withWireErrors } from '../wire-errors.ts'
@@ -62,7 +62,10 @@ async function* followJob(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<JobLive> {
   const until = signal === undefined ? closed : AbortSignal.any([closed, signal])
-  const watch = (['job', 'progress', 'log'] as const).map(topic => ({ topic, id: jobId }))
+  // The host too: whether it is online is half of what a running job looks like.
+  const hostId = await hostOfJob(db, jobId)
+  const ofJob = (['job', 'progress', 'log'] as const).map(topic => ({ topic, id: jobId }))
+  const watch = [...ofJob, { topic: 'host' as const, id: hostId }]
   let said: string | undefined
   for await (const _ of bus.wakeups(watch, until)) {
     const live = await unlessOutage(() => liveJob(db, jobId))

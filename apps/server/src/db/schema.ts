@@ -406,6 +406,7 @@ export const snapshots = pgTable(
     primaryKey({ columns: [table.repositoryId, table.id] }),
     index('snapshots_host_newest').on(table.hostId, table.time, table.id),
     index('snapshots_repository_newest').on(table.repositoryId, table.time, table.id),
+    index('snapshots_newest').on(table.time, table.id, table.repositoryId),
     index('snapshots_job').on(table.jobId),
   ],
 )

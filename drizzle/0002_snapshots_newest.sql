@@ -1,0 +1,1 @@
+CREATE INDEX "snapshots_newest" ON "snapshots" USING btree ("taken_at","id","repository_id");

@@ -5,7 +5,9 @@ COPY . .
 RUN npm ci --include=dev --include=optional
 RUN npm run build
 # Only what the server needs to run. PostgreSQL comes from outside, so the embedded one stays out.
-RUN npm ci --omit=dev --omit=optional --workspace @restic-manager/server --include-workspace-root
+RUN npm ci --omit=dev --omit=optional --workspace @restic-manager/server --include-workspace-root \
+  # Our own packages are inside the bundle, and the test kit brings a browser.
+  && rm -rf node_modules/@restic-manager node_modules/@sparticuz node_modules/playwright-core
 
 FROM node:26-trixie-slim
 ENV NODE_ENV=production \
@@ -14,8 +16,6 @@ ENV NODE_ENV=production \
     RM_DATA_DIR=/var/lib/restic-manager
 WORKDIR /opt/restic-manager
 COPY --from=build /src/node_modules node_modules
-COPY --from=build /src/packages/contract/package.json packages/contract/package.json
-COPY --from=build /src/packages/runtime/package.json packages/runtime/package.json
 COPY --from=build /src/apps/server/package.json apps/server/package.json
 COPY --from=build /src/apps/server/node_modules apps/server/node_modules
 COPY --from=build /src/apps/server/dist apps/server/dist

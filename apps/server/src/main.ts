@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { createLog } from '@restic-manager/runtime/log'
 import { BadSetting, readConfig, settingsHelp } from './config.ts'
 import { describeError } from './http/error-log.ts'
-import { startServer, type RunningServer } from './start.ts'
+import type { RunningServer } from './start.ts'
 import { version } from './version.ts'
 
 const help = `restic-manager server ${version}
@@ -83,6 +83,8 @@ process.on('uncaughtException', error => {
 })
 
 try {
+  // Loaded only now: bad settings are answered at once.
+  const { startServer } = await import('./start.ts')
   server = startServer(config, { log })
   const { url, setupLink } = await server
   if (setupLink !== undefined) process.stdout.write(`set-up link: ${setupLink}\n`)

@@ -1,16 +1,30 @@
 // One PostgreSQL for a whole test run, with a migrated template that every test file clones.
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { startEmbedded } from './db/embedded.ts'
+import { existsSync } from 'node:fs'
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { startEmbedded, stopAbandoned } from './db/embedded.ts'
 import { migrateDatabase } from './db/migrate.ts'
 import { connect } from './db/open.ts'
 
 /** What a test file needs to make a database of its own: the way in as the owner, and the name to clone. */
 export type TestPostgres = { url: string; template: string }
 
+const prefix = '/tmp/rm-test-pg-'
+
+/** Stops and removes what runs that were killed have left behind. A run that has only begun has no owner's card yet. */
+async function sweep() {
+  const names = (await readdir(dirname(prefix))).filter(name => name.startsWith(basename(prefix)))
+  for (const name of names) {
+    const folder = join(dirname(prefix), name)
+    if (!existsSync(join(folder, 'owner.json'))) continue
+    if (await stopAbandoned(folder).catch(() => false)) await rm(folder, { recursive: true, force: true })
+  }
+}
+
 /** Starts it in a temporary folder, without care for the disk, and migrates the template. */
 export async function startTestPostgres(): Promise<TestPostgres & { stop(): Promise<void> }> {
-  const folder = await mkdtemp('/tmp/rm-test-pg-')
+  await sweep()
+  const folder = await mkdtemp(prefix)
   // The database's user has to pass through when the tests run as root.
   await chmod(folder, 0o711)
   const database = await startEmbedded({
@@ -36,7 +50,7 @@ export async function startTestPostgres(): Promise<TestPostgres & { stop(): Prom
     template,
     async stop() {
       await database.stop()
-      await rm(join(folder), { recursive: true, force: true })
+      await rm(folder, { recursive: true, force: true })
     },
   }
 }

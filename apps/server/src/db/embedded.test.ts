@@ -126,7 +126,9 @@ test('whoever waits for the owner gets the database when it leaves', async () =>
   const { child } = await ownElsewhere(dataDir)
   const waiting = startEmbedded({ dataDir, role: 'server', settings, waitMs: 30_000 })
   child.kill('SIGTERM')
-  await (await waiting).stop()
+  const database = await waiting
+  expect(await note(database.url, 'one')).toEqual(['one'])
+  await database.stop()
 })
 
 test('a pid file whose number now belongs to another program hurts nobody', async () => {

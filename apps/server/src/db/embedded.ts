@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Log } from '@restic-manager/runtime/log'
 import { connect } from './open.ts'
-import { ownWithin, readOwner, type Owner, type OwnerLock } from './owner-lock.ts'
+import { ownWithin, readOwner, tryOwning, type Owner, type OwnerLock } from './owner-lock.ts'
 import {
   canReach,
   chooseUser,
@@ -137,6 +137,22 @@ async function startOwned(options: EmbeddedOptions, lock: OwnerLock): Promise<Em
     throw error
   }
   return { url, stop }
+}
+
+/** Stops a database whose owner died, and starts none. False: somebody owns it, or there is none. */
+export async function stopAbandoned(dataDir: string): Promise<boolean> {
+  const folder = join(dataDir, 'postgres')
+  const data = await realpath(folder).catch(() => undefined)
+  const lock = data === undefined ? undefined : tryOwning(dataDir, 'admin')
+  if (data === undefined || lock === undefined) return false
+  try {
+    const runAs = await chooseUser(folder)
+    const programs = await programsFor(await findPostgres(), runAs, defaultAside)
+    await stopLeftBehind(programs, data, runAs, undefined)
+    return true
+  } finally {
+    lock.release()
+  }
 }
 
 /** The address of the database that somebody else runs on `dataDir` now; undefined while it is not ready. */

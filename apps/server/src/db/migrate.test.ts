@@ -41,10 +41,10 @@ test('five servers that migrate one empty database at once all start', async () 
 test('the times in the journal rise, because a migration older than the last applied one is skipped in silence', async () => {
   const { entries } = await readJournal()
   const times = entries.map(entry => entry.when)
-  expect(times).toEqual([...times].sort((a, b) => a - b))
+  expect(times).toEqual(times.toSorted((a, b) => a - b))
   expect(new Set(times).size).toBe(times.length)
   expect(entries.map(entry => entry.idx)).toEqual(entries.map((_, index) => index))
-  const files = (await readdir(migrationsFolder())).filter(file => file.endsWith('.sql')).sort()
+  const files = (await readdir(migrationsFolder())).filter(file => file.endsWith('.sql')).toSorted()
   expect(files).toEqual(entries.map(entry => `${entry.tag}.sql`))
 })
 

@@ -39,18 +39,23 @@ describe('a sealed text', () => {
 
   test('does not open when any of its characters was changed', () => {
     const sealed = seal.seal('geheim', place)
-    for (let at = 0; at < sealed.length; at += 1) {
-      const other = sealed[at] === 'A' ? 'B' : 'A'
-      const changed = sealed.slice(0, at) + other + sealed.slice(at + 1)
-      // The last characters of base64url may hold bits that mean nothing.
-      const same = changed
-        .split('.')
-        .every((part, index) =>
-          Buffer.from(part, 'base64url').equals(Buffer.from(sealed.split('.')[index] ?? '', 'base64url')),
-        )
-      if (!same || at < 20)
-        expect(() => seal.open(changed, place), `character ${at}`).toThrow(/stored secret/)
-    }
+    const parts = (text: string) =>
+      text.split('.').map(part => Buffer.from(part, 'base64url').toString('hex'))
+    const changed = Array.from(
+      sealed,
+      (char, at) => sealed.slice(0, at) + (char === 'A' ? 'B' : 'A') + sealed.slice(at + 1),
+    )
+      // The last character of base64url may hold bits that mean nothing.
+      .filter(text => parts(text).join('.') !== parts(sealed).join('.'))
+    const opens = changed.filter(text => {
+      try {
+        return seal.open(text, place) !== undefined
+      } catch {
+        return false
+      }
+    })
+    expect(changed.length).toBeGreaterThan(sealed.length - 4)
+    expect(opens).toEqual([])
   })
 
   test('does not open with another key, and says that it is the key', () => {

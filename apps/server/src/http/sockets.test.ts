@@ -220,7 +220,7 @@ test('when connections go, no subscription stays behind', async () => {
   for (const raw of sockets) raw.call(1, 'subscription', 'live.changes', nothing)
   await until(() => server.listeners() === before + 5)
   server.dropSockets()
-  await until(() => server.listeners() === before)
+  expect(await until(server.listeners, count => count === before)).toBe(before)
 })
 
 test('a server that stops asks everybody to come back and ends at once', async () => {

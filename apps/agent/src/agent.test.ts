@@ -1,34 +1,303 @@
 // The whole agent against a far end that fails on purpose, with a fake restic that keeps a ledger.
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fakeRestic } from '@restic-manager/testkit/fake-restic'
+import { newId } from '@restic-manager/contract/ids'
+import { startTcpProxy } from '@restic-manager/testkit/tcp-proxy'
 import { until } from '@restic-manager/testkit/until'
 import { expect, test } from 'vitest'
-import { startAgent } from './testing.ts'
-import { startFarEnd, type FarEnd } from './testing-far-end.ts'
-import { backupOrder, configOrder } from './testing-orders.ts'
+import { processStart } from './processes.ts'
+import { openDesk } from './testing-desk.ts'
+import { startFarEnd } from './testing-far-end.ts'
+import { backupOrder, configOrder, repositoryId } from './testing-orders.ts'
 
-const folder = () => mkdtempSync(join(tmpdir(), 'rm-fake-'))
-const quick = { backoffBase: 20, backoffCap: 100, proceedAlone: 60_000 }
-const serverOf = (end: FarEnd) => ({ url: end.url, createEnrolment: async () => end.token })
-const factsOf = (end: FarEnd, jobId: string) =>
-  end.memory.facts.filter(fact => 'jobId' in fact.message && fact.message.jobId === jobId)
-const finishedOf = (end: FarEnd, jobId: string) =>
-  factsOf(end, jobId).find(fact => fact.name === 'job.finished')
+/** A backup that waits in the middle until the test says go. */
+const gated = { runs: { backup: { steps: [{ wait: 'go' }, { summary: {} }] } } }
+const whole = ['command.result', 'job.started', 'job.finished']
 
 test('an ordered backup runs once and everything about it is told, in order', async () => {
-  const restic = fakeRestic(folder())
-  await using end = await startFarEnd()
-  await using agent = await startAgent(serverOf(end), { restic: restic.path, timing: quick })
-  end.order(configOrder())
+  await using desk = await openDesk()
   const order = backupOrder()
-  end.order(order)
+  desk.end.order(order)
 
-  await until(() => end.memory.facts.some(fact => fact.name === 'snapshots.report'))
-  expect(factsOf(end, order.jobId).map(fact => fact.name)).toEqual(['command.result', 'job.started', 'job.finished'])
-  expect(finishedOf(end, order.jobId)?.message).toMatchObject({ status: 'succeeded' })
-  expect(restic.runs('backup')).toHaveLength(1)
-  expect(agent.facts().every(fact => fact.acked)).toBe(true)
-  expect(end.memory.acks).toMatchObject([{ version: 1 }])
+  await until(() => desk.end.memory.facts.some(fact => fact.name === 'snapshots.report'))
+  expect(desk.told(order.jobId)).toEqual(whole)
+  expect(await desk.ending(order.jobId)).toMatchObject({ status: 'succeeded' })
+  expect(desk.restic.runs('backup')).toHaveLength(1)
+  expect(desk.agent.facts().every(fact => fact.acked)).toBe(true)
+  expect(desk.end.memory.acks).toMatchObject([{ version: 1 }])
+  await until(() => desk.end.memory.stats.some(stats => stats.lockState === 'unlocked'))
+})
+
+test('a cut link leaves restic alone, and what it did is told when the link is back', async () => {
+  await using desk = await openDesk({ script: gated })
+  const order = backupOrder()
+  desk.end.order(order)
+  await desk.restic.reached('go')
+  await until(() => desk.told(order.jobId).includes('job.started'))
+
+  desk.end.refuseUpgrades = 503
+  desk.end.dropSockets()
+  desk.restic.open('go')
+  await until(() => desk.agent.facts().some(fact => fact.name === 'job.finished' && !fact.acked))
+  expect(desk.told(order.jobId)).not.toContain('job.finished')
+
+  desk.end.refuseUpgrades = undefined
+  expect(await desk.ending(order.jobId)).toMatchObject({ status: 'succeeded' })
+  expect(desk.told(order.jobId)).toEqual(whole)
+  expect(desk.end.memory.hellos.at(-1)?.knownJobs).toEqual([{ jobId: order.jobId, status: 'succeeded' }])
+  expect(desk.restic.runs('backup')).toMatchObject([{ signals: [] }])
+})
+
+test('a link that swallows everything is noticed and replaced', async () => {
+  await using end = await startFarEnd()
+  await using proxy = await startTcpProxy({ port: end.port })
+  const timing = { ping: 200, pong: 200, answer: 500 }
+  await using desk = await openDesk({ timing, configured: false, url: `http://127.0.0.1:${proxy.port}` })
+  await until(() => end.memory.hellos.length === 1)
+
+  await proxy.set('blackhole')
+  await until(() => desk.agent.status().link?.state === 'connecting')
+  await proxy.set('pass')
+  await until(() => end.memory.hellos.length === 2)
+})
+
+test('a server that is killed in mid-job finds everything when it is back', async () => {
+  await using desk = await openDesk({ script: gated })
+  const order = backupOrder()
+  desk.end.order(order)
+  await desk.restic.reached('go')
+  await until(() => desk.told(order.jobId).includes('job.started'))
+
+  await desk.end.stop()
+  desk.restic.open('go')
+  await until(() => desk.agent.facts().some(fact => fact.name === 'job.finished'))
+  await using back = await startFarEnd({ port: desk.end.port, memory: desk.end.memory })
+  expect(await desk.ending(order.jobId)).toMatchObject({ status: 'succeeded' })
+  expect(desk.told(order.jobId)).toEqual(whole)
+  expect(back.memory.sessions).toHaveLength(2)
+})
+
+test('a fact whose ack is lost is sent again, and the repeat changes nothing', async () => {
+  await using desk = await openDesk()
+  const lost = new Set<string>()
+  desk.end.after = name => {
+    if (!['command.result', 'job.started', 'job.finished'].includes(name) || lost.has(name)) return
+    lost.add(name)
+    desk.end.dropSockets()
+    throw new Error('the answer never arrives')
+  }
+  const order = backupOrder()
+  desk.end.order(order)
+  await desk.ending(order.jobId)
+  await until(() => desk.agent.facts().every(fact => fact.acked))
+  expect(desk.told(order.jobId)).toEqual(whole)
+  const deliveries = desk.end.memory.deliveries.filter(fact => fact.name === 'command.result')
+  expect(deliveries.length).toBeGreaterThan(1)
+  expect(desk.restic.runs('backup')).toHaveLength(1)
+})
+
+test('an order that comes again is answered as the first time and never runs again', async () => {
+  await using desk = await openDesk()
+  const order = backupOrder()
+  desk.end.order(order)
+  desk.end.order({ ...order })
+  await desk.ending(order.jobId)
+  const answersSoFar = () => desk.end.memory.deliveries.filter(fact => fact.name === 'command.result').length
+  const before = answersSoFar()
+  desk.end.order({ ...order })
+  await until(() => answersSoFar() > before)
+  expect(
+    desk.end.memory.deliveries.filter(fact => fact.name === 'command.result').map(fact => fact.message),
+  ).toEqual(Array(answersSoFar()).fill(expect.objectContaining({ accepted: true, seq: 1 })))
+  expect(desk.restic.runs('backup')).toHaveLength(1)
+})
+
+test('a job whose acceptance the server turns down ends as cancelled and never starts', async () => {
+  await using desk = await openDesk()
+  desk.end.proceed = () => false
+  const order = backupOrder()
+  desk.end.order(order)
+  expect(await desk.ending(order.jobId)).toMatchObject({ status: 'cancelled', lastLogSeq: -1 })
+  expect(desk.told(order.jobId)).toEqual(['command.result', 'job.finished'])
+  expect(desk.restic.runs('backup')).toHaveLength(0)
+})
+
+test('an accepted job starts by itself when no answer comes', async () => {
+  await using desk = await openDesk({ timing: { proceedAlone: 300 } })
+  desk.end.before = name => {
+    if (name !== 'command.result') return
+    desk.end.refuseUpgrades = 503
+    desk.end.dropSockets()
+    throw new Error('nobody is there')
+  }
+  const order = backupOrder()
+  desk.end.order(order)
+  await until(() => desk.agent.facts().some(fact => fact.name === 'job.finished'))
+  expect(desk.restic.runs('backup')).toHaveLength(1)
+  desk.end.before = () => {}
+  desk.end.refuseUpgrades = undefined
+  await desk.ending(order.jobId)
+  expect(desk.told(order.jobId)).toEqual(whole)
+})
+
+test('a running job that is cancelled is interrupted and ends as cancelled', async () => {
+  await using desk = await openDesk({ script: gated })
+  const order = backupOrder()
+  desk.end.order(order)
+  await desk.restic.reached('go')
+  desk.end.order({ order: 'command.cancel', jobId: order.jobId })
+  expect(await desk.ending(order.jobId)).toMatchObject({
+    status: 'cancelled',
+    reason: 'cancelled_by_operator',
+  })
+  expect(desk.restic.runs('backup')).toMatchObject([{ signals: ['SIGINT'] }])
+})
+
+test('a cancel that comes with the order keeps the job from starting', async () => {
+  await using desk = await openDesk()
+  desk.end.before = name => {
+    if (name === 'command.result' && desk.end.memory.orders.length < 3)
+      desk.end.order({ order: 'command.cancel', jobId: order.jobId })
+  }
+  const order = backupOrder()
+  desk.end.order(order)
+  const { status } = await desk.ending(order.jobId)
+  expect(desk.told(order.jobId).filter(name => name === 'job.finished')).toHaveLength(1)
+  expect([status, desk.restic.runs('backup').length]).toEqual(['cancelled', 0])
+})
+
+test('a cancel for a job that has ended changes nothing and repeats its end', async () => {
+  await using desk = await openDesk()
+  const order = backupOrder()
+  desk.end.order(order)
+  await desk.ending(order.jobId)
+  const ends = () => desk.end.memory.deliveries.filter(fact => fact.name === 'job.finished').length
+  const before = await until(ends)
+  desk.end.order({ order: 'command.cancel', jobId: order.jobId })
+  await until(() => ends() > before)
+  expect(desk.told(order.jobId)).toEqual(whole)
+  expect(await desk.ending(order.jobId)).toMatchObject({ status: 'succeeded' })
+})
+
+test('a cancel for a job never seen is remembered, told, and a later order for it is turned away', async () => {
+  await using desk = await openDesk()
+  const order = backupOrder()
+  const { jobId } = order
+  desk.end.order({ order: 'command.cancel', jobId, kind: 'backup', repositoryId })
+  expect(await desk.ending(jobId)).toMatchObject({ status: 'cancelled' })
+  desk.end.order(order)
+  await until(() => desk.told(jobId).includes('command.result'))
+  const result = desk.end.memory.facts.find(fact => fact.name === 'command.result')
+  expect(result?.message).toMatchObject({ jobId, accepted: false, reason: 'cancelled_by_operator' })
+  expect(desk.restic.runs('backup')).toHaveLength(0)
+})
+
+test('an order waits for the configuration it needs', async () => {
+  await using desk = await openDesk({ configured: false })
+  const order = { ...backupOrder(), configVersion: 7 }
+  desk.end.order(configOrder({ version: 6 }))
+  desk.end.order(order)
+  await until(() => desk.end.memory.acks.some(ack => ack.version === 6))
+  expect(desk.told(order.jobId)).toEqual([])
+  desk.end.order(configOrder({ version: 7 }))
+  expect(await desk.ending(order.jobId)).toMatchObject({ status: 'succeeded' })
+})
+
+test('what this agent does not understand is answered, left alone, and never runs', async () => {
+  await using desk = await openDesk()
+  const wrongKind = { ...backupOrder(), kind: 'rearrange' }
+  const wrongSpec = { ...backupOrder(), spec: { paths: ['/etc'], hook: 'rm -rf /' } }
+  const noRepository = { ...backupOrder(), repositoryId: newId() }
+  for (const order of [wrongKind, wrongSpec, noRepository, { order: 'dance' }, { no: 'order' }])
+    desk.end.order(order as never)
+  const fine = backupOrder()
+  desk.end.order(fine)
+  await desk.ending(fine.jobId)
+  const answers = Object.fromEntries(
+    desk.end.memory.facts.flatMap(({ name, message }) =>
+      name === 'command.result' ? [[message.jobId, message.reason]] : [],
+    ),
+  )
+  expect(answers).toEqual({
+    [wrongKind.jobId]: 'unsupported',
+    [wrongSpec.jobId]: 'unsupported',
+    [noRepository.jobId]: 'configuration_missing',
+    [fine.jobId]: undefined,
+  })
+  expect(desk.restic.runs('backup')).toHaveLength(1)
+})
+
+test('an agent that is killed leaves no restic behind, and the job ends as failed at the next start', async () => {
+  await using desk = await openDesk({ process: true, script: gated })
+  const order = backupOrder()
+  desk.end.order(order)
+  const run = await desk.restic.reached('go')
+  await until(() => desk.told(order.jobId).includes('job.started'))
+  await desk.agent.kill()
+  await until(() => processStart(run.pid) === undefined)
+  await desk.agent.restart()
+  expect(await desk.ending(order.jobId)).toMatchObject({ status: 'failed', reason: 'agent_restarted' })
+  expect(desk.told(order.jobId)).toEqual(whole)
+  expect(desk.restic.runs('backup')).toHaveLength(1)
+})
+
+test('a job whose snapshot was saved before the agent was killed ends as incomplete', async () => {
+  const script = { runs: { backup: { steps: [{ summary: {} }, { wait: 'never' }] } } }
+  await using desk = await openDesk({ process: true, script })
+  const order = backupOrder()
+  desk.end.order(order)
+  await desk.restic.reached('never')
+  await until(() => desk.told(order.jobId).includes('job.started'))
+  await desk.agent.kill()
+  await desk.agent.restart()
+  expect(await desk.ending(order.jobId)).toMatchObject({ status: 'incomplete', reason: 'agent_restarted' })
+  await until(() => desk.end.memory.facts.some(fact => fact.name === 'snapshots.report'))
+})
+
+test('an orderly stop interrupts restic and tells how the job ended before the agent is gone', async () => {
+  await using desk = await openDesk({ process: true, script: gated })
+  const order = backupOrder()
+  desk.end.order(order)
+  const run = await desk.restic.reached('go')
+  await desk.agent.stop()
+  expect(processStart(run.pid)).toBeUndefined()
+  expect(await desk.ending(order.jobId)).toMatchObject({ status: 'failed', reason: 'agent_stopping' })
+  expect(desk.restic.runs('backup')).toMatchObject([{ signals: ['SIGINT'] }])
+})
+
+test('a SIGHUP, as restic sends it to test a lock, does not end the agent', async () => {
+  await using desk = await openDesk({ process: true })
+  await until(() => desk.end.memory.hellos.length === 1)
+  process.kill(desk.agent.pid() as number, 'SIGHUP')
+  const order = backupOrder()
+  desk.end.order(order)
+  expect(await desk.ending(order.jobId)).toMatchObject({ status: 'succeeded' })
+})
+
+test('jobs run one after another in the order they came, and more at once when the configuration says so', async () => {
+  await using desk = await openDesk({ script: gated })
+  const [first, second] = [backupOrder(), backupOrder()]
+  desk.end.order(first)
+  desk.end.order(second)
+  await desk.restic.reached('go')
+  await until(
+    () => desk.agent.facts().filter(fact => fact.name === 'command.result' && fact.acked).length === 2,
+  )
+  expect(desk.restic.runs('backup')).toHaveLength(1)
+  desk.end.order(configOrder({ version: 2, maxConcurrentRuns: 2 }))
+  await until(() => desk.restic.runs('backup').length === 2)
+  desk.restic.open('go')
+  await Promise.all([desk.ending(first.jobId), desk.ending(second.jobId)])
+})
+
+test('an agent stops although the last word on a repository cannot be told any more', async () => {
+  await using desk = await openDesk()
+  const order = backupOrder()
+  desk.end.before = async name => {
+    if (name === 'repo.stats') await new Promise(() => {})
+  }
+  desk.end.order(order)
+  await desk.ending(order.jobId)
+  await until(() => desk.end.memory.facts.some(fact => fact.name === 'snapshots.report'))
+  await until(() => desk.agent.status().jobs?.length === 0)
+  await desk.agent.stop()
+  expect(desk.agent.status()).toMatchObject({ agentRuns: false, link: { state: 'stopped' } })
 })

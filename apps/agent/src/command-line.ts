@@ -13,10 +13,24 @@ const commands = {
   enrol: {
     says: 'make this machine a host of a server',
     flags: {
-      server: { type: 'string', value: 'URL', says: 'the server, such as https://backup.example.com', required: true },
-      token: { type: 'string', value: 'TOKEN', says: 'the token that the dashboard shows for a new host', required: true },
+      server: {
+        type: 'string',
+        value: 'URL',
+        says: 'the server, such as https://backup.example.com',
+        required: true,
+      },
+      token: {
+        type: 'string',
+        value: 'TOKEN',
+        says: 'the token that the dashboard shows for a new host',
+        required: true,
+      },
       'state-dir': stateDir,
-      name: { type: 'string', value: 'NAME', says: "the host's name in the dashboard (default: its host name)" },
+      name: {
+        type: 'string',
+        value: 'NAME',
+        says: "the host's name in the dashboard (default: its host name)",
+      },
       'allow-plain-http': { type: 'boolean', says: 'speak to a server elsewhere without encryption' },
     },
   },
@@ -29,7 +43,14 @@ const commands = {
 } as const satisfies Record<string, { says: string; flags: Record<string, Flag> }>
 
 export type CommandLine =
-  | { command: 'enrol'; server: string; token: string; stateDir?: string; name?: string; allowPlainHttp: boolean }
+  | {
+      command: 'enrol'
+      server: string
+      token: string
+      stateDir?: string
+      name?: string
+      allowPlainHttp: boolean
+    }
   | { command: 'run'; stateDir?: string }
   | { command: 'status'; stateDir?: string; json: boolean }
   | { command: 'version' }
@@ -38,11 +59,14 @@ export type CommandLine =
 /** Reads a command line without the program's own name. Throws `BadUsage`. */
 export function readCommandLine(words: readonly string[]): CommandLine {
   const [command, ...rest] = words
-  if (command === undefined) throw new BadUsage(`Say what to do: ${Object.keys(commands).join(', ')}.\n\n${overview()}`)
+  if (command === undefined)
+    throw new BadUsage(`Say what to do: ${Object.keys(commands).join(', ')}.\n\n${overview()}`)
   if (['--help', '-h', 'help'].includes(command)) return { command: 'help', text: overview() }
   if (command === '--version' || command === '-v') return { command: 'version' }
   if (!isCommand(command))
-    throw new BadUsage(`There is no command ${JSON.stringify(command)}. The commands are ${Object.keys(commands).join(', ')}.`)
+    throw new BadUsage(
+      `There is no command ${JSON.stringify(command)}. The commands are ${Object.keys(commands).join(', ')}.`,
+    )
   if (rest.includes('--help') || rest.includes('-h')) return { command: 'help', text: helpOf(command) }
   const values = readFlags(command, rest)
   const text = (name: string) => values[name] as string | undefined
@@ -80,7 +104,8 @@ function readFlags(command: keyof typeof commands, words: string[]): Record<stri
     tokens: true,
   })
   const accepted = Object.entries(flags).map(([name, flag]) => spell(name, flag))
-  const takes = accepted.length === 0 ? `${command} takes no flags.` : `${command} takes ${accepted.join(', ')}.`
+  const takes =
+    accepted.length === 0 ? `${command} takes no flags.` : `${command} takes ${accepted.join(', ')}.`
   for (const token of tokens) {
     if (token.kind !== 'option') continue
     const flag = flags[token.name]
@@ -90,15 +115,18 @@ function readFlags(command: keyof typeof commands, words: string[]): Record<stri
     if (flag.type === 'boolean' && token.value !== undefined)
       throw new BadUsage(`${token.rawName} takes no value, and got ${JSON.stringify(token.value)}.`)
   }
-  if (positionals.length > 0) throw new BadUsage(`${JSON.stringify(positionals[0])} is too much here. ${takes}`)
+  if (positionals.length > 0)
+    throw new BadUsage(`${JSON.stringify(positionals[0])} is too much here. ${takes}`)
   for (const [name, flag] of Object.entries(flags))
-    if (flag.required && values[name] === undefined) throw new BadUsage(`${spell(name, flag)} is missing. ${takes}`)
+    if (flag.required && values[name] === undefined)
+      throw new BadUsage(`${spell(name, flag)} is missing. ${takes}`)
   return values
 }
 
 const isCommand = (word: string): word is keyof typeof commands => Object.hasOwn(commands, word)
 
-const spell = (name: string, flag: Flag) => (flag.value === undefined ? `--${name}` : `--${name} ${flag.value}`)
+const spell = (name: string, flag: Flag) =>
+  flag.value === undefined ? `--${name}` : `--${name} ${flag.value}`
 
 function overview(): string {
   const list = Object.entries(commands).map(([name, { says }]) => `  ${name.padEnd(10)}${says}`)

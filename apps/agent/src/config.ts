@@ -33,7 +33,9 @@ export const environmentHelp = `  RM_STATE_DIR   where the agent keeps its key a
 export function readConfig(stateDir?: string, env: NodeJS.ProcessEnv = process.env): AgentConfig {
   const level = LogLevel.safeParse(env.RM_LOG_LEVEL ?? 'info')
   if (!level.success)
-    throw new BadConfig(`RM_LOG_LEVEL is ${JSON.stringify(env.RM_LOG_LEVEL)}; it must be one of ${LogLevel.options.join(', ')}.`)
+    throw new BadConfig(
+      `RM_LOG_LEVEL is ${JSON.stringify(env.RM_LOG_LEVEL)}; it must be one of ${LogLevel.options.join(', ')}.`,
+    )
   const folder = stateDir ?? env.RM_STATE_DIR ?? defaultStateDir(env)
   return {
     stateDir: isAbsolute(folder) ? folder : join(process.cwd(), folder),

@@ -37,7 +37,8 @@ export async function enrolHost(wish: EnrolWish): Promise<{ enrolment: Enrolment
       `${wish.stateDir} is enrolled with ${before.serverUrl} already. Use another --state-dir, or remove that one first.`,
     )
   const token = EnrolmentToken.safeParse(wish.token)
-  if (!token.success) throw new EnrolmentFailed(`--token ${token.error.issues[0]?.message ?? 'cannot be used'}.`)
+  if (!token.success)
+    throw new EnrolmentFailed(`--token ${token.error.issues[0]?.message ?? 'cannot be used'}.`)
   const name = Name.safeParse(wish.name ?? hostname())
   if (!name.success) throw new EnrolmentFailed('--name must have between 1 and 200 characters.')
 

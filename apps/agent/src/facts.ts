@@ -61,7 +61,12 @@ export function nextFact(state: State): Fact | undefined {
 /** The server has committed this fact. Safe to call twice. */
 export function ackFact(state: State, fact: { lane: Lane; seq: number }): void {
   const { lane, seq } = fact
-  state.run('update facts set acked_at = ? where lane = ? and seq = ? and acked_at is null', Date.now(), lane, seq)
+  state.run(
+    'update facts set acked_at = ? where lane = ? and seq = ? and acked_at is null',
+    Date.now(),
+    lane,
+    seq,
+  )
 }
 
 /** The server will never take this fact. It is kept and shown, and the others go on. */
@@ -119,7 +124,10 @@ export function pruneFacts(state: State, keptMs: number, now = Date.now()): numb
 }
 
 /** How many facts wait, and which were set aside and why. */
-export function factDepth(store: Store): { waiting: number; setAside: { name: string; at: string; why: string }[] } {
+export function factDepth(store: Store): {
+  waiting: number
+  setAside: { name: string; at: string; why: string }[]
+} {
   const row = store.one('select count(*) as n from facts where acked_at is null and set_aside is null')
   const aside = store.all(
     'select name, created_at, set_aside from facts where set_aside is not null order by created_at desc limit 20',

@@ -57,8 +57,16 @@ function enterJob(
     const entered = state.run(
       `insert into jobs (id, kind, header, spec, config_version, state, refusal, accepted_at, ended_at)
        values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
-      ...[order.jobId, order.kind, JSON.stringify(header), JSON.stringify(order.spec ?? {}), order.configVersion],
-      ...(refusal === undefined ? ['accepted', null, now, null] : ['refused', JSON.stringify(refusal), now, now]),
+      ...[
+        order.jobId,
+        order.kind,
+        JSON.stringify(header),
+        JSON.stringify(order.spec ?? {}),
+        order.configVersion,
+      ],
+      ...(refusal === undefined
+        ? ['accepted', null, now, null]
+        : ['refused', JSON.stringify(refusal), now, now]),
     )
     if (entered === 0) return false
     recordResult(state, header, refusal)
@@ -83,7 +91,10 @@ export function keepAnswer(state: State, jobId: string, proceed: boolean): void 
 /** Remembers that an operator wants the job stopped; restic's exit code will not say. False: nothing to stop. */
 export function markCancelled(state: State, jobId: string): boolean {
   return (
-    state.run(`update jobs set cancelled = 1 where id = ? and state in ('accepted', 'starting', 'running')`, jobId) === 1
+    state.run(
+      `update jobs set cancelled = 1 where id = ? and state in ('accepted', 'starting', 'running')`,
+      jobId,
+    ) === 1
   )
 }
 
@@ -93,7 +104,10 @@ export function markCancelled(state: State, jobId: string): boolean {
  */
 export function cancelUnseen(state: State, jobId: string, header: JobHeader | undefined): boolean {
   return state.transaction(() => {
-    const refusal = { reason: 'cancelled_by_operator', error: 'The job was cancelled before it reached this host.' }
+    const refusal = {
+      reason: 'cancelled_by_operator',
+      error: 'The job was cancelled before it reached this host.',
+    }
     const now = Date.now()
     const entered = state.run(
       `insert into jobs (id, kind, header, spec, config_version, state, refusal, accepted_at, cancelled, status, ended_at)
@@ -102,7 +116,12 @@ export function cancelUnseen(state: State, jobId: string, header: JobHeader | un
     )
     if (entered === 0) return false
     if (header !== undefined) {
-      const ending: Ending = { status: 'cancelled', reason: 'cancelled_by_operator', warnings: [], lastLogSeq: -1 }
+      const ending: Ending = {
+        status: 'cancelled',
+        reason: 'cancelled_by_operator',
+        warnings: [],
+        lastLogSeq: -1,
+      }
       const seq = recordEnd(state, header, ending, now)
       state.run('update jobs set ended_seq = ? where id = ?', seq, jobId)
     }
@@ -140,7 +159,12 @@ export function markRunning(
 }
 
 /** A further restic does the work of a job that runs. */
-export function markRespawned(state: State, jobId: string, pid: number, pidStarted: string | undefined): void {
+export function markRespawned(
+  state: State,
+  jobId: string,
+  pid: number,
+  pidStarted: string | undefined,
+): void {
   state.run(
     `update jobs set pid = ?, pid_started = ? where id = ? and state = 'running'`,
     ...[pid, pidStarted ?? null, jobId],
@@ -207,7 +231,11 @@ function statusOf(row: Row): EndStatus | 'accepted' | 'running' {
   return row.state === 'running' ? 'running' : 'accepted'
 }
 
-function recordResult(state: State, header: JobHeader, refusal: { reason: string; error: string } | undefined) {
+function recordResult(
+  state: State,
+  header: JobHeader,
+  refusal: { reason: string; error: string } | undefined,
+) {
   const result = { ...header, accepted: refusal === undefined, ...refusal }
   recordFact(state, 'command.result', result, { jobId: header.jobId })
 }

@@ -112,7 +112,13 @@ export function startJobLog(
 }
 
 /** A block that is nothing but a gap. */
-export function gapBlock(gap: { firstSeq: number; count: number; bytes: number; since: number; reason?: string }): CutBlock {
+export function gapBlock(gap: {
+  firstSeq: number
+  count: number
+  bytes: number
+  since: number
+  reason?: string
+}): CutBlock {
   const reason = gap.reason ?? 'restic said more than can be kept'
   return {
     firstSeq: gap.firstSeq,

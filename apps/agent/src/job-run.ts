@@ -47,7 +47,11 @@ export async function carryOut(
 ): Promise<void> {
   const { state, telemetry, log } = shop
   const jobLog = startJobLog(
-    () => ({ blockBytes: shop.limits().logBlockBytes, flushMs: shop.limits().logFlushMs, bytesPerSecond: shop.limits().logBytesPerSecond }),
+    () => ({
+      blockBytes: shop.limits().logBlockBytes,
+      flushMs: shop.limits().logFlushMs,
+      bytesPerSecond: shop.limits().logBytesPerSecond,
+    }),
     block => shop.spool.keep(job.id, block),
     shop.spool.lastSeq(job.id) + 1,
   )
@@ -63,7 +67,10 @@ export async function carryOut(
   }
   telemetry.settle(job.id)
   endJob(state, job, endingOf(outcome, jobLog.end()))
-  log.info({ jobId: job.id, kind: job.kind, status: outcome.status, reason: outcome.reason }, 'a job has ended')
+  log.info(
+    { jobId: job.id, kind: job.kind, status: outcome.status, reason: outcome.reason },
+    'a job has ended',
+  )
   if (context !== undefined && !stopping.aborted)
     await reportAfterJob(shop, { ...context, signal: stopping }, { kind: job.kind, outcome, hurry })
 
@@ -86,7 +93,12 @@ export async function carryOut(
     } catch (error) {
       // A bug of ours must not leave a job running for ever; its stack is in the agent's log.
       log.error({ jobId: job.id, err: error }, 'a job ended by a mistake of the agent')
-      return { status: 'failed', reason: 'failed', error: 'The agent made a mistake. Its own log on this host says which.', warnings: [] }
+      return {
+        status: 'failed',
+        reason: 'failed',
+        error: 'The agent made a mistake. Its own log on this host says which.',
+        warnings: [],
+      }
     }
   }
 }

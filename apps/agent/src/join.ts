@@ -35,7 +35,8 @@ export function complaintAboutServer(url: string, allowPlainHttp: boolean): stri
   const parsed = URL.parse(url)
   if (parsed === null || !['http:', 'https:'].includes(parsed.protocol))
     return `--server is ${JSON.stringify(url)}; it must be an address such as https://backup.example.com.`
-  if (parsed.username !== '' || parsed.password !== '') return '--server must not contain a user name or password.'
+  if (parsed.username !== '' || parsed.password !== '')
+    return '--server must not contain a user name or password.'
   if (parsed.protocol === 'https:' || allowPlainHttp || isLoopback(parsed.hostname)) return undefined
   return `${url} is not encrypted: repository passwords would cross the network in the clear. Use https, or --allow-plain-http if you are sure.`
 }

@@ -23,7 +23,11 @@ export type Caller = {
 /** Dials again and again until `signal` aborts. Never rejects: what went wrong is in the log and in the status. */
 export async function keepLinked(caller: Caller, signal: AbortSignal): Promise<void> {
   const { parts, timing, log } = caller
-  const backoff = startBackoff({ baseMs: timing.backoffBase, capMs: timing.backoffCap, resetMs: timing.backoffReset })
+  const backoff = startBackoff({
+    baseMs: timing.backoffBase,
+    capMs: timing.backoffCap,
+    resetMs: timing.backoffReset,
+  })
   while (!signal.aborted) {
     let refused = false
     let openedAt: number | undefined
@@ -34,7 +38,8 @@ export async function keepLinked(caller: Caller, signal: AbortSignal): Promise<v
       const why = sentenceOf(error)
       if (!signal.aborted) {
         noteLink(parts.state, { state: refused ? 'refused' : 'connecting', why })
-        if (refused) log.error({ why }, 'the server refuses this agent; its facts are kept, and it keeps asking')
+        if (refused)
+          log.error({ why }, 'the server refuses this agent; its facts are kept, and it keeps asking')
         else log.warn({ why }, 'no connection to the server')
       }
     }
@@ -70,5 +75,8 @@ async function connectOnce(caller: Caller, signal: AbortSignal, onOpen: () => vo
 function isRefusal(error: unknown): boolean {
   if (error instanceof TurnedAway) return error.status === 401 || error.status === 403
   const word = serverWord(error)
-  return word !== undefined && ['UNAUTHORIZED', 'FORBIDDEN', 'NOT_FOUND', 'PRECONDITION_FAILED'].includes(word.code)
+  return (
+    word !== undefined &&
+    ['UNAUTHORIZED', 'FORBIDDEN', 'NOT_FOUND', 'PRECONDITION_FAILED'].includes(word.code)
+  )
 }

@@ -101,7 +101,11 @@ export async function openLink(
     end('the connection could not be opened')
     throw error
   }
-  return { api: createTRPCClient<AgentRouter>({ links: [wsLink({ client })] }), closed: gone.signal, close: end }
+  return {
+    api: createTRPCClient<AgentRouter>({ links: [wsLink({ client })] }),
+    closed: gone.signal,
+    close: end,
+  }
 }
 
 function closeCode(code: number | undefined): string {

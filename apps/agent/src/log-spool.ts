@@ -91,7 +91,8 @@ export function openLogSpool(folder: string, log: Log, budget = usualBudget): Lo
     while (total > target) {
       const rows = store.all('select * from blocks where is_head = 0 and gap_bytes = 0 order by id limit 50')
       if (rows.length === 0) return
-      for (const row of rows) if (total > target) replaceByGap(row, 'the log waiting on this host grew too large')
+      for (const row of rows)
+        if (total > target) replaceByGap(row, 'the log waiting on this host grew too large')
     }
   }
 
@@ -127,7 +128,11 @@ export function openLogSpool(folder: string, log: Log, budget = usualBudget): Lo
     },
     taken(jobId, nextSeq) {
       store.transaction(() => {
-        for (const row of store.all('select * from blocks where job_id = ? and first_seq < ?', jobId, nextSeq)) {
+        for (const row of store.all(
+          'select * from blocks where job_id = ? and first_seq < ?',
+          jobId,
+          nextSeq,
+        )) {
           const end = Number(row.first_seq) + Number(row.count)
           remove(row)
           // Part of it was taken before the rest became a gap: what is missing is the rest.

@@ -34,7 +34,10 @@ export function openOrderDesk(desk: OrderDesk): (order: unknown) => void {
   function run(order: CommandRun) {
     const { version } = config.current()
     if (order.configVersion > version) {
-      log.info({ jobId: order.jobId, needed: order.configVersion, version }, 'an order waits for its configuration')
+      log.info(
+        { jobId: order.jobId, needed: order.configVersion, version },
+        'an order waits for its configuration',
+      )
       waiting.set(order.jobId, order)
       return
     }
@@ -49,7 +52,10 @@ export function openOrderDesk(desk: OrderDesk): (order: unknown) => void {
       log.error({ order: kind }, 'an order could not be read at all; it is left alone')
       return
     }
-    log.warn({ jobId: run.data.jobId, kind: run.data.kind }, 'an order is not understood; the agent may be too old')
+    log.warn(
+      { jobId: run.data.jobId, kind: run.data.kind },
+      'an order is not understood; the agent may be too old',
+    )
     const why = `This agent does not understand the job "${run.data.kind}" as it was ordered. It may be too old.`
     if (!refuseJob(state, run.data, 'unsupported', why)) repeatAnswer(state, run.data.jobId)
   }

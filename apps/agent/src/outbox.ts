@@ -52,7 +52,10 @@ export async function sendFacts(outbox: Outbox): Promise<'closed' | 'redial'> {
         return 'redial'
       }
       if (next === 'setAside') {
-        log.error({ fact: fact.name, lane, seq, why }, 'the server will never take this fact; it is set aside')
+        log.error(
+          { fact: fact.name, lane, seq, why },
+          'the server will never take this fact; it is set aside',
+        )
         setFactAside(state, fact.message, why)
         continue
       }

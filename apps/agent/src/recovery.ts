@@ -26,7 +26,10 @@ const cancelledOutcome: Outcome = {
  */
 export async function settleInterrupted(shop: Workshop, job: Job, stopping: AbortSignal): Promise<void> {
   const { state, log, timing, spool } = shop
-  log.warn({ jobId: job.id, kind: job.kind, state: job.state }, 'a job was cut off by the end of the last agent')
+  log.warn(
+    { jobId: job.id, kind: job.kind, state: job.state },
+    'a job was cut off by the end of the last agent',
+  )
   for (const pid of orphansOf(job)) await stopOrphan(pid, timing.cancelGrace)
 
   const repository = shop.config.repository(job.header.repositoryId)
@@ -56,7 +59,12 @@ async function outcomeOf(
   context: RepositoryContext | undefined,
   log: Workshop['log'],
 ): Promise<Outcome | undefined> {
-  const failed: Outcome = { status: 'failed', reason: 'agent_restarted', error: jobReasons.agent_restarted, warnings: [] }
+  const failed: Outcome = {
+    status: 'failed',
+    reason: 'agent_restarted',
+    error: jobReasons.agent_restarted,
+    warnings: [],
+  }
   if (job.kind !== 'backup' || context === undefined) return failed
   try {
     const snapshot = await findSnapshotOf(context, job.id)
@@ -72,6 +80,12 @@ async function outcomeOf(
     if (context.signal.aborted) return undefined
     const why = sentenceOf(error)
     log.warn({ jobId: job.id, why }, 'the repository did not say whether the snapshot was made')
-    return { ...failed, error: `${jobReasons.agent_restarted} Whether a snapshot was saved is not known: ${why}`.slice(0, 2_000) }
+    return {
+      ...failed,
+      error: `${jobReasons.agent_restarted} Whether a snapshot was saved is not known: ${why}`.slice(
+        0,
+        2_000,
+      ),
+    }
   }
 }

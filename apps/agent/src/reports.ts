@@ -30,7 +30,8 @@ export async function reportAfterJob(
   { kind, outcome, hurry }: { kind: JobKind; outcome: Outcome; hurry: AbortSignal },
 ): Promise<void> {
   const { repositoryId } = context.repository
-  const answers = outcome.status === 'succeeded' || outcome.status === 'incomplete' || outcome.reason === 'locked'
+  const answers =
+    outcome.status === 'succeeded' || outcome.status === 'incomplete' || outcome.reason === 'locked'
   try {
     if (kind === 'backup' && (outcome.status === 'succeeded' || outcome.status === 'incomplete'))
       reportSnapshots(reporter.state, repositoryId, await listSnapshots(context))
@@ -38,7 +39,10 @@ export async function reportAfterJob(
     if (kind === 'backup' && answers) await reportSizes(reporter, context, hurry)
   } catch (error) {
     if (!context.signal.aborted && !hurry.aborted)
-      reporter.log.warn({ repositoryId, why: sentenceOf(error) }, 'the repository could not be looked at after the job')
+      reporter.log.warn(
+        { repositoryId, why: sentenceOf(error) },
+        'the repository could not be looked at after the job',
+      )
   }
 }
 

@@ -18,7 +18,12 @@ import {
 import { carryOut, type Workshop } from './job-run.ts'
 import { settleInterrupted } from './recovery.ts'
 
-const cancelled: Ending = { status: 'cancelled', reason: 'cancelled_by_operator', warnings: [], lastLogSeq: -1 }
+const cancelled: Ending = {
+  status: 'cancelled',
+  reason: 'cancelled_by_operator',
+  warnings: [],
+  lastLogSeq: -1,
+}
 
 export type Runner = {
   /** Takes an order whose configuration is applied. A second delivery gets the first answer again. */
@@ -68,10 +73,13 @@ export function startRunner(shop: Workshop): Runner {
 
   function wait(job: Job): void {
     if (alone.has(job.id)) return
-    const timer = setTimeout(() => {
-      alone.delete(job.id)
-      consider()
-    }, aloneAt(job) - Date.now())
+    const timer = setTimeout(
+      () => {
+        alone.delete(job.id)
+        consider()
+      },
+      aloneAt(job) - Date.now(),
+    )
     alone.set(job.id, timer)
   }
 

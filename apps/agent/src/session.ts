@@ -48,7 +48,12 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
   const welcome = await api.agent.hello.mutate(hello, answerIn())
   onWelcome()
   parts.onLimits(welcome.limits)
-  noteLink(state, { ...contact(), state: 'connected', serverVersion: welcome.serverVersion, resticVersion: restic?.version ?? null })
+  noteLink(state, {
+    ...contact(),
+    state: 'connected',
+    serverVersion: welcome.serverVersion,
+    resticVersion: restic?.version ?? null,
+  })
   log.info({ hostId: welcome.hostId, serverVersion: welcome.serverVersion }, 'connected')
   warnOfSkew(log, welcome, saidAt)
   reconcileFacts(state, welcome.ackedSeq)
@@ -94,9 +99,11 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
   }
 
   const wire = {
-    progress: (message: Parameters<typeof api.job.progress.mutate>[0]) => api.job.progress.mutate(message, answerIn()),
+    progress: (message: Parameters<typeof api.job.progress.mutate>[0]) =>
+      api.job.progress.mutate(message, answerIn()),
     log: (block: Parameters<typeof api.log.stream.mutate>[0]) => api.log.stream.mutate(block, answerIn()),
-    repoStats: (stats: Parameters<typeof api.repo.stats.mutate>[0]) => api.repo.stats.mutate(stats, answerIn()),
+    repoStats: (stats: Parameters<typeof api.repo.stats.mutate>[0]) =>
+      api.repo.stats.mutate(stats, answerIn()),
   }
   try {
     await Promise.all([tellFacts(), beat(), telemetry.send(wire, welcome.limits, closed)])
@@ -124,5 +131,8 @@ function warnOfSkew(log: Log, welcome: AgentWelcome, saidAt: number): void {
   const middle = (saidAt + Date.now()) / 2
   const skewMs = Math.round(middle - Date.parse(welcome.serverTime))
   if (Math.abs(skewMs) > skewWarnedMs)
-    log.warn({ skewMs }, 'the clock of this host and that of the server differ; times in the dashboard will look wrong')
+    log.warn(
+      { skewMs },
+      'the clock of this host and that of the server differ; times in the dashboard will look wrong',
+    )
 }

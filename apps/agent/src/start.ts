@@ -46,7 +46,9 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   const { stateDir, timing } = config
   const enrolment = readEnrolment(stateDir)
   if (enrolment === undefined)
-    throw new CannotStart(`${stateDir} is not enrolled. Run: agent enrol --server URL --token TOKEN --state-dir ${stateDir}`)
+    throw new CannotStart(
+      `${stateDir} is not enrolled. Run: agent enrol --server URL --token TOKEN --state-dir ${stateDir}`,
+    )
   const complaint = complaintAboutServer(enrolment.serverUrl, enrolment.allowPlainHttp)
   if (complaint !== undefined) throw new CannotStart(complaint)
 
@@ -69,7 +71,10 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
 
   const ending = new AbortController()
   const parts = { ...shared, runner, onLimits: (wanted: AgentLimits) => void (limits = wanted) }
-  const linked = keepLinked({ stateDir, enrolment, key: openKey(stateDir), parts, timing, log }, ending.signal)
+  const linked = keepLinked(
+    { stateDir, enrolment, key: openKey(stateDir), parts, timing, log },
+    ending.signal,
+  )
 
   function tidy() {
     pruneFacts(state, timing.factsKept)

@@ -16,7 +16,9 @@ export function lockState(stateDir: string): { release(): void } {
   if (held === undefined) {
     const holder = lockHolder(stateDir)
     const who = holder === undefined ? 'Another agent' : `Another agent (process ${holder})`
-    throw new StateInUse(`${who} already works in ${stateDir}. Stop it first, or give this one its own --state-dir.`)
+    throw new StateInUse(
+      `${who} already works in ${stateDir}. Stop it first, or give this one its own --state-dir.`,
+    )
   }
   savePrivateFile(join(stateDir, 'agent.pid'), `${process.pid}\n`)
   return { release: () => held.close() }

@@ -79,7 +79,11 @@ export function readMeta(store: Store, name: string): string | undefined {
 /** Remembers a small thing. Costs nothing when it is known already. */
 export function writeMeta(store: Store, name: string, value: string): void {
   if (readMeta(store, name) === value) return
-  store.run('insert into meta values (?, ?) on conflict (name) do update set value = excluded.value', name, value)
+  store.run(
+    'insert into meta values (?, ?) on conflict (name) do update set value = excluded.value',
+    name,
+    value,
+  )
 }
 
 /** Opens a database file for a single writer, readable by its owner only. */
@@ -125,7 +129,9 @@ function openSound(path: string): Store {
     if (verdict !== 'ok') throw new SpoolDamaged(`the check of ${path} said: ${String(verdict)}`)
     const version = Number(store.one('pragma user_version')?.user_version)
     if (version > schemaVersion)
-      throw new Error(`${path} was written by a newer agent. Install that version again, or enrol this host anew.`)
+      throw new Error(
+        `${path} was written by a newer agent. Install that version again, or enrol this host anew.`,
+      )
     if (version === 0) store.transaction(() => prepareTables(store))
     return store
   } catch (error) {

@@ -78,7 +78,8 @@ function logBytesOf(stateDir: string): number {
 
 /** The status for a person. */
 export function describeStatus(status: AgentStatus): string {
-  if (!status.enrolled) return `${status.stateDir} is not enrolled.\nRun: agent enrol --server URL --token TOKEN --state-dir DIR\n`
+  if (!status.enrolled)
+    return `${status.stateDir} is not enrolled.\nRun: agent enrol --server URL --token TOKEN --state-dir DIR\n`
   const { link, config, jobs = [], spool } = status
   const lines: [string, string | undefined][] = [
     ['Agent', `${status.agentVersion}, ${status.agentRuns ? 'running' : 'not running'}`],
@@ -89,9 +90,15 @@ export function describeStatus(status: AgentStatus): string {
     ['Last contact', link?.lastContactAt],
     ['restic', link?.resticVersion ?? 'none found'],
     ['Configuration', `version ${config?.version}, ${config?.repositories} repositories`],
-    ['Jobs', jobs.length === 0 ? 'none' : jobs.map(job => `${job.kind} ${job.jobId} ${job.state}`).join(', ')],
+    [
+      'Jobs',
+      jobs.length === 0 ? 'none' : jobs.map(job => `${job.kind} ${job.jobId} ${job.state}`).join(', '),
+    ],
     ['Waiting to be told', `${spool?.waiting ?? 0} facts, ${spool?.logBytes ?? 0} bytes of logs`],
-    ...(spool?.setAside ?? []).map((fact): [string, string] => ['Set aside', `${fact.name} of ${fact.at}: ${fact.why}`]),
+    ...(spool?.setAside ?? []).map((fact): [string, string] => [
+      'Set aside',
+      `${fact.name} of ${fact.at}: ${fact.why}`,
+    ]),
     ['Damaged spool', spool?.movedAside],
   ]
   return lines

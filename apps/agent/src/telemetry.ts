@@ -43,14 +43,17 @@ export function createTelemetry(state: State, spool: LogSpool, log: Log): Teleme
   async function sendProgress(wire: TelemetryWire, limits: AgentLimits, signal: AbortSignal) {
     while (!signal.aborted) {
       if (newest.size === 0 && stats.size === 0) await bell.heard(signal)
-      for (const [repositoryId, message] of stats) {
+      // Copies: what fails is put back, and would be met again and again by a loop over the map itself.
+      for (const [repositoryId, message] of [...stats]) {
+        if (signal.aborted) return
         stats.delete(repositoryId)
         await wire.repoStats(message).catch(error => {
-          if (afterFailure(error) === 'setAside') log.warn({ repositoryId, why: sentenceOf(error) }, 'repo.stats was refused')
+          if (afterFailure(error) === 'setAside')
+            log.warn({ repositoryId, why: sentenceOf(error) }, 'the state of a repository was refused')
           else if (!stats.has(repositoryId)) stats.set(repositoryId, message)
         })
       }
-      for (const [jobId, progress] of newest) {
+      for (const [jobId, progress] of [...newest]) {
         newest.delete(jobId)
         await wire.progress({ jobId, ...progress }).catch(() => {})
       }

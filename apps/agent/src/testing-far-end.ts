@@ -3,12 +3,7 @@ import { createPublicKey, randomUUID, verify } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import {
-  AgentHeartbeat,
-  AgentHello,
-  type AgentLimits,
-  type AgentOrder,
-} from '@restic-manager/contract/agent'
+import { AgentHeartbeat, AgentHello, type AgentLimits, type AgentOrder } from '@restic-manager/contract/agent'
 import { CommandResult } from '@restic-manager/contract/command'
 import { JobFinished, JobProgress, JobStarted } from '@restic-manager/contract/job'
 import { EnrolmentRedeem, proofText, SessionChallenge, SessionProof } from '@restic-manager/contract/join'
@@ -69,7 +64,10 @@ const newMemory = (): Memory => ({
 })
 
 /** Starts the far end on a free port, or on `port` with the memory of one that was stopped. */
-export async function startFarEnd({ port = 0, memory = newMemory() }: { port?: number; memory?: Memory } = {}) {
+export async function startFarEnd({
+  port = 0,
+  memory = newMemory(),
+}: { port?: number; memory?: Memory } = {}) {
   const t = initTRPC.context<object>().create()
   const bearers = new Set<string>()
   const bells = new Set<() => void>()
@@ -85,11 +83,15 @@ export async function startFarEnd({ port = 0, memory = newMemory() }: { port?: n
   function commit(told: Told) {
     memory.deliveries.push(told)
     const { lane, seq } = told.message
-    if (!memory.facts.some(({ message }) => message.lane === lane && message.seq === seq)) memory.facts.push(told)
+    if (!memory.facts.some(({ message }) => message.lane === lane && message.seq === seq))
+      memory.facts.push(told)
     return { seq }
   }
   const ackedSeq = (lane: 'first' | 'rest') =>
-    Math.max(0, ...memory.facts.filter(({ message }) => message.lane === lane).map(({ message }) => message.seq))
+    Math.max(
+      0,
+      ...memory.facts.filter(({ message }) => message.lane === lane).map(({ message }) => message.seq),
+    )
 
   const joinRouter = t.router({
     enrolment: t.router({
@@ -103,7 +105,10 @@ export async function startFarEnd({ port = 0, memory = newMemory() }: { port?: n
     session: t.router({
       challenge: call.input(SessionChallenge).mutation(() => ({ nonce: randomUUID(), expiresAt: soon() })),
       prove: call.input(SessionProof).mutation(({ input }) => {
-        const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: memory.publicKey }, format: 'jwk' })
+        const key = createPublicKey({
+          key: { kty: 'OKP', crv: 'Ed25519', x: memory.publicKey },
+          format: 'jwk',
+        })
         if (!verify(null, Buffer.from(proofText(input)), key, Buffer.from(input.signature, 'base64url')))
           throw new TRPCError({ code: 'UNAUTHORIZED' })
         const current = memory.sessions.at(-1) ?? null
@@ -157,9 +162,13 @@ export async function startFarEnd({ port = 0, memory = newMemory() }: { port?: n
       })),
     }),
     job: t.router({
-      started: call.input(JobStarted).mutation(({ input }) => commit({ name: 'job.started', message: input })),
+      started: call
+        .input(JobStarted)
+        .mutation(({ input }) => commit({ name: 'job.started', message: input })),
       progress: call.input(JobProgress).mutation(({ input }) => void memory.progress.push(input)),
-      finished: call.input(JobFinished).mutation(({ input }) => commit({ name: 'job.finished', message: input })),
+      finished: call
+        .input(JobFinished)
+        .mutation(({ input }) => commit({ name: 'job.finished', message: input })),
     }),
     log: t.router({
       stream: call.input(LogStreamBlock).mutation(({ input }) => {
@@ -172,7 +181,9 @@ export async function startFarEnd({ port = 0, memory = newMemory() }: { port?: n
       }),
     }),
     snapshots: t.router({
-      report: call.input(SnapshotsReport).mutation(({ input }) => commit({ name: 'snapshots.report', message: input })),
+      report: call
+        .input(SnapshotsReport)
+        .mutation(({ input }) => commit({ name: 'snapshots.report', message: input })),
     }),
     repo: t.router({ stats: call.input(RepoStats).mutation(({ input }) => void memory.stats.push(input)) }),
   })
@@ -180,7 +191,12 @@ export async function startFarEnd({ port = 0, memory = newMemory() }: { port?: n
   const join = createHTTPHandler({ router: joinRouter, basePath: '/join/' })
   const http = createServer((request, response) => join(request, response))
   const sockets = new WebSocketServer({ noServer: true })
-  const onConnection = getWSConnectionHandler({ router: agentRouter, wss: sockets, createContext: () => ({}), keepAlive: { enabled: false } })
+  const onConnection = getWSConnectionHandler({
+    router: agentRouter,
+    wss: sockets,
+    createContext: () => ({}),
+    keepAlive: { enabled: false },
+  })
   http.on('upgrade', (request, socket, head) => {
     const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? ''
     const refusal = end.refuseUpgrades ?? (bearers.delete(bearer) ? undefined : 401)

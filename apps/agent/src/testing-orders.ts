@@ -7,7 +7,12 @@ export const repositoryId = newId()
 
 /** A configuration with one local repository. */
 export function configOrder(change: Partial<ConfigUpdate> = {}): AgentOrder {
-  const repository = { repositoryId, url: '/srv/repository', password: 'a password of tests', mayDelete: false }
+  const repository = {
+    repositoryId,
+    url: '/srv/repository',
+    password: 'a password of tests',
+    mayDelete: false,
+  }
   return { order: 'config.update', version: 1, repositories: [repository], maxConcurrentRuns: 1, ...change }
 }
 

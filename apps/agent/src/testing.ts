@@ -57,7 +57,13 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
   const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), 'rm-agent-'))
   const made = options.stateDir === undefined ? await server.createEnrolment() : ''
   const token = typeof made === 'string' ? made : made.token
-  const { enrolment } = await enrolHost({ server: url, token, stateDir, name: options.name, allowPlainHttp: false })
+  const { enrolment } = await enrolHost({
+    server: url,
+    token,
+    stateDir,
+    name: options.name,
+    allowPlainHttp: false,
+  })
 
   let current = options
   let running: { stop(): Promise<void>; kill(): Promise<void>; pid?: number | undefined } | undefined

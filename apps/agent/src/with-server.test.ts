@@ -36,11 +36,16 @@ test('a fresh host makes a repository, backs up into it, and its snapshot is in 
     hostIds: [agent.hostId],
   } as never)
   const { hostId } = agent
-  expect(await runJob(server, { hostId, repositoryId, kind: 'probe' })).toMatchObject({ status: 'failed', reason: 'repository_missing' })
+  expect(await runJob(server, { hostId, repositoryId, kind: 'probe' })).toMatchObject({
+    status: 'failed',
+    reason: 'repository_missing',
+  })
   expect(await runJob(server, { hostId, repositoryId, kind: 'init' })).toMatchObject({ status: 'succeeded' })
   const backup = await runJob(server, { hostId, repositoryId, kind: 'backup', spec: { paths: [source] } })
   expect(backup).toMatchObject({ status: 'succeeded' })
-  await until(async () => (await server.api.snapshots.list.query({ repositoryId } as never)).rows.length === 1)
+  await until(
+    async () => (await server.api.snapshots.list.query({ repositoryId } as never)).rows.length === 1,
+  )
   expect(readdirSync(join(folder, 'repository'))).toContain('snapshots')
   expect(agent.status()).toMatchObject({ agentRuns: true, link: { state: 'connected' }, jobs: [] })
 })

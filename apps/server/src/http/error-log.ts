@@ -4,7 +4,7 @@ export type LoggableError = { kind: string; code?: string; message?: string; sta
 
 /**
  * Takes an error apart for the log. Drizzle writes a statement's parameters into its message and PostgreSQL the
- * offending row into `detail`, so of those only the words of the database's own message stay.
+ * offending row into `detail`, so of those only PostgreSQL's own message stays, without what it quotes.
  */
 export function describeError(error: unknown): LoggableError {
   if (!(error instanceof Error)) return { kind: typeof error, stack: [] }
@@ -14,11 +14,12 @@ export function describeError(error: unknown): LoggableError {
     .map(line => line.trim())
   let inner: Error = error
   while (inner.cause instanceof Error) inner = inner.cause
-  const isStatement = inner.message.startsWith('Failed query')
+  // PostgreSQL quotes the value it could not read.
+  const message = inner.name === 'PostgresError' ? inner.message.replace(/".*"/s, '"…"') : inner.message
   return {
     kind: inner.name,
     ...('code' in inner && typeof inner.code === 'string' ? { code: inner.code } : {}),
-    ...(isStatement ? {} : { message: inner.message.slice(0, 500) }),
+    ...(inner.message.startsWith('Failed query') ? {} : { message: message.slice(0, 500) }),
     stack: stack.slice(0, 12),
   }
 }

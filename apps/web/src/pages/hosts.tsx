@@ -5,10 +5,9 @@ import { useDebouncedCallback } from '@mantine/hooks'
 import { IconPlus, IconSearch } from '@tabler/icons-react'
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { formatCount } from '../format.ts'
 import { useMay } from '../me.ts'
-import { AddHost } from '../parts/add-host.tsx'
 import { Crumbs } from '../parts/crumbs.tsx'
 import { FilterChips } from '../parts/filter-chips.tsx'
 import { HostTable } from '../parts/host-table.tsx'
@@ -20,6 +19,8 @@ import { trpc } from '../trpc.ts'
 import { stateWords } from '../words.ts'
 
 const route = getRouteApi('/shell/hosts')
+/** Most visits add no host: its code comes when it is asked for. */
+const AddHost = lazy(async () => ({ default: (await import('../parts/add-host.tsx')).AddHost }))
 const states = Object.keys(stateWords) as HostState[]
 
 /** What a fresh fleet still lacks, with the button that adds it. */
@@ -43,7 +44,7 @@ export function HostsPage() {
   const filter = route.useSearch()
   const navigate = useNavigate({ from: '/hosts' })
   const mayAdd = useMay('admin')
-  const [adding, setAdding] = useState(false)
+  const [adding, setAdding] = useState<boolean>()
   const [typed, setTyped] = useState(filter.search ?? '')
   const search = useDebouncedCallback(
     (text: string) =>
@@ -157,7 +158,11 @@ export function HostsPage() {
           </Empty>
         )}
       </Panel>
-      <AddHost opened={adding} onClose={() => setAdding(false)} />
+      {adding !== undefined && (
+        <Suspense>
+          <AddHost opened={adding} onClose={() => setAdding(false)} />
+        </Suspense>
+      )}
     </>
   )
 }

@@ -97,7 +97,7 @@ export function RunningNumbers({
           },
           {
             label: 'Read rate',
-            value: progress === null ? '–' : formatRate(progress.throughputBps),
+            value: progress === null || !online ? '–' : formatRate(progress.throughputBps),
             below: samples.length > 1 && `mean ${formatRate(meanOf(samples))}`,
           },
           {
@@ -107,7 +107,7 @@ export function RunningNumbers({
           },
           {
             label: 'Doing',
-            value: progress === null ? '–' : phases[progress.phase],
+            value: progress === null || !online ? '–' : phases[progress.phase],
             tone: progress?.phase === 'stalled' ? 'warn' : undefined,
           },
           {

@@ -5,8 +5,9 @@ import { useMutation } from '@tanstack/react-query'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useDeferredValue, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { countOf, formatCount, formatLogClock } from '../format.ts'
-import { downloadLog, type LogFeed } from '../log-feed.ts'
+import { downloadLog } from '../log-feed.ts'
 import type { LogRow } from '../log-lines.ts'
+import type { LogFeed } from '../log-store.ts'
 import { useZone } from '../time-zone.ts'
 import { sentenceFor } from '../trpc.ts'
 import { Panel } from './panel.tsx'
@@ -115,12 +116,20 @@ function Lines({
 }
 
 /** `live`: the job may still write. */
-export function LogViewer({ jobId, feed, live }: { jobId: string; feed: LogFeed; live: boolean }) {
+export function LogViewer({
+  jobId,
+  feed,
+  live,
+}: {
+  jobId: string
+  feed: LogFeed & { complete: boolean }
+  live: boolean
+}) {
   const [level, setLevel] = useState<'all' | 'problems'>('all')
   const [typed, setTyped] = useState('')
   const [following, setFollowing] = useState(live)
   const search = useDeferredValue(typed.trim().toLowerCase())
-  const shown = useMemo(() => filterRows(feed.rows, level === 'problems', search), [feed, level, search])
+  const shown = useMemo(() => filterRows(feed.rows, level === 'problems', search), [feed.rows, level, search])
   const save = useMutation({ mutationFn: () => downloadLog(jobId) })
   const hidden = feed.rows.length - shown.length
   const problems = feed.warnings + feed.errors
@@ -128,7 +137,7 @@ export function LogViewer({ jobId, feed, live }: { jobId: string; feed: LogFeed;
     <Panel
       flush
       title="Log"
-      count={countOf(feed.skipped + feed.rows.length, 'line')}
+      count={countOf(feed.nextSeq, 'line')}
       actions={
         <>
           {live && (

@@ -1,23 +1,17 @@
 // `npm run demo`: the whole main job, unattended: a server, three agents, real restic backups of real files.
-import { randomBytes } from 'node:crypto'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs, styleText } from 'node:util'
-import { createTRPCClient, httpBatchLink } from '@trpc/client'
-import superjson from 'superjson'
 import { newId } from '@restic-manager/contract/ids'
-import { hasEnded } from '@restic-manager/contract/job'
 import type { JobView } from '@restic-manager/contract/views'
-import type { OperatorRouter } from '@restic-manager/server/operator-api'
 import { until } from '@restic-manager/testkit/until'
 import { changeFiles, demoHosts, makeHostFiles, withoutRootsEyes, type DemoHost } from './demo-hosts.ts'
 import { judge, verifyHost, type DemoResult, type Seen } from './demo-verify.ts'
+import { makeOperator, runToEnd, type Api } from './operator.ts'
 import {
   build,
   enrolAgent,
-  entries,
   root,
-  runProgram,
   startAgentProgram,
   startServerProgram,
   stopProgram,
@@ -38,8 +32,6 @@ restic into three repositories. The dashboard stays open and backups go on every
 
 PORT chooses the port (default: a free one).
 `
-
-type Client = ReturnType<typeof createTRPCClient<OperatorRouter>>
 
 function readFlags() {
   try {
@@ -66,26 +58,21 @@ const formatBytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
 const bold = (text: string) => styleText('bold', text)
 
 /** Orders a job and waits for its end, telling how far it is. */
-async function runAndWatch(api: Client, host: DemoHost, kind: 'init' | 'backup'): Promise<JobView> {
-  const on = { requestId: newId(), hostId: host.hostId, repositoryId: host.repositoryId }
-  const { jobId } = await api.jobs.run.mutate(
-    kind === 'init' ? { ...on, kind, spec: {} } : { ...on, kind, spec: { paths: [host.folder] } },
-  )
-  let shown = -1
-  const job = await until(
-    async () => {
-      const view = await api.jobs.get.query({ jobId })
-      const percent = Math.floor((view.progress?.percentDone ?? 0) * 100)
-      if (kind === 'backup' && view.status === 'running' && percent >= shown + 25) {
-        shown = percent
-        say(`  ${host.name}: ${percent} %`)
-      }
-      return view
+async function runAndWatch(api: Api, host: DemoHost, kind: 'init' | 'backup'): Promise<JobView> {
+  const on = { hostId: host.hostId, repositoryId: host.repositoryId }
+  if (kind === 'init') return runToEnd(api, { ...on, kind, spec: {} })
+  let told = 0
+  const job = await runToEnd(
+    api,
+    { ...on, kind, spec: { paths: [host.folder] } },
+    ({ status, percentDone }) => {
+      const percent = Math.floor((percentDone ?? 0) * 100)
+      if (status !== 'running' || percent < told + 25) return
+      told = percent
+      say(`  ${host.name}: ${percent} %`)
     },
-    view => hasEnded(view.status) && view.status !== 'lost',
-    { what: `${kind} on ${host.name}`, timeoutMs: 300_000, everyMs: 250 },
   )
-  if (kind === 'backup') say(`  ${host.name}: ${describeEnd(job)}`)
+  say(`  ${host.name}: ${describeEnd(job)}`)
   return job
 }
 
@@ -136,22 +123,10 @@ async function main() {
     const server = await startServerProgram(env)
     programs.push(server)
 
-    const password = randomBytes(12).toString('base64url')
-    const passwordFile = path.join(folder, 'password')
-    await writeFile(passwordFile, password, { mode: 0o600 })
-    const admin = (...argv: string[]) => runProgram([entries.admin, ...argv], env)
-    const email = 'demo@example.net'
-    await admin('create-operator', '--email', email, '--role', 'admin', '--password-file', passwordFile)
-    const apiKey = await admin('create-api-key', '--operator', email, '--name', 'demo')
-    const api = createTRPCClient<OperatorRouter>({
-      links: [
-        httpBatchLink({
-          url: `${server.url}/trpc`,
-          transformer: superjson,
-          headers: { authorization: `Bearer ${apiKey}` },
-        }),
-      ],
-    })
+    const { api, email, password } = await makeOperator(
+      { url: server.url, env },
+      { email: 'demo@example.net', name: 'Demo', folder },
+    )
     if (!flags.once) {
       say(`  Dashboard  ${bold(server.url)}`)
       say(`  Sign in    ${email}  ${password}`)

@@ -2,10 +2,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
-import { hasEnded } from '@restic-manager/contract/job'
 import { newId } from '@restic-manager/contract/ids'
 import { makeFiles } from '@restic-manager/testkit/files'
-import { until } from '@restic-manager/testkit/until'
+import { runToEnd } from '../../../scripts/operator.ts'
 import { ensureRestic } from '../../../scripts/restic.mjs'
 import { startFleet } from './fleet.ts'
 import { type Figure, median, rounded } from './figure.ts'
@@ -57,22 +56,12 @@ export async function benchAgentBackup({ runs, scale }: { runs: number; scale: n
     })
     const cpuBefore = cpuSeconds(fleet.agentPid)
     const began = performance.now()
-    const { jobId } = await fleet.api.jobs.run.mutate({
-      requestId: newId(),
+    const job = await runToEnd(fleet.api, {
       hostId: fleet.hostId,
       repositoryId,
       kind: 'backup',
       spec: { paths: [files] },
     })
-    const job = await until(
-      () => fleet.api.jobs.get.query({ jobId }),
-      ({ status }) => hasEnded(status),
-      {
-        what: 'the backup',
-        timeoutMs: 900_000,
-        everyMs: 50,
-      },
-    )
     ours.push((performance.now() - began) / 1_000)
     agentCpu.push(cpuSeconds(fleet.agentPid) - cpuBefore)
     if (job.status !== 'succeeded') throw new Error(`The backup ended ${job.status}: ${job.error}`)

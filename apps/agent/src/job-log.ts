@@ -37,7 +37,7 @@ export function startJobLog(
   let timer: NodeJS.Timeout | undefined
   let tokens = burstBytes
   let filledAt = performance.now()
-  let tail: { block: CutBlock; bytes: number }[] = []
+  const tail: { block: CutBlock; bytes: number }[] = []
   let tailSize = 0
   let lost: { firstSeq: number; count: number; bytes: number; since: number } | undefined
 

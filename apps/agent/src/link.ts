@@ -42,6 +42,8 @@ export async function openLink(
     failed = reject
   })
 
+  const adopt = (made: WebSocket) => (socket = made)
+
   class AgentSocket extends WebSocket {
     constructor(address: string) {
       // A client belongs to one connection: it must never dial a second time by itself.
@@ -55,7 +57,7 @@ export async function openLink(
         followRedirects: false,
       }
       super(address, options)
-      socket = this
+      adopt(this)
       this.on('unexpected-response', (_request, response) => {
         let said = ''
         response.setEncoding('utf8')

@@ -15,6 +15,7 @@ import {
   startAgentProgram,
   startServerProgram,
   stopProgram,
+  stopWithNpm,
   type Environment,
   type Program,
 } from './processes.ts'
@@ -104,6 +105,7 @@ async function main() {
   }
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
+  stopWithNpm(interrupt)
 
   try {
     say('Building what has changed …')

@@ -145,3 +145,18 @@ export async function startAgentProgram(
     through,
   })
 }
+
+/**
+ * Calls `stop` when npm, or the shell between npm and us, is gone. npm hands SIGTERM to its shell, and not every shell
+ * hands it on: without this a killed `npm start` would leave the programs running.
+ */
+export function stopWithNpm(stop: () => void) {
+  if (process.env['npm_lifecycle_event'] === undefined) return
+  const parent = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    stop()
+  }, 500)
+  watch.unref()
+}

@@ -184,19 +184,25 @@ async function signIn(page: Page, email: string, password: string) {
   await page.waitForURL(/\/hosts/)
 }
 
-/** Waits until what the page shows has stopped changing for a moment. */
+/** Waits until the page has its words, no skeleton is left, and what it shows has stopped changing for a moment. */
 async function settle(page: Page) {
+  await page.getByRole('heading').first().waitFor()
+  await until(
+    () => page.locator('.skeleton, .mantine-Skeleton-root').count(),
+    count => count === 0,
+    { what: 'the data' },
+  )
   let before = ''
   await until(
     async () => {
-      const now = await page.locator('body').innerText()
+      const now = (await page.locator('body').innerText()).replaceAll(/\d+/g, '')
       const same = now === before
       before = now
       return same
     },
     same => same,
-    { what: 'a quiet page', everyMs: 700, timeoutMs: 10_000 },
-  ).catch(() => {})
+    { what: 'a quiet page', everyMs: 500 },
+  )
 }
 
 await main()

@@ -8,6 +8,7 @@ import {
   startAgentProgram,
   startServerProgram,
   stopProgram,
+  stopWithNpm,
   type Environment,
   type Program,
 } from './processes.ts'
@@ -89,6 +90,7 @@ async function main() {
   process.on('SIGINT', () => void stop(0))
   process.on('SIGTERM', () => void stop(0))
   process.on('SIGHUP', () => void stop(0))
+  stopWithNpm(() => void stop(0))
   void server.exited.then(({ code, signal }) => {
     if (stopping) return
     say(`The server ended unexpectedly (${signal ?? `exit ${code}`}).`)

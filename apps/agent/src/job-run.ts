@@ -14,6 +14,7 @@ import { runJob } from './jobs/run.ts'
 import type { LogSpool } from './log-spool.ts'
 import { processStart } from './processes.ts'
 import { reportAfterJob } from './reports.ts'
+import { fitText } from './restic/fit-text.ts'
 import type { Restic } from './restic/version.ts'
 import type { State } from './state.ts'
 import type { Telemetry } from './telemetry.ts'
@@ -130,7 +131,7 @@ export function endingOf(outcome: Outcome, lastLogSeq: number): Ending {
     ...(signal === undefined ? {} : { signal }),
     ...(reason === undefined ? {} : { reason }),
     ...(stats === undefined ? {} : { stats }),
-    ...(error === undefined ? {} : { error: error.slice(0, 2_000).toWellFormed() }),
+    ...(error === undefined ? {} : { error: fitText(error, 2_000) }),
   }
 }
 

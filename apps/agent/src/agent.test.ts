@@ -1,5 +1,6 @@
 // The whole agent against a far end that fails on purpose, with a fake restic that keeps a ledger.
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { newId } from '@restic-manager/contract/ids'
 import { createLog } from '@restic-manager/runtime/log'
 import { startTcpProxy } from '@restic-manager/testkit/tcp-proxy'
@@ -174,7 +175,8 @@ test('a cancel for a job that has ended changes nothing and repeats its end', as
   desk.end.order(order)
   await desk.ending(order.jobId)
   const ends = () => desk.end.memory.deliveries.filter(fact => fact.name === 'job.finished').length
-  const before = await until(ends)
+  await until(() => desk.agent.facts().every(fact => fact.acked))
+  const before = ends()
   desk.end.order({ order: 'command.cancel', jobId: order.jobId })
   await until(() => ends() > before)
   expect(desk.told(order.jobId)).toEqual(whole)
@@ -336,4 +338,28 @@ test('an agent stops although the last word on a repository cannot be told any m
   await until(() => desk.agent.status().jobs?.length === 0)
   await desk.agent.stop()
   expect(desk.agent.status()).toMatchObject({ agentRuns: false, link: { state: 'stopped' } })
+})
+
+test('a flood of output and an endless line cost neither restic its end nor the agent its memory', async () => {
+  const lines = 600_000
+  const steps = [
+    { flood: { lines, text: 'x'.repeat(100) } },
+    { longLine: { bytes: 60_000_000 } },
+    { summary: {} },
+  ]
+  await using desk = await openDesk({ process: true, script: { runs: { backup: { steps } } } })
+  const order = backupOrder()
+  desk.end.order(order)
+  const { status, lastLogSeq } = await desk.ending(order.jobId)
+  expect(status).toBe('succeeded')
+  const peak =
+    Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${desk.agent.pid()}/status`, 'utf8'))?.[1]) * 1024
+  expect(peak).toBeLessThan(350 * 1024 * 1024)
+  const reached = () =>
+    desk.log(order.jobId).reduce((_, entry) => entry.seq + ('gap' in entry ? entry.gap.count : 1), 0) - 1
+  await until(() => reached() === lastLogSeq)
+  const log = desk.log(order.jobId)
+  expect(lastLogSeq).toBeGreaterThan(lines)
+  expect(log.some(entry => 'gap' in entry)).toBe(true)
+  expect(log.every(entry => 'gap' in entry || Buffer.byteLength(entry.payload) <= 16_384)).toBe(true)
 })

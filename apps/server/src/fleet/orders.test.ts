@@ -99,14 +99,14 @@ test('a changed repository is sent in full with a higher version, and its ack is
   })
 })
 
-test('a cancel is ordered also for a job that was never accepted, on every connection until the agent has ended it', async () => {
+test('a cancel names its job, also one that was never accepted, on every connection until the agent has ended it', async () => {
   const host = await makeHost(database.db, database.seal)
   const { jobId } = await host.backUp()
   await cancelJob(database.db, { jobId, requestedBy: 'anna@example.com' })
   for (let connection = 0; connection < 2; connection += 1)
     expect(await told(host, nothingSent())).toMatchObject([
       { order: 'config.update' },
-      { order: 'command.cancel', jobId },
+      { order: 'command.cancel', jobId, kind: 'backup', repositoryId: host.repositoryId },
     ])
   await finishJob(database.db, host.sender, {
     ...host.fact(),

@@ -1,7 +1,7 @@
 // What a host has to be told, and what this connection has told it already.
-import { and, asc, eq, inArray, sql } from 'drizzle-orm'
+import { inArray, sql } from 'drizzle-orm'
 import type { AgentOrder } from '@restic-manager/contract/agent'
-import type { JobKind } from '@restic-manager/contract/job'
+import type { JobKind, JobStatus } from '@restic-manager/contract/job'
 import { toInstant } from '@restic-manager/contract/scalars'
 import type { HostSession } from '../context.ts'
 import type { Db } from '../db/open.ts'
@@ -46,8 +46,11 @@ export async function nextOrders(db: Db, seal: Seal, host: HostSession, sent: Se
     const config = await configurationOf(db, seal, { ...look, hostId: host.id, version: look.configVersion })
     orders.push({ order: 'config.update', ...config })
   }
-  orders.push(...cancels.map(jobId => ({ order: 'command.cancel' as const, jobId })))
-  if (runs.length > 0) orders.push(...(await runOrders(db, runs, look.configVersion)))
+  const named = new Map((await nameJobs(db, [...cancels, ...runs])).map(job => [job.jobId, job]))
+  const namesOf = (ids: string[]) => ids.flatMap(id => named.get(id) ?? [])
+  orders.push(...namesOf(cancels).map(cancelOrder))
+  const stillQueued = namesOf(runs).filter(({ status }) => status === 'queued')
+  orders.push(...stillQueued.map(job => runOrder(job, look.configVersion)))
 
   // Only now, when nothing can fail any more: what was not handed over is to be said again.
   sent.configVersion = look.configVersion
@@ -63,41 +66,47 @@ function unsent(open: string[], said: Set<string>): string[] {
   return open.filter(id => !said.has(id)).slice(0, BATCH)
 }
 
-async function runOrders(db: Db, jobIds: string[], configVersion: number): Promise<AgentOrder[]> {
-  const rows = await db
-    .select({
-      jobId: jobs.id,
-      kind: jobs.kind,
-      repositoryId: jobs.repositoryId,
-      spec: jobs.spec,
-      scheduleId: jobs.scheduleId,
-      scheduledFor: jobs.scheduledFor,
-      retryOf: jobs.retryOf,
-    })
-    .from(jobs)
-    .where(and(inArray(jobs.id, jobIds), eq(jobs.status, 'queued')))
-    .orderBy(asc(jobs.createdAt), asc(jobs.id))
-  return rows.map(row => runOrder(row, configVersion))
-}
-
-type RunRow = {
+type NamedJob = {
   jobId: string
   kind: JobKind
   repositoryId: string
+  status: JobStatus
   spec: object
   scheduleId: string | null
   scheduledFor: Date | null
   retryOf: string | null
 }
 
-function runOrder({ scheduleId, scheduledFor, retryOf, ...job }: RunRow, configVersion: number): AgentOrder {
-  const order = {
-    order: 'command.run',
-    ...job,
-    configVersion,
-    ...(scheduleId === null ? {} : { scheduleId }),
-    ...(scheduledFor === null ? {} : { scheduledAt: toInstant(scheduledFor) }),
-    ...(retryOf === null ? {} : { retryOf }),
-  }
+async function nameJobs(db: Db, jobIds: string[]): Promise<NamedJob[]> {
+  if (jobIds.length === 0) return []
+  return db
+    .select({
+      jobId: jobs.id,
+      kind: jobs.kind,
+      repositoryId: jobs.repositoryId,
+      status: jobs.status,
+      spec: jobs.spec,
+      scheduleId: jobs.scheduleId,
+      scheduledFor: jobs.scheduledFor,
+      retryOf: jobs.retryOf,
+    })
+    .from(jobs)
+    .where(inArray(jobs.id, jobIds))
+}
+
+const headerOf = ({ jobId, kind, repositoryId, scheduleId, scheduledFor, retryOf }: NamedJob) => ({
+  jobId,
+  kind,
+  repositoryId,
+  ...(scheduleId === null ? {} : { scheduleId }),
+  ...(scheduledFor === null ? {} : { scheduledAt: toInstant(scheduledFor) }),
+  ...(retryOf === null ? {} : { retryOf }),
+})
+
+/** Names the job in full: an agent that never saw it can then report its end. */
+const cancelOrder = (job: NamedJob): AgentOrder => ({ order: 'command.cancel', ...headerOf(job) })
+
+function runOrder(job: NamedJob, configVersion: number): AgentOrder {
+  const order = { order: 'command.run', ...headerOf(job), configVersion, spec: job.spec }
   return order as AgentOrder // kind and spec were checked together when the job was made
 }

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { findChromium } from '@restic-manager/testkit/chromium'
+import { ensureChromium } from './chromium.ts'
 import { build, root } from './processes.ts'
 import { ensureTool } from './restic.mjs'
 
@@ -14,7 +14,7 @@ async function fetchTestTools() {
   for (const name of ['0.14.0', '0.18.0', 'rest-server'] as const) {
     await ensureTool(name, { onNote: note }).catch((error: Error) => note(error.message))
   }
-  await findChromium().catch((error: Error) => note(`No Chromium for the browser tests: ${error.message}`))
+  await ensureChromium(note)
 }
 
 async function main(): Promise<number> {

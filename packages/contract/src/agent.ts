@@ -51,7 +51,10 @@ export const AgentWelcome = z.object({
 export type AgentWelcome = z.infer<typeof AgentWelcome>
 
 /** `agent.heartbeat`: presence, and how much waits on the host's disk. */
-export const AgentHeartbeat = z.object({ sentAt: Instant, spool: z.object({ facts: Count, logBytes: Count }) })
+export const AgentHeartbeat = z.object({
+  sentAt: Instant,
+  spool: z.object({ facts: Count, logBytes: Count }),
+})
 export type AgentHeartbeat = z.infer<typeof AgentHeartbeat>
 export const HeartbeatAnswer = z.object({ serverTime: Instant })
 export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>

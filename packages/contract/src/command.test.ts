@@ -41,12 +41,17 @@ describe('command.run', () => {
 test('ids made later sort later, and carry version 7', () => {
   const ids = [1, 2, 1_000, 1_763_900_000_000].map(newId)
   expect(ids.toSorted()).toEqual(ids)
-  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  for (const id of ids)
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
 })
 
 test('an agent outside the protocol window is told both versions and what to upgrade', () => {
   const agent = { agentVersion: '0.1.0' }
   expect(protocolComplaint({ ...agent, protocolVersion: PROTOCOL }, '0.2.0')).toBeUndefined()
-  expect(protocolComplaint({ ...agent, protocolVersion: protocolWindow.min - 1 }, '0.2.0')).toMatch(/0\.1\.0.*0\.2\.0.*Upgrade the agent/)
-  expect(protocolComplaint({ ...agent, protocolVersion: protocolWindow.max + 1 }, '0.2.0')).toMatch(/0\.1\.0.*0\.2\.0.*Upgrade the server/)
+  expect(protocolComplaint({ ...agent, protocolVersion: protocolWindow.min - 1 }, '0.2.0')).toMatch(
+    /0\.1\.0.*0\.2\.0.*Upgrade the agent/,
+  )
+  expect(protocolComplaint({ ...agent, protocolVersion: protocolWindow.max + 1 }, '0.2.0')).toMatch(
+    /0\.1\.0.*0\.2\.0.*Upgrade the server/,
+  )
 })

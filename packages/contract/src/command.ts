@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { Fact } from './fact.ts'
 import { Id } from './ids.ts'
-import { JobHeader, JobKind } from './job.ts'
+import { JobHeader, type JobKind } from './job.ts'
 import { Instant, Path, Sentence, text, Version } from './scalars.ts'
 
 /** A source path: absolute, and never something restic could take for a flag. */

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { EndStatus, hasEnded, JobFinished, JobStatus, nextStatuses, provisionalStatuses, statusesBefore } from './job.ts'
+import {
+  EndStatus,
+  hasEnded,
+  JobFinished,
+  JobStatus,
+  nextStatuses,
+  provisionalStatuses,
+  statusesBefore,
+} from './job.ts'
 
 describe('the status table', () => {
   test('what an agent reported as the end is final', () => {
@@ -9,7 +17,9 @@ describe('the status table', () => {
   test('whatever the server only inferred gives way to every fact an agent can tell', () => {
     const guesses = provisionalStatuses.filter(status => status !== 'cancelled')
     for (const guess of guesses)
-      expect(nextStatuses[guess]).toEqual(expect.arrayContaining(['accepted', 'running', ...EndStatus.options]))
+      expect(nextStatuses[guess]).toEqual(
+        expect.arrayContaining(['accepted', 'running', ...EndStatus.options]),
+      )
   })
 
   test('an end can come from every status that is not itself a reported end', () => {
@@ -46,13 +56,21 @@ describe('job.finished', () => {
     expect(JobFinished.parse({ ...finished, mood: 'good' })).toEqual(finished)
   })
 
-  test.each(['lane', 'seq', 'occurredAt', 'jobId', 'kind', 'repositoryId', 'status', 'finishedAt', 'warnings', 'lastLogSeq'])(
-    'is refused without %s',
-    field => {
-      const { [field as keyof typeof finished]: _, ...rest } = finished
-      expect(JobFinished.safeParse(rest).success).toBe(false)
-    },
-  )
+  test.each([
+    'lane',
+    'seq',
+    'occurredAt',
+    'jobId',
+    'kind',
+    'repositoryId',
+    'status',
+    'finishedAt',
+    'warnings',
+    'lastLogSeq',
+  ])('is refused without %s', field => {
+    const { [field as keyof typeof finished]: _, ...rest } = finished
+    expect(JobFinished.safeParse(rest).success).toBe(false)
+  })
 
   test('an instant without milliseconds or with an offset is refused', () => {
     for (const finishedAt of ['2026-11-23T07:12:56Z', '2026-11-23T07:12:56.534+01:00'])

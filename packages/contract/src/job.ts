@@ -47,7 +47,14 @@ export const nextStatuses = {
 } as const satisfies Record<JobStatus, readonly JobStatus[]>
 
 /** Statuses the server only inferred or wished while no agent reported an end: a fact replaces them. */
-export const provisionalStatuses = ['queued', 'skipped', 'missed', 'expired', 'lost', 'cancelled'] as const satisfies readonly JobStatus[]
+export const provisionalStatuses = [
+  'queued',
+  'skipped',
+  'missed',
+  'expired',
+  'lost',
+  'cancelled',
+] as const satisfies readonly JobStatus[]
 
 /** The statuses from which a job may move to `to`. */
 export function statusesBefore(to: JobStatus): JobStatus[] {
@@ -55,7 +62,8 @@ export function statusesBefore(to: JobStatus): JobStatus[] {
 }
 
 /** Whether a job in this status has come to an end, reported or inferred. */
-export const hasEnded = (status: JobStatus): boolean => status !== 'queued' && status !== 'accepted' && status !== 'running'
+export const hasEnded = (status: JobStatus): boolean =>
+  status !== 'queued' && status !== 'accepted' && status !== 'running'
 
 /** What names a job in every message about it, so that the server can make the row when it never heard of it. */
 export const JobHeader = z.object({

@@ -4,7 +4,9 @@ import { Id } from './ids.ts'
 import { Instant, Name, PublicKey, Signature, text } from './scalars.ts'
 
 /** An enrolment token: `rmj_` and 32 random bytes in base64url. Shown once, stored as a hash. */
-export const EnrolmentToken = z.string().regex(/^rmj_[A-Za-z0-9_-]{43}$/, 'is not an enrolment token; it looks like rmj_ and 43 characters')
+export const EnrolmentToken = z
+  .string()
+  .regex(/^rmj_[A-Za-z0-9_-]{43}$/, 'is not an enrolment token; it looks like rmj_ and 43 characters')
 
 /** `enrolment.redeem`: a token and the key the host made for itself. A repeat with the same key gets the same answer. */
 export const EnrolmentRedeem = z.object({ token: EnrolmentToken, publicKey: PublicKey, hostname: Name })
@@ -33,5 +35,11 @@ export type ProofAnswer = z.infer<typeof ProofAnswer>
 
 /** The exact text an agent signs: everything the proof says, one field a line. */
 export function proofText(proof: Omit<SessionProof, 'signature'>): string {
-  return ['restic-manager session proof 1', proof.hostId, proof.nonce, proof.confirmed ?? '-', proof.next].join('\n')
+  return [
+    'restic-manager session proof 1',
+    proof.hostId,
+    proof.nonce,
+    proof.confirmed ?? '-',
+    proof.next,
+  ].join('\n')
 }

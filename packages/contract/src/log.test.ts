@@ -9,7 +9,14 @@ describe('a log block', () => {
     const payloads = ['plain', 'a\tb', 'a\nb', 'C:\\new\\table', '\\', '\\\\n', '', 'ünïcode ☃ 💾']
     const block = payloads.map((payload, index) => encodeLine(index * 10, 'stderr', payload)).join('')
     const entries = decodeBlock({ firstSeq: 7, count: payloads.length, startedAt, block })
-    expect(entries).toEqual(payloads.map((payload, index) => ({ seq: 7 + index, ts: start + index * 10, stream: 'stderr', payload })))
+    expect(entries).toEqual(
+      payloads.map((payload, index) => ({
+        seq: 7 + index,
+        ts: start + index * 10,
+        stream: 'stderr',
+        payload,
+      })),
+    )
   })
 
   test('numbers the line after a gap by what the gap covers', () => {

@@ -66,7 +66,13 @@ export function decodeBlock(block: Omit<LogStreamBlock, 'jobId'>): LogEntry[] {
     if (line === '') continue
     const [ms, letter, ...rest] = line.split('\t')
     const field = rest[0]
-    if (ms === undefined || letter === undefined || field === undefined || rest.length > 1 || !/^\d{1,15}$/.test(ms))
+    if (
+      ms === undefined ||
+      letter === undefined ||
+      field === undefined ||
+      rest.length > 1 ||
+      !/^\d{1,15}$/.test(ms)
+    )
       throw new SyntaxError(`log line ${seq} is not "milliseconds, stream letter, payload"`)
     const ts = start + Number(ms)
     if (letter === GAP) {
@@ -76,7 +82,8 @@ export function decodeBlock(block: Omit<LogStreamBlock, 'jobId'>): LogEntry[] {
       continue
     }
     const stream = streams[letter]
-    if (stream === undefined) throw new SyntaxError(`log line ${seq} has the unknown stream letter ${JSON.stringify(letter)}`)
+    if (stream === undefined)
+      throw new SyntaxError(`log line ${seq} has the unknown stream letter ${JSON.stringify(letter)}`)
     entries.push({ seq, ts, stream, payload: unescape(field) })
     seq += 1
   }

@@ -7,7 +7,10 @@ export const PROTOCOL = 1
 export const protocolWindow = { min: 1, max: PROTOCOL } as const
 
 /** What to tell an agent outside the window; undefined when it is inside. */
-export function protocolComplaint(agent: { protocolVersion: number; agentVersion: string }, serverVersion: string) {
+export function protocolComplaint(
+  agent: { protocolVersion: number; agentVersion: string },
+  serverVersion: string,
+) {
   const { min, max } = protocolWindow
   if (agent.protocolVersion < min)
     return `Agent ${agent.agentVersion} speaks protocol ${agent.protocolVersion}; server ${serverVersion} needs ${min} to ${max}. Upgrade the agent on this host.`

@@ -6,7 +6,8 @@ export const jobReasons = {
   repository_missing: 'There is no repository at this place yet. Initialise it, or correct the address.',
   already_initialised: 'The repository was already there.',
   locked: 'Another restic holds the repository lock. Try again later, or unlock it when nothing is running.',
-  unreachable: 'The repository could not be reached from this host. Check the address, the network and the server behind it.',
+  unreachable:
+    'The repository could not be reached from this host. Check the address, the network and the server behind it.',
   backend_auth: 'The storage refused the credentials. Check user name and secret of this repository.',
   storage_full: 'The storage is full. Free space or raise the quota, then run the backup again.',
   source_missing: 'None of the folders to back up exists on this host.',

@@ -39,11 +39,17 @@ describe('a repository address', () => {
 })
 
 test('environment names that a backend does not take are named, with what is accepted', () => {
-  expect(complaintsAboutBackend({ url: 's3:s3.amazonaws.com/bucket', environment: { LD_PRELOAD: '/x.so' } })).toEqual([
-    { field: 'environment', message: 'LD_PRELOAD may not be set for a s3 repository. Accepted: AWS_DEFAULT_REGION.' },
+  expect(
+    complaintsAboutBackend({ url: 's3:s3.amazonaws.com/bucket', environment: { LD_PRELOAD: '/x.so' } }),
+  ).toEqual([
+    {
+      field: 'environment',
+      message: 'LD_PRELOAD may not be set for a s3 repository. Accepted: AWS_DEFAULT_REGION.',
+    },
   ])
-  expect(complaintsAboutBackend({ url: '/srv/restic', username: 'noor', credential: 'x' }).map(({ field }) => field)).toEqual([
-    'username',
-    'credential',
-  ])
+  expect(
+    complaintsAboutBackend({ url: '/srv/restic', username: 'noor', credential: 'x' }).map(
+      ({ field }) => field,
+    ),
+  ).toEqual(['username', 'credential'])
 })

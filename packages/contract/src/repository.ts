@@ -13,7 +13,10 @@ export const backends = {
   rest: { username: true, credential: true, environment: [] },
   sftp: { username: false, credential: false, environment: [] },
   s3: { username: true, credential: true, environment: ['AWS_DEFAULT_REGION'] },
-} as const satisfies Record<BackendKind, { username: boolean; credential: boolean; environment: readonly string[] }>
+} as const satisfies Record<
+  BackendKind,
+  { username: boolean; credential: boolean; environment: readonly string[] }
+>
 
 /** The backend an address names: the word before the first colon, or local for an absolute path. */
 export function backendOf(url: string): BackendKind | undefined {
@@ -28,10 +31,12 @@ export function complaintAboutUrl(url: string): string | undefined {
   const kind = backendOf(url)
   if (kind === undefined)
     return 'The address must be an absolute path, or begin with rest:, sftp: or s3:, such as rest:https://backup.example.com/host-1/.'
-  if (kind === 'local') return url.split(/[\\/]/).includes('..') ? 'The path must not contain "..".' : undefined
+  if (kind === 'local')
+    return url.split(/[\\/]/).includes('..') ? 'The path must not contain "..".' : undefined
   if (kind === 'sftp') {
     if (/^sftp:(\/\/)?-/.test(url)) return 'The SFTP host must not begin with a dash.'
-    if (/^sftp:(\/\/)?[^@/]*:[^@/]*@/.test(url)) return 'The address must not contain a password. SFTP signs in with the SSH key of the host.'
+    if (/^sftp:(\/\/)?[^@/]*:[^@/]*@/.test(url))
+      return 'The address must not contain a password. SFTP signs in with the SSH key of the host.'
     return /^sftp:(\/\/[^/]+\/.+|[^/:]+:.+)$/.test(url)
       ? undefined
       : 'An SFTP address looks like sftp:user@host:/path or sftp://user@host:port//path.'
@@ -45,7 +50,8 @@ export function complaintAboutUrl(url: string): string | undefined {
       : 'An S3 address looks like s3:https://host/bucket/path or s3:s3.amazonaws.com/bucket.'
   if (parsed.username !== '' || parsed.password !== '')
     return 'The address must not contain a user name or password. Put them in their own fields.'
-  if (kind === 's3' && parsed.pathname.replaceAll('/', '') === '') return 'The S3 address names no bucket. It looks like s3:https://host/bucket.'
+  if (kind === 's3' && parsed.pathname.replaceAll('/', '') === '')
+    return 'The S3 address names no bucket. It looks like s3:https://host/bucket.'
   return undefined
 }
 
@@ -86,7 +92,12 @@ export const ConfigAck = z.object({ version: Version, appliedAt: Instant })
 export type ConfigAck = z.infer<typeof ConfigAck>
 
 /** One lock file of a repository, as restic wrote it. */
-export const RepositoryLock = z.object({ hostname: Name, pid: Count, createdAt: Instant, exclusive: z.boolean() })
+export const RepositoryLock = z.object({
+  hostname: Name,
+  pid: Count,
+  createdAt: Instant,
+  exclusive: z.boolean(),
+})
 export type RepositoryLock = z.infer<typeof RepositoryLock>
 
 /** `repo.stats`: size and state of a repository. Lock state comes after every job, the rest daily and after check and prune. Newest wins. */

@@ -12,7 +12,9 @@ const Cursor = text(500)
 const Limit = z.int().min(1).max(200).default(100)
 /** Made by the client for each act that starts something; a repeat with the same id starts nothing new. */
 const RequestId = Id
-const Tags = z.array(text(60).regex(/^[\p{L}\p{N}._:/-]+$/u, 'may hold letters, digits and . _ : / -')).max(50)
+const Tags = z
+  .array(text(60).regex(/^[\p{L}\p{N}._:/-]+$/u, 'may hold letters, digits and . _ : / -'))
+  .max(50)
 
 export const HostListRequest = z.object({
   cursor: Cursor.optional(),
@@ -28,7 +30,11 @@ export const HostRemoveRequest = z.object({ hostId: Id, confirmName: Name })
 
 export const EnrolmentCreateRequest = z.object({
   requestId: RequestId,
-  lifeMinutes: z.int().min(5).max(7 * 24 * 60).default(60),
+  lifeMinutes: z
+    .int()
+    .min(5)
+    .max(7 * 24 * 60)
+    .default(60),
   maxUses: z.int().min(1).max(1_000).default(1),
   tags: Tags.default([]),
 })
@@ -44,10 +50,17 @@ const repositoryFields = {
   hostIds: z.array(Id).max(10_000),
 }
 
-type BackendFields = { url: string; username?: string | undefined; credential?: string | undefined; environment?: Record<string, string> | undefined }
+type BackendFields = {
+  url: string
+  username?: string | undefined
+  credential?: string | undefined
+  environment?: Record<string, string> | undefined
+}
 
 /** What does not fit the address's backend, as sentences by field. */
-export function complaintsAboutBackend(repository: BackendFields): { field: 'username' | 'credential' | 'environment'; message: string }[] {
+export function complaintsAboutBackend(
+  repository: BackendFields,
+): { field: 'username' | 'credential' | 'environment'; message: string }[] {
   const kind = backendOf(repository.url)
   if (kind === undefined) return []
   const takes = backends[kind]
@@ -67,7 +80,8 @@ export function complaintsAboutBackend(repository: BackendFields): { field: 'use
 }
 
 const checkBackend = (repository: BackendFields, ctx: z.RefinementCtx) => {
-  for (const { field, message } of complaintsAboutBackend(repository)) ctx.addIssue({ code: 'custom', path: [field], message })
+  for (const { field, message } of complaintsAboutBackend(repository))
+    ctx.addIssue({ code: 'custom', path: [field], message })
 }
 
 /** `password` absent: one is minted and given back once, for the recovery kit. */
@@ -76,7 +90,12 @@ export const RepositoryCreateRequest = z
   .superRefine(checkBackend)
 /** A secret left out stays as it is. `version` is the one that was edited. */
 export const RepositoryUpdateRequest = z
-  .object({ repositoryId: Id, version: z.int().min(0), ...repositoryFields, password: text(2_000).min(1).optional() })
+  .object({
+    repositoryId: Id,
+    version: z.int().min(0),
+    ...repositoryFields,
+    password: text(2_000).min(1).optional(),
+  })
   .superRefine(checkBackend)
 export const RepositoryRequest = z.object({ repositoryId: Id })
 /** Forgets the repository here; its data stays where it is. Asks for its name. */
@@ -100,9 +119,17 @@ export const JobListRequest = z.object({
   kinds: z.array(JobKind).optional(),
   statuses: z.array(JobStatus).optional(),
 })
-export const JobLogRequest = z.object({ jobId: Id, fromSeq: z.int().min(0).default(0), limit: z.int().min(1).max(5_000).default(2_000) })
+export const JobLogRequest = z.object({
+  jobId: Id,
+  fromSeq: z.int().min(0).default(0),
+  limit: z.int().min(1).max(5_000).default(2_000),
+})
 /** `lastEventId` is filled in by the client when it takes up a broken subscription. */
-export const JobTailRequest = z.object({ jobId: Id, fromSeq: z.int().min(0).default(0), lastEventId: text(20).nullish() })
+export const JobTailRequest = z.object({
+  jobId: Id,
+  fromSeq: z.int().min(0).default(0),
+  lastEventId: text(20).nullish(),
+})
 
 export const SnapshotListRequest = z.object({
   cursor: Cursor.optional(),

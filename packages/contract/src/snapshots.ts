@@ -43,7 +43,10 @@ export const snapshotTags = {
 }
 
 /** The id behind one of our tags; undefined when the snapshot carries none. */
-export function taggedId(tags: readonly string[], name: 'rm-host' | 'rm-schedule' | 'rm-job'): Id | undefined {
+export function taggedId(
+  tags: readonly string[],
+  name: 'rm-host' | 'rm-schedule' | 'rm-job',
+): Id | undefined {
   const tag = tags.find(candidate => candidate.startsWith(`${name}=`))
   const id = Id.safeParse(tag?.slice(name.length + 1))
   return id.success ? id.data : undefined

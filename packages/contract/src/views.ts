@@ -97,7 +97,9 @@ export const HostView = HostRow.extend({
   protectedBytes: z.number().nullable(), // of its newest snapshot in each repository
   protectedFiles: z.number().nullable(),
   oldestSnapshotAt: z.date().nullable(),
-  suggestedBackup: z.object({ repositoryId: Id, paths: z.array(z.string()), excludes: z.array(z.string()) }).nullable(),
+  suggestedBackup: z
+    .object({ repositoryId: Id, paths: z.array(z.string()), excludes: z.array(z.string()) })
+    .nullable(),
   repositories: z.array(RepositoryView),
 })
 export type HostView = z.infer<typeof HostView>
@@ -167,8 +169,17 @@ export type JobLive = z.infer<typeof JobLive>
 
 /** One entry of a job's log as the page gets it: a line, or a gap. */
 export const LogEntryView = z.union([
-  z.object({ seq: z.number(), ts: z.number(), stream: z.enum(['stdout', 'stderr', 'event']), payload: z.string() }),
-  z.object({ seq: z.number(), ts: z.number(), gap: z.object({ count: z.number(), bytes: z.number(), reason: z.string() }) }),
+  z.object({
+    seq: z.number(),
+    ts: z.number(),
+    stream: z.enum(['stdout', 'stderr', 'event']),
+    payload: z.string(),
+  }),
+  z.object({
+    seq: z.number(),
+    ts: z.number(),
+    gap: z.object({ count: z.number(), bytes: z.number(), reason: z.string() }),
+  }),
 ])
 export type LogEntryView = z.infer<typeof LogEntryView>
 
@@ -194,11 +205,18 @@ export const SnapshotRow = z.object({
 })
 export type SnapshotRow = z.infer<typeof SnapshotRow>
 
-export const SnapshotPage = z.object({ rows: z.array(SnapshotRow), nextCursor: z.string().nullable(), total: z.number() })
+export const SnapshotPage = z.object({
+  rows: z.array(SnapshotRow),
+  nextCursor: z.string().nullable(),
+  total: z.number(),
+})
 export type SnapshotPage = z.infer<typeof SnapshotPage>
 
 /** What to read again. `id` is the host, job, repository or enrolment. `everything`: notifications may have been lost. */
-export const Change = z.object({ topic: z.enum(['host', 'job', 'repository', 'snapshots', 'enrolment', 'everything']), id: z.string() })
+export const Change = z.object({
+  topic: z.enum(['host', 'job', 'repository', 'snapshots', 'enrolment', 'everything']),
+  id: z.string(),
+})
 export type Change = z.infer<typeof Change>
 
 /** Who is asking, and what about this server they should know. */

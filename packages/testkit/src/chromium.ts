@@ -21,10 +21,27 @@ const flags = [
  * unpacked on first use).
  */
 export async function findChromium(env: NodeJS.ProcessEnv = process.env): Promise<string> {
+  return installedChromium(env) ?? unpackChromium()
+}
+
+function installedChromium(env: NodeJS.ProcessEnv): string | undefined {
   if (env.CHROMIUM_PATH) return env.CHROMIUM_PATH
   const folders = (env.PATH ?? '').split(delimiter).filter(Boolean)
-  const installed = folders.flatMap(folder => names.map(name => join(folder, name))).find(isExecutable)
-  return installed ?? unpackChromium()
+  return folders.flatMap(folder => names.map(name => join(folder, name))).find(isExecutable)
+}
+
+/** A Chromium that starts here, or why there is none. `packaged: false` looks only for an installed one. Never rejects. */
+export async function probeChromium({ packaged = true } = {}): Promise<
+  { path: string } | { missing: string }
+> {
+  try {
+    const path = installedChromium(process.env) ?? (packaged ? await unpackChromium() : undefined)
+    if (path === undefined) return { missing: 'no Chromium is installed' }
+    const { failed, stderr } = await execa(path, ['--version'], { reject: false, stdin: 'ignore' })
+    return failed ? { missing: `${path} does not start: ${stderr.split('\n')[0]}` } : { path }
+  } catch (error) {
+    return { missing: error instanceof Error ? error.message : String(error) }
+  }
 }
 
 /** Starts a browser with a fresh profile, without a window. `await using` closes it. */

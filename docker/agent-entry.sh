@@ -12,4 +12,4 @@ if [ -n "${RM_ENROLMENT_TOKEN:-}" ]; then
 fi
 
 unset RM_ENROLMENT_TOKEN
-exec node "$agent" run
+exec node --max-semi-space-size=1 "$agent" run

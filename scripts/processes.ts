@@ -139,7 +139,9 @@ export async function startAgentProgram(
   { env = {}, quiet = false, through = [] }: Partial<Omit<StartOptions, 'onLine'>> = {},
 ): Promise<Program> {
   const restic = await ensureRestic()
-  return startProgram(name, [entries.agent, 'run', '--state-dir', stateDir], {
+  // A small young generation: an agent mostly waits, and collecting more often costs it nothing.
+  const argv = ['--max-semi-space-size=1', entries.agent, 'run', '--state-dir', stateDir]
+  return startProgram(name, argv, {
     env: { RM_RESTIC: restic.path, ...env },
     quiet,
     through,

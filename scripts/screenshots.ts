@@ -188,7 +188,7 @@ async function signIn(page: Page, email: string, password: string) {
 async function settle(page: Page) {
   await page.getByRole('heading').first().waitFor()
   await until(
-    () => page.locator('.skeleton, .mantine-Skeleton-root').count(),
+    () => page.locator('.skeleton-row').count(),
     count => count === 0,
     { what: 'the data' },
   )

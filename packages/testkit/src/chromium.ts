@@ -35,7 +35,7 @@ export async function probeChromium({ packaged = true } = {}): Promise<
   { path: string } | { missing: string }
 > {
   try {
-    const path = installedChromium(process.env) ?? (packaged ? await unpackChromium() : undefined)
+    const path = installedChromium(env) ?? (packaged ? await unpackChromium() : undefined)
     if (path === undefined) return { missing: 'no Chromium is installed' }
     const { failed, stderr } = await execa(path, ['--version'], { reject: false, stdin: 'ignore' })
     return failed ? { missing: `${path} does not start: ${stderr.split('\n')[0]}` } : { path }

@@ -31,9 +31,10 @@ function installedChromium(env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /** A Chromium that starts here, or why there is none. `packaged: false` looks only for an installed one. Never rejects. */
-export async function probeChromium({ packaged = true } = {}): Promise<
-  { path: string } | { missing: string }
-> {
+export async function probeChromium({
+  packaged = true,
+  env = process.env,
+}: { packaged?: boolean; env?: NodeJS.ProcessEnv } = {}): Promise<{ path: string } | { missing: string }> {
   try {
     const path = installedChromium(env) ?? (packaged ? await unpackChromium() : undefined)
     if (path === undefined) return { missing: 'no Chromium is installed' }

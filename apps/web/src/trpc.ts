@@ -32,6 +32,9 @@ export function watchForSignOut(error: unknown): void {
   if (saysSignedOut(error)) for (const tell of signedOutListeners) tell()
 }
 
+/** Whether the server itself said no, rather than not answering. */
+export const wasAnswered = (error: unknown): boolean => error instanceof TRPCClientError && error.data != null
+
 /** What happened, as a sentence. */
 export function sentenceFor(error: unknown): string {
   if (error instanceof TRPCClientError && error.data != null) return error.message
@@ -50,7 +53,7 @@ export const queryClient: QueryClient = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 30_000,
-      retry: (failures, error) => failures < 3 && !(error instanceof TRPCClientError && error.data != null),
+      retry: (failures, error) => failures < 3 && !wasAnswered(error),
     },
     mutations: { retry: false },
   },

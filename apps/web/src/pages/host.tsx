@@ -116,7 +116,7 @@ function RecentJobs({ host }: { host: HostView }) {
         </Link>
       }
     >
-      {jobs.isError && <QueryProblem what="The jobs" error={jobs.error} again={() => void jobs.refetch()} />}
+      <QueryProblem what="The jobs" query={jobs} />
       {jobs.isPending && <SkeletonRows rows={5} />}
       {jobs.data !== undefined && jobs.data.rows.length === 0 && (
         <Empty title="No job yet.">Tests and backups of this host appear here.</Empty>
@@ -231,26 +231,26 @@ function HostBody({ host }: { host: HostView }) {
 export function HostPage() {
   const { hostId } = route.useParams()
   const host = useQuery(trpc.hosts.get.queryOptions({ hostId }))
+  const gone = refusalIn(host.error) === 'host_not_found'
   return (
     <>
       <Crumbs way={[{ word: 'Hosts', link: { to: '/hosts' } }]} here={host.data?.name ?? 'Host'} />
-      {host.isError &&
-        (refusalIn(host.error) === 'host_not_found' ? (
-          <Empty
-            title="This host is not here any more."
-            action={<LinkButton to="/hosts">All hosts</LinkButton>}
-          >
-            It was removed, or the link is not complete.
-          </Empty>
-        ) : (
-          <QueryProblem what="The host" error={host.error} again={() => void host.refetch()} />
-        ))}
+      {gone ? (
+        <Empty
+          title="This host is not here any more."
+          action={<LinkButton to="/hosts">All hosts</LinkButton>}
+        >
+          It was removed, or the link is not complete.
+        </Empty>
+      ) : (
+        <QueryProblem what="The host" query={host} />
+      )}
       {host.isPending && (
         <Panel>
           <SkeletonRows rows={8} height={52} />
         </Panel>
       )}
-      {host.data !== undefined && <HostBody host={host.data} />}
+      {host.data !== undefined && !gone && <HostBody host={host.data} />}
     </>
   )
 }

@@ -102,9 +102,7 @@ export function HostsPage() {
           ]}
         />
       </div>
-      {hosts.isError && (
-        <QueryProblem what="The list of hosts" error={hosts.error} again={() => void hosts.refetch()} />
-      )}
+      <QueryProblem what="The list of hosts" query={hosts} />
       <Panel
         flush
         foot={

@@ -80,24 +80,24 @@ function JobBody({ job }: { job: JobView }) {
 export function JobPage() {
   const { jobId } = route.useParams()
   const job = useQuery(trpc.jobs.get.queryOptions({ jobId }))
+  const gone = refusalIn(job.error) === 'job_not_found'
   const here = job.data === undefined ? 'Job' : `${kindWords[job.data.kind]} · ${job.data.hostName}`
   return (
     <>
       <Crumbs way={[{ word: 'Jobs', link: { to: '/jobs' } }]} here={here} />
-      {job.isError &&
-        (refusalIn(job.error) === 'job_not_found' ? (
-          <Empty title="There is no such job." action={<LinkButton to="/jobs">All jobs</LinkButton>}>
-            The link may not be complete.
-          </Empty>
-        ) : (
-          <QueryProblem what="The job" error={job.error} again={() => void job.refetch()} />
-        ))}
+      {gone ? (
+        <Empty title="There is no such job." action={<LinkButton to="/jobs">All jobs</LinkButton>}>
+          The link may not be complete.
+        </Empty>
+      ) : (
+        <QueryProblem what="The job" query={job} />
+      )}
       {job.isPending && (
         <Panel>
           <SkeletonRows rows={8} height={52} />
         </Panel>
       )}
-      {job.data !== undefined && <JobBody key={jobId} job={job.data} />}
+      {job.data !== undefined && !gone && <JobBody key={jobId} job={job.data} />}
     </>
   )
 }

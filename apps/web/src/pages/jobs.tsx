@@ -110,9 +110,7 @@ export function JobsPage() {
           }
         />
       </div>
-      {jobs.isError && (
-        <QueryProblem what="The list of jobs" error={jobs.error} again={() => void jobs.refetch()} />
-      )}
+      <QueryProblem what="The list of jobs" query={jobs} />
       <Panel
         flush
         foot={

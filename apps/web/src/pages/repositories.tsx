@@ -105,13 +105,7 @@ export function RepositoriesPage() {
     <>
       <Crumbs here="Repositories" />
       <PageHead title="Repositories" actions={mayAdd && rows.length > 0 && add} />
-      {repositories.isError && (
-        <QueryProblem
-          what="The list of repositories"
-          error={repositories.error}
-          again={() => void repositories.refetch()}
-        />
-      )}
+      <QueryProblem what="The list of repositories" query={repositories} />
       <Panel flush>
         {repositories.isPending && <SkeletonRows rows={4} />}
         {rows.length > 0 && (

@@ -237,33 +237,29 @@ function RepositoryBody({ repository }: { repository: RepositoryView }) {
 export function RepositoryPage() {
   const { repositoryId } = route.useParams()
   const repository = useQuery(trpc.repositories.get.queryOptions({ repositoryId }))
+  const gone = refusalIn(repository.error) === 'repository_not_found'
   return (
     <>
       <Crumbs
         way={[{ word: 'Repositories', link: { to: '/repositories' } }]}
         here={repository.data?.name ?? 'Repository'}
       />
-      {repository.isError &&
-        (refusalIn(repository.error) === 'repository_not_found' ? (
-          <Empty
-            title="This repository is not here any more."
-            action={<LinkButton to="/repositories">All repositories</LinkButton>}
-          >
-            It was removed, or the link is not complete.
-          </Empty>
-        ) : (
-          <QueryProblem
-            what="The repository"
-            error={repository.error}
-            again={() => void repository.refetch()}
-          />
-        ))}
+      {gone ? (
+        <Empty
+          title="This repository is not here any more."
+          action={<LinkButton to="/repositories">All repositories</LinkButton>}
+        >
+          It was removed, or the link is not complete.
+        </Empty>
+      ) : (
+        <QueryProblem what="The repository" query={repository} />
+      )}
       {repository.isPending && (
         <Panel>
           <SkeletonRows rows={8} height={52} />
         </Panel>
       )}
-      {repository.data !== undefined && <RepositoryBody repository={repository.data} />}
+      {repository.data !== undefined && !gone && <RepositoryBody repository={repository.data} />}
     </>
   )
 }

@@ -49,9 +49,7 @@ function takeSecret(): string {
 function FirstBackup({ hostId, repositoryId }: { hostId: Id; repositoryId: Id }) {
   const navigate = useNavigate()
   const host = useQuery(trpc.hosts.get.queryOptions({ hostId }))
-  if (host.isError)
-    return <QueryProblem what="The host" error={host.error} again={() => void host.refetch()} />
-  if (host.data === undefined) return null
+  if (host.data === undefined) return <QueryProblem what="The host" query={host} />
   return (
     <Panel title={`What to back up on ${host.data.name}`}>
       <BackupForm
@@ -114,11 +112,7 @@ export function SetUpPage() {
   if (needed.isError) {
     return (
       <Entrance title="Set-up">
-        <QueryProblem
-          what="The state of the set-up"
-          error={needed.error}
-          again={() => void needed.refetch()}
-        />
+        <QueryProblem what="The state of the set-up" query={needed} />
       </Entrance>
     )
   }

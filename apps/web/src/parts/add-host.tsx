@@ -46,11 +46,12 @@ function Waiting({ enrolmentId, serverUrl }: { enrolmentId: string; serverUrl: s
   const host = useQuery(
     trpc.hosts.get.queryOptions({ hostId: hostId ?? '' }, { enabled: hostId !== undefined }),
   )
-  if (enrolment.isError)
-    return (
-      <QueryProblem what="The enrolment" error={enrolment.error} again={() => void enrolment.refetch()} />
+  if (enrolment.data === undefined)
+    return enrolment.isError ? (
+      <QueryProblem what="The enrolment" query={enrolment} />
+    ) : (
+      <div className="join-steps join-blank" />
     )
-  if (enrolment.data === undefined) return <div className="join-steps join-blank" />
   const { steps, ready, stuck } = joinProgress(enrolment.data, host.data, serverUrl, new Date(now))
   const { refusedCount, lastRefusedAt } = enrolment.data
   const waited =

@@ -98,6 +98,19 @@ export function JobNotice({
           This is what the server concludes. A word from the agent would replace it.
         </Notice>
       )
+    case 'cancelled':
+      return (
+        <Notice
+          tone="accent"
+          title={
+            job.cancelRequestedBy === null
+              ? (why ?? 'The job was cancelled.')
+              : `Cancelled by ${job.cancelRequestedBy}.`
+          }
+        >
+          {job.startedAt === null ? 'restic was not started.' : said}
+        </Notice>
+      )
     default:
       return (
         <Notice tone="accent" title={why ?? 'The job did not run.'}>

@@ -131,7 +131,7 @@ export function EndedNumbers({ job }: { job: JobView }) {
   const took = finishedAt === null ? undefined : finishedAt.getTime() - startedAt.getTime()
   const or = <T,>(value: T | undefined, format: (value: T) => string) =>
     value === undefined ? '–' : format(value)
-  const isBackup = job.kind === 'backup'
+  const withSummary = job.kind === 'backup' && summary !== undefined
   return (
     <Vitals
       items={[
@@ -140,7 +140,7 @@ export function EndedNumbers({ job }: { job: JobView }) {
           value: or(took, formatDuration),
           below: finishedAt !== null && `ended ${formatClock(finishedAt, zone, true)}`,
         },
-        ...(isBackup
+        ...(withSummary
           ? [
               {
                 label: 'Read',

@@ -1,14 +1,23 @@
 // A part of a page that could not be read: what happened, and a way to try again.
 import { Button } from '@mantine/core'
-import { sentenceFor } from '../trpc.ts'
+import { sentenceFor, wasAnswered } from '../trpc.ts'
 import { Notice } from './notice.tsx'
 
-/** For a query that failed. */
-export const QueryProblem = ({ what, error, again }: { what: string; error: unknown; again: () => void }) => (
-  <Notice tone="bad" title={`${what} could not be read.`} action={<Button onClick={again}>Try again</Button>}>
-    {sentenceFor(error)}
-  </Notice>
-)
+type Asked = { isError: boolean; error: unknown; data: unknown; refetch: () => unknown }
+
+/** For a query that failed. Nothing while what was read before still stands: the top bar says how old it is. */
+export function QueryProblem({ what, query }: { what: string; query: Asked }) {
+  if (!query.isError || (query.data !== undefined && !wasAnswered(query.error))) return null
+  return (
+    <Notice
+      tone="bad"
+      title={`${what} could not be read.`}
+      action={<Button onClick={() => void query.refetch()}>Try again</Button>}
+    >
+      {sentenceFor(query.error)}
+    </Notice>
+  )
+}
 
 /** For a mutation that failed, beside the button that was pressed; nothing while there is no error. */
 export const MutationProblem = ({ what, error }: { what: string; error: unknown }) =>

@@ -66,9 +66,7 @@ export function SnapshotList({ of, limit = 50 }: { of: Of; limit?: number }) {
         )
       }
     >
-      {snapshots.isError && (
-        <QueryProblem what="The snapshots" error={snapshots.error} again={() => void snapshots.refetch()} />
-      )}
+      <QueryProblem what="The snapshots" query={snapshots} />
       {snapshots.isPending && <SkeletonRows rows={4} />}
       {snapshots.isSuccess && rows.length === 0 && (
         <Empty title="No snapshot yet.">

@@ -22,9 +22,7 @@ export function ThisMachine({ onReady }: { onReady: (hostId: Id) => void }) {
         actions={<Button onClick={() => setAdding(true)}>Add host</Button>}
         flush
       >
-        {hosts.isError && (
-          <QueryProblem what="The list of hosts" error={hosts.error} again={() => void hosts.refetch()} />
-        )}
+        <QueryProblem what="The list of hosts" query={hosts} />
         {hosts.isPending && <SkeletonRows rows={2} height={52} />}
         {hosts.data !== undefined && rows.length === 0 && (
           <Empty title="Waiting for the agent of this machine">

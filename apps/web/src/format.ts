@@ -52,7 +52,7 @@ const twoDigits = (value: number) => String(value).padStart(2, '0')
 /** A length of time to the second: "41 s", "18 m 04 s", "7 h 06 m", "2 d 2 h". */
 export function formatDuration(ms: number): string {
   const whole = Math.max(0, ms)
-  if (whole < 950) return whole === 0 ? '0 s' : `${(whole / SECOND).toFixed(1)} s`
+  if (whole < 950) return whole === 0 ? '0 s' : `${Math.max(0.1, whole / SECOND).toFixed(1)} s`
   if (whole < MINUTE - 500) return `${Math.round(whole / SECOND)} s`
   const seconds = Math.round(whole / SECOND)
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} m ${twoDigits(seconds % 60)} s`

@@ -12,6 +12,7 @@ import { trpc } from '../trpc.ts'
 import { Notice } from './notice.tsx'
 import { MutationProblem } from './query-problem.tsx'
 import './repository-form.css'
+import './table.css'
 import './backup-form.css'
 
 /** What is wrong with the folders or patterns, in the server's own words. */

@@ -8,6 +8,7 @@ import { AddHost } from './add-host.tsx'
 import { Empty, Panel, SkeletonRows } from './panel.tsx'
 import { QueryProblem } from './query-problem.tsx'
 import { HostStateMark } from './status.tsx'
+import './table.css'
 
 /** Lists the hosts there are and lets one be chosen for the first backup. */
 export function ThisMachine({ onReady }: { onReady: (hostId: Id) => void }) {

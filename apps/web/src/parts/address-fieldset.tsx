@@ -2,6 +2,8 @@
 import { PasswordInput, TextInput } from '@mantine/core'
 import type { Draft } from '../repository-draft.ts'
 
+import './repository-form.css'
+
 type Props = {
   draft: Draft
   editing: boolean

@@ -11,6 +11,7 @@ import { trpc } from '../trpc.ts'
 import { Empty, Panel, SkeletonRows } from './panel.tsx'
 import { QueryProblem } from './query-problem.tsx'
 import './snapshot-list.css'
+import './table.css'
 
 type Of = { hostId?: Id; repositoryId?: Id }
 

@@ -22,6 +22,8 @@ export type Config = {
   /** Addresses whose X-Forwarded-* headers are believed. */
   trustedProxies: BlockList
   tls: { certFile: string; keyFile: string } | undefined
+  /** Agents of other machines may come without TLS. */
+  allowPlainHttp: boolean
   /** Where the built page lies. */
   pageDir: string
 }
@@ -98,6 +100,12 @@ const variables = {
     help: 'the certificate chain, when the server itself speaks TLS',
   },
   RM_TLS_KEY_FILE: { shape: path, accepted: 'a PEM file', help: 'the private key of that certificate' },
+  RM_ALLOW_PLAIN_HTTP: {
+    shape: z.enum(['yes', 'no', '1', '0']).transform(value => value === 'yes' || value === '1'),
+    accepted: 'yes or no',
+    fallback: 'no',
+    help: 'let agents of other machines in without TLS; their secrets can then be read on the way',
+  },
   RM_PAGE_DIR: {
     shape: path,
     accepted: 'a folder',
@@ -148,6 +156,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     publicUrl: read('RM_PUBLIC_URL'),
     logLevel: read('RM_LOG_LEVEL') ?? 'info',
     trustedProxies: read('RM_TRUSTED_PROXIES') ?? new BlockList(),
+    allowPlainHttp: read('RM_ALLOW_PLAIN_HTTP') ?? false,
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined,
     pageDir: resolve(read('RM_PAGE_DIR') ?? ''),
   }

@@ -44,6 +44,8 @@ export async function startServer(config: Config, options: StartOptions): Promis
   const { log, timing = standardTiming, socketLimits = {} } = options
   await using undo = new AsyncDisposableStack()
   log.info({ version, dataDir: config.dataDir }, 'starting')
+  if (config.allowPlainHttp)
+    log.warn('RM_ALLOW_PLAIN_HTTP is set: secrets of agents that come without TLS can be read on the way')
   await mkdir(config.dataDir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
 
   const database = await prepareDatabase(config, 'server', log)

@@ -48,7 +48,8 @@ const statuses: Record<(typeof refusals)[keyof typeof refusals], number> = {
 /** Builds the server without listening. */
 export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
   const { config, log, getPrincipal, signIn, origin } = parts
-  const { publicUrl, trustedProxies } = config
+  const { publicUrl, trustedProxies, allowPlainHttp } = config
+  const transport = { publicUrl, trustedProxies, allowPlainHttp }
   const tls = config.tls && {
     cert: await readFile(config.tls.certFile),
     key: await readFile(config.tls.keyFile),
@@ -73,7 +74,7 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
   await app.register(async scope => {
     addAuthRoutes(scope, { db: parts.operator.db, signIn, getPrincipal, origin, publicUrl, addressOf })
   })
-  const trpc = { operator: parts.operator, join: parts.join, getPrincipal, publicUrl, addressOf, log }
+  const trpc = { operator: parts.operator, join: parts.join, getPrincipal, transport, addressOf, log }
   await app.register(async scope => {
     await addOperatorRoutes(scope, trpc)
   })
@@ -88,7 +89,7 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
       .send({ code: 'bad_input', message: 'Agents come by WebSocket.' }),
   )
   await addPage(app, config.pageDir)
-  const sockets = serveSockets(app.server as Server, { ...parts, publicUrl, trustedProxies })
+  const sockets = serveSockets(app.server as Server, { ...parts, transport })
 
   return {
     sockets,

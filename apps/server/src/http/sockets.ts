@@ -1,6 +1,5 @@
 // The WebSockets of /agent and /trpc: who they are is settled at the upgrade, before tRPC sees a byte.
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
-import type { BlockList } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
@@ -16,6 +15,7 @@ import type { AgentSockets } from './agent-sockets.ts'
 import { describeError } from './error-log.ts'
 import { isForeign } from './origin.ts'
 import { type Link, type LinkLimits, makeLink } from './socket-link.ts'
+import { isPrivate, plainHttpSentence, type TransportRules } from './transport.ts'
 import { logBug, mostCalls } from './trpc-routes.ts'
 import { countUnproven } from './unproven.ts'
 
@@ -25,8 +25,7 @@ export type SocketParts = {
   claimBearer: (bearer: string) => Promise<HostSession>
   getPrincipal: GetPrincipal
   agents: AgentSockets
-  publicUrl: string | undefined
-  trustedProxies: BlockList
+  transport: TransportRules
   timing: Timing
   log: Log
   limits?: Partial<SocketLimits>
@@ -80,11 +79,11 @@ const bearerOf = (request: IncomingMessage) =>
 
 /** Takes over the upgrades of `server`. */
 export function serveSockets(server: Server, parts: SocketParts): Sockets {
-  const { agent, operator, agents, log, publicUrl, timing, trustedProxies } = parts
+  const { agent, operator, agents, log, timing, transport } = parts
   const limits = { ...standardLimits, pingMs: timing.ping, pongMs: timing.pong, ...parts.limits }
   const acceptor = new WebSocketServer(acceptance)
   const links = new Map<Link, WebSocket>()
-  const unproven = countUnproven(server, limits.unproven, trustedProxies)
+  const unproven = countUnproven(server, limits.unproven, transport.trustedProxies)
   let draining = false
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -111,6 +110,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
     if (draining) return { status: 503, sentence: 'The server is stopping. Try again.' }
     const path = URL.parse(request.url ?? '', 'http://server')?.pathname
     if (path === '/agent') {
+      if (!isPrivate(request, transport)) return { status: 403, sentence: plainHttpSentence }
       const bearer = bearerOf(request)
       if (bearer === undefined) return { status: 401, sentence: 'Prove the session first.' }
       try {
@@ -130,7 +130,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
       if (principal === undefined) return { status: 401, sentence: 'Sign in first.' }
       // Browsers always say where a WebSocket comes from. A cookie without that word is not from our page.
       const nameless = request.headers.origin === undefined
-      if (asked.by === 'cookie' && (nameless || isForeign(request.headers, publicUrl)))
+      if (asked.by === 'cookie' && (nameless || isForeign(request.headers, transport.publicUrl)))
         return { status: 403, sentence: 'This connection comes from another site.' }
       return { begin: socket => beginOperator(socket, request, { principal, headers }) }
     }

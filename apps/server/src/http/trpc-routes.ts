@@ -6,14 +6,16 @@ import type { GetPrincipal } from '../auth/principal.ts'
 import type { JoinContext, OperatorContext } from '../context.ts'
 import { joinRouter, type JoinRouter } from '../join-api/router.ts'
 import { operatorRouter, type OperatorRouter } from '../operator-api/router.ts'
+import { refusalError } from '../wire-errors.ts'
 import { describeError } from './error-log.ts'
 import { isForeign } from './origin.ts'
+import { isPrivate, plainHttpSentence, type TransportRules } from './transport.ts'
 
 export type TrpcParts = {
   operator: Omit<OperatorContext, 'principal' | 'closed' | 'room'>
   join: Omit<JoinContext, 'address'>
   getPrincipal: GetPrincipal
-  publicUrl: string | undefined
+  transport: TransportRules
   addressOf: (request: FastifyRequest) => string
   log: Log
 }
@@ -30,7 +32,8 @@ export function logBug(log: Log, path: string | undefined, error: { code: string
 
 /** Adds `/trpc`. A request that shows a cookie must come from our own page. */
 export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) {
-  const { operator, getPrincipal, publicUrl, log } = parts
+  const { operator, getPrincipal, log } = parts
+  const { publicUrl } = parts.transport
   const createContext = async ({
     req,
     res,
@@ -66,7 +69,7 @@ export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) 
 }
 
 /** Adds `/join`. One call a request, so that the rate limit counts calls. */
-export async function addJoinRoutes(app: FastifyInstance, { join, addressOf, log }: TrpcParts) {
+export async function addJoinRoutes(app: FastifyInstance, { join, addressOf, transport, log }: TrpcParts) {
   app.addHook('onRoute', route => {
     route.bodyLimit = 16 * 1024
   })
@@ -77,7 +80,10 @@ export async function addJoinRoutes(app: FastifyInstance, { join, addressOf, log
     prefix: '/join',
     trpcOptions: {
       router: joinRouter,
-      createContext: ({ req }): JoinContext => ({ ...join, address: addressOf(req) }),
+      createContext: ({ req }): JoinContext => {
+        if (!isPrivate(req.raw, transport)) throw refusalError('not_allowed', plainHttpSentence)
+        return { ...join, address: addressOf(req) }
+      },
       maxBatchSize: 1,
       onError: ({ path, error }) => logBug(log, path, error),
     },

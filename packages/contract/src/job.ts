@@ -120,7 +120,7 @@ export const JobFinished = z.object({
   ...Fact.shape,
   ...JobHeader.shape,
   status: EndStatus,
-  exitCode: z.int().optional(),
+  exitCode: z.int().min(-0x8000_0000).max(0xffff_ffff).optional(), // Windows counts to 32 bits without a sign
   signal: text(20).optional(),
   reason: text(60).optional(),
   finishedAt: Instant,

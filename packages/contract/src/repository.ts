@@ -105,7 +105,7 @@ export const RepoStats = z.object({
   repositoryId: Id,
   sizeBytes: Count.optional(),
   snapshotCount: Count.optional(),
-  dedupRatio: z.number().min(0).optional(),
+  dedupRatio: z.number().min(0).max(1_000_000).optional(),
   resticId: text(64).optional(),
   lastCheckAt: Instant.optional(),
   lastCheckStatus: text(60).optional(),

@@ -116,8 +116,8 @@ export const JobListRequest = z.object({
   limit: Limit,
   hostId: Id.optional(),
   repositoryId: Id.optional(),
-  kinds: z.array(JobKind).optional(),
-  statuses: z.array(JobStatus).optional(),
+  kinds: z.array(JobKind).max(JobKind.options.length).optional(),
+  statuses: z.array(JobStatus).max(JobStatus.options.length).optional(),
 })
 export const JobLogRequest = z.object({
   jobId: Id,

@@ -11,8 +11,8 @@ export const toInstant = (at: Date | number): Instant => new Date(at).toISOStrin
 /** A count or a size in bytes. Never negative, never fractional. */
 export const Count = z.int().min(0)
 
-/** A version of a plan or of a configuration. 0: none applied yet. */
-export const Version = z.int().min(0)
+/** A version of a plan or of a configuration. 0: none applied yet. Bounded so that a database's integer holds it. */
+export const Version = z.int().min(0).max(2_000_000_000)
 
 /** Text of at most `max` UTF-16 units that PostgreSQL can store: no NUL, no lone surrogate. */
 export const text = (max: number) =>

@@ -311,7 +311,7 @@ export const jobs = pgTable(
     cancelRequestedBy: text('cancel_requested_by'),
     command: text(),
     resticVersion: text('restic_version'),
-    exitCode: integer('exit_code'),
+    exitCode: bigint('exit_code', { mode: 'number' }), // Windows counts to 32 bits without a sign
     signal: text(),
     reason: text(),
     error: text(),

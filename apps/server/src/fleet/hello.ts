@@ -20,6 +20,9 @@ const limits = {
   progressIntervalMs: 1_000,
 }
 
+/** A version above this is no older dump but a lie, and following it would leave no number for the next change. */
+const HIGHEST_BELIEVED_VERSION = 1_000_000_000
+
 /** A list of this length may have been cut, so nothing follows from what is not in it. */
 const FULL_LIST = 1_000
 
@@ -60,8 +63,11 @@ export async function greetAgent(
         lastSeenAt: sql`now()`,
         appliedConfigVersion: hello.appliedConfigVersion,
         // Applied above ours: this database comes from an older dump. Past it, so that the version never stands for two plans.
-        configVersion: sql`case when ${hosts.configVersion} < ${hello.appliedConfigVersion}
-          then ${hello.appliedConfigVersion}::integer + 1 else ${hosts.configVersion} end`,
+        configVersion:
+          hello.appliedConfigVersion > HIGHEST_BELIEVED_VERSION
+            ? sql`${hosts.configVersion}`
+            : sql`case when ${hosts.configVersion} < ${hello.appliedConfigVersion}
+                then ${hello.appliedConfigVersion}::integer + 1 else ${hosts.configVersion} end`,
       })
       .where(isNewestSession(host))
       .returning({ enrolmentId: hosts.enrolmentId })

@@ -30,6 +30,9 @@ const mayBecome = (to: JobStatus): SQL | undefined =>
 
 const own = (jobId: string, sender: Sender) => and(eq(jobs.id, jobId), eq(jobs.hostId, sender.id))
 
+/** An instant of the agent's clock, now at the latest: a clock that runs ahead must not make a host look backed up for years. */
+const notAhead = (instant: string) => sql`least(now(), ${instant}::timestamptz)`
+
 async function tellOfReport(tx: Db, jobId: string, hostId: string) {
   await notify(tx, 'job', jobId)
   await notify(tx, 'host', hostId)
@@ -60,7 +63,7 @@ function mayProceed(job: HeldJob): boolean {
 async function acceptJob(tx: Db, sender: Sender, result: CommandResult) {
   const accepted = await tx
     .update(jobs)
-    .set({ status: 'accepted', acceptedAt: new Date(result.occurredAt), reason: null })
+    .set({ status: 'accepted', acceptedAt: notAhead(result.occurredAt), reason: null })
     .where(
       and(own(result.jobId, sender), not(jobs.reported), inArray(jobs.status, statusesBefore('accepted'))),
     )
@@ -79,7 +82,7 @@ async function endUnaccepted(tx: Db, sender: Sender, result: CommandResult, job:
       reported: true,
       reason: result.reason ?? 'failed',
       error: result.error ?? null,
-      finishedAt: new Date(result.occurredAt),
+      finishedAt: notAhead(result.occurredAt),
     })
     .where(and(own(result.jobId, sender), mayBecome(status)))
     .returning({ id: jobs.id })
@@ -96,8 +99,8 @@ export async function startJob(db: Db, sender: Sender, started: JobStarted): Pro
       .update(jobs)
       .set({
         status: 'running',
-        acceptedAt: sql`coalesce(${jobs.acceptedAt}, ${started.occurredAt}::timestamptz)`,
-        startedAt: new Date(started.startedAt),
+        acceptedAt: sql`coalesce(${jobs.acceptedAt}, ${notAhead(started.occurredAt)})`,
+        startedAt: notAhead(started.startedAt),
         command: started.command,
         resticVersion: started.resticVersion,
         reason: null,
@@ -114,7 +117,7 @@ export async function startJob(db: Db, sender: Sender, started: JobStarted): Pro
 export async function finishJob(db: Db, sender: Sender, finished: JobFinished): Promise<Ack> {
   const isRestorePoint =
     finished.kind === 'backup' && (finished.status === 'succeeded' || finished.status === 'incomplete')
-  const finishedAt = new Date(finished.finishedAt)
+  const finishedAt = notAhead(finished.finishedAt)
   return db.transaction(async tx => {
     await holdHost(tx, sender, isRestorePoint ? 'change' : 'share')
     await keepFact(tx, sender, finished)
@@ -141,7 +144,7 @@ export async function finishJob(db: Db, sender: Sender, finished: JobFinished): 
       await tx
         .update(hosts)
         .set({
-          lastGoodBackupAt: sql`greatest(${hosts.lastGoodBackupAt}, ${finished.finishedAt}::timestamptz)`,
+          lastGoodBackupAt: sql`greatest(${hosts.lastGoodBackupAt}, ${finishedAt})`,
         })
         .where(eq(hosts.id, sender.id))
       await notify(tx, 'repository', job.repositoryId)

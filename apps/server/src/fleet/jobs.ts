@@ -8,6 +8,7 @@ import type { JobRunRequest } from '@restic-manager/contract/requests'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hostRepositories, hosts, jobs, repositories } from '../db/schema.ts'
+import { concernsItsRepository } from './claims.ts'
 
 type RunRequest = z.infer<typeof JobRunRequest>
 
@@ -75,7 +76,10 @@ async function checkCanRun(tx: Db, { hostId, repositoryId, kind }: RunRequest) {
     .for('key share')
   if (host === undefined) throw new Refusal('host_not_found', 'There is no such host.')
   if (host.quarantinedAt !== null)
-    throw new Refusal('host_quarantined', 'This host is quarantined and gets no orders. Release it first.')
+    throw new Refusal(
+      'host_quarantined',
+      'This host is quarantined and gets no orders. Remove this host and enrol it again.',
+    )
   // Shared with the removal of the repository, which therefore sees this job or comes first.
   const [repository] = await tx
     .select({ resticId: repositories.resticId })
@@ -113,6 +117,7 @@ async function isBusy(tx: Db, repositoryId: string, resticId: string | null): Pr
     .where(
       and(
         inArray(jobs.repositoryId, tx.select({ id: repositories.id }).from(repositories).where(same)),
+        concernsItsRepository,
         or(
           inArray(jobs.status, ['accepted', 'running']),
           and(

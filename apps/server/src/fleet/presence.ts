@@ -47,6 +47,9 @@ export function createPresence(): Presence {
   }
 }
 
+/** One host's absurd number must not keep the news of all the others from being written. */
+const MOST_FACTS = 2_147_483_647
+
 /** One statement for all of them. An older session than the host's newest changes nothing. */
 async function writeNews(db: Db, news: Map<string, News>) {
   const nowMs = performance.now()
@@ -55,7 +58,7 @@ async function writeNews(db: Db, news: Map<string, News>) {
     session,
     there,
     age: Math.max(0, Math.round(nowMs - atMs)),
-    facts: spool?.facts ?? null,
+    facts: spool === undefined ? null : Math.min(spool.facts, MOST_FACTS),
     logBytes: spool?.logBytes ?? null,
   }))
   await db.transaction(async tx => {

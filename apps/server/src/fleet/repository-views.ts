@@ -4,6 +4,7 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import type { RepositoryView } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
 import { hostRepositories, hosts, repositories } from '../db/schema.ts'
+import { concernsItsRepository } from './claims.ts'
 
 const asDate = (value: unknown) => (value === null ? null : new Date(value as string))
 
@@ -31,7 +32,9 @@ const columns = {
   snapshotCount: sql<number>`(select count(*)::integer from snapshots where snapshots.repository_id = repositories.id)`,
   lastBackupAt:
     sql<Date | null>`(select max(jobs.finished_at) from jobs where jobs.repository_id = repositories.id
-    and jobs.kind = 'backup' and jobs.status in ('succeeded', 'incomplete'))`.mapWith(asDate),
+    and jobs.kind = 'backup' and jobs.status in ('succeeded', 'incomplete') and ${concernsItsRepository})`.mapWith(
+      asDate,
+    ),
 }
 
 /** All repositories by name. */

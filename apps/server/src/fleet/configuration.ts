@@ -5,39 +5,51 @@ import type { HostSession } from '../context.ts'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
+import { deadlockDetected, hasSqlState } from '../db/sql-state.ts'
 import { credentials, hostRepositories, hosts, repositories } from '../db/schema.ts'
 import { fenced, isNewestSession } from './facts.ts'
 
+type Change<T> = (tx: Db) => Promise<{ result: T; hostIds: Iterable<string> }>
+
+/** A report of an agent takes its host before the repository, an operator's change the other way round: one of the two begins again. */
+const TRIES = 5
+
 /**
  * Every change of what hosts are configured with goes through here, so that a version can never stay behind its content.
- * `change` answers with the hosts whose configuration it touched; their versions rise and their agents are told.
+ * `change` answers with the hosts whose configuration it touched; their versions rise and their agents are told. It is run
+ * again from the start when another transaction was in the way, so it must do nothing outside of `tx`.
  */
-export async function changeConfiguration<T>(
-  db: Db,
-  change: (tx: Db) => Promise<{ result: T; hostIds: Iterable<string> }>,
-): Promise<T> {
-  return db.transaction(async tx => {
-    const { result, hostIds } = await change(tx)
-    const touched = [...new Set(hostIds)]
-    if (touched.length === 0) return result
-    // Locked in the order of their ids: two changes that meet on the same hosts wait, and neither blocks the other for ever.
-    await tx
-      .select({ id: hosts.id })
-      .from(hosts)
-      .where(inArray(hosts.id, touched))
-      .orderBy(asc(hosts.id))
-      .for('no key update')
-    const raised = await tx
-      .update(hosts)
-      .set({ configVersion: sql`${hosts.configVersion} + 1` })
-      .where(inArray(hosts.id, touched))
-      .returning({ id: hosts.id })
-    for (const { id } of raised) {
-      await notify(tx, 'orders', id)
-      await notify(tx, 'host', id)
+export async function changeConfiguration<T>(db: Db, change: Change<T>): Promise<T> {
+  for (let left = TRIES; ; left -= 1) {
+    try {
+      return await db.transaction(tx => changeOnce(tx, change))
+    } catch (error) {
+      if (left <= 1 || !hasSqlState(error, deadlockDetected)) throw error
     }
-    return result
-  })
+  }
+}
+
+async function changeOnce<T>(tx: Db, change: Change<T>): Promise<T> {
+  const { result, hostIds } = await change(tx)
+  const touched = [...new Set(hostIds)]
+  if (touched.length === 0) return result
+  // Locked in the order of their ids: two changes that meet on the same hosts wait, and neither blocks the other for ever.
+  await tx
+    .select({ id: hosts.id })
+    .from(hosts)
+    .where(inArray(hosts.id, touched))
+    .orderBy(asc(hosts.id))
+    .for('no key update')
+  const raised = await tx
+    .update(hosts)
+    .set({ configVersion: sql`${hosts.configVersion} + 1` })
+    .where(inArray(hosts.id, touched))
+    .returning({ id: hosts.id })
+  for (const { id } of raised) {
+    await notify(tx, 'orders', id)
+    await notify(tx, 'host', id)
+  }
+  return result
 }
 
 /** Where a credential's secret is sealed to. */

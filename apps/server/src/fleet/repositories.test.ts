@@ -97,6 +97,21 @@ test('two repositories cannot have one name', async () => {
   })
 })
 
+test('of two repositories that are renamed alike at once one is refused with a sentence', async () => {
+  const edits = []
+  for (const name of ['Cellar', 'Loft']) {
+    const { repositoryId } = await create(repositoryOf({ hostIds: [], name }))
+    edits.push({ ...(await editOf(repositoryId)), name: 'Shed' })
+  }
+  const outcomes = await Promise.allSettled(
+    edits.map(edit => updateRepository(database.db, database.seal, edit)),
+  )
+  expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({
+    reason: { code: 'name_taken' },
+  })
+})
+
 test('a host that does not exist cannot be given access, and then nothing is made', async () => {
   const request = repositoryOf({ hostIds: [newId()] })
   await expect(create(request)).rejects.toMatchObject({ code: 'host_not_found' })

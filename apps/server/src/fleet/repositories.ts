@@ -13,7 +13,9 @@ import type {
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
+import { hasSqlState, uniqueViolation } from '../db/sql-state.ts'
 import { credentials, hostRepositories, hosts, jobs, repositories } from '../db/schema.ts'
+import { concernsItsRepository } from './claims.ts'
 import { changeConfiguration, placeOf } from './configuration.ts'
 
 type Create = z.infer<typeof RepositoryCreateRequest>
@@ -113,11 +115,6 @@ export async function updateRepository(db: Db, seal: Seal, request: Update): Pro
         'version_stale',
         `You edited version ${request.version} of this repository; it is at version ${before.version} by now. Load it again.`,
       )
-    const sameName = await tx
-      .select({ id: repositories.id })
-      .from(repositories)
-      .where(and(eq(repositories.name, request.name), sql`${repositories.id} <> ${repositoryId}`))
-    if (sameName.length > 0) throw nameTaken(request.name)
     await tx
       .update(repositories)
       .set({
@@ -147,6 +144,8 @@ export async function updateRepository(db: Db, seal: Seal, request: Update): Pro
     await giveAccess(tx, repositoryId, request.hostIds)
     await notify(tx, 'repository', repositoryId)
     return { result: undefined, hostIds: [...had, ...request.hostIds] }
+  }).catch((error: unknown) => {
+    throw hasSqlState(error, uniqueViolation) ? nameTaken(request.name) : error
   })
 }
 
@@ -165,7 +164,11 @@ export async function removeRepository(db: Db, { repositoryId, confirmName }: Re
       .select({ id: jobs.id })
       .from(jobs)
       .where(
-        and(eq(jobs.repositoryId, repositoryId), inArray(jobs.status, ['queued', 'accepted', 'running'])),
+        and(
+          eq(jobs.repositoryId, repositoryId),
+          inArray(jobs.status, ['queued', 'accepted', 'running']),
+          concernsItsRepository,
+        ),
       )
       .limit(1)
     if (open.length > 0)

@@ -139,3 +139,13 @@ test('an older session is told nothing', async () => {
     code: 'session_fenced',
   })
 })
+
+test('a job whose time has passed is not ordered, even before anybody has written it down as expired', async () => {
+  const host = await makeHost(database.db, database.seal)
+  const { jobId } = await host.backUp()
+  await database.db
+    .update(jobs)
+    .set({ expiresAt: new Date(Date.now() - 1_000) })
+    .where(eq(jobs.id, jobId))
+  expect(await told(host, nothingSent())).toMatchObject([{ order: 'config.update' }])
+})

@@ -20,7 +20,7 @@ const MOST_OPEN = 1_000
 
 /**
  * The next orders for a host, at most a batch, and remembers them in `sent`: the configuration when it changed, cancels, then
- * queued jobs, oldest first. None: nothing to say for now. Throws `session_fenced`.
+ * queued jobs that have not expired, oldest first. None: nothing to say for now. Throws `session_fenced`.
  */
 export async function nextOrders(db: Db, seal: Seal, host: HostSession, sent: Sent): Promise<AgentOrder[]> {
   // Inner queries name their columns in full: from a single table Drizzle writes bare names, and the inner table would take them.
@@ -30,6 +30,7 @@ export async function nextOrders(db: Db, seal: Seal, host: HostSession, sent: Se
       maxConcurrentRuns: hosts.maxConcurrentRuns,
       queued: sql<string[]>`array(select jobs.id from jobs
         where jobs.host_id = hosts.id and jobs.status = 'queued'
+          and (jobs.expires_at is null or jobs.expires_at > now())
         order by jobs.created_at, jobs.id limit ${MOST_OPEN})`,
       cancelled: sql<string[]>`array(select jobs.id from jobs
         where jobs.host_id = hosts.id and jobs.cancel_requested_at is not null and not jobs.reported

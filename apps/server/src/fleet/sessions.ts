@@ -22,7 +22,7 @@ const removed = () =>
 const quarantined = () =>
   new Refusal(
     'host_quarantined',
-    'Two machines use the identity of this host. An operator has to release it.',
+    'Two machines use the identity of this host. Remove this host and enrol it again.',
   )
 const unproven = (sentence: string) => new Refusal('session_unproven', sentence)
 

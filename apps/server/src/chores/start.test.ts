@@ -1,8 +1,10 @@
 // Chores: they come round, one failure costs one round, and stopping waits for what is under way.
 import { eq } from 'drizzle-orm'
 import { expect, test, vi } from 'vitest'
+import { newId } from '@restic-manager/contract/ids'
 import { timing } from '@restic-manager/contract/timing'
-import { jobs, sessionChallenges } from '../db/schema.ts'
+import { createOperator } from '../auth/operators.ts'
+import { jobs, operatorSessions, sessionChallenges, signInLimits } from '../db/schema.ts'
 import { viewHost } from '../fleet/host-views.ts'
 import { viewJob } from '../fleet/job-views.ts'
 import { clearLeftovers } from '../fleet/leftovers.ts'
@@ -75,4 +77,22 @@ test('spent challenges go, fresh ones stay', async () => {
   ])
   await clearLeftovers(database.db)
   expect(await database.db.select().from(sessionChallenges)).toMatchObject([{ nonce: 'fresh' }])
+})
+
+test('sessions that ran out and old counts of sign-in attempts go, the others stay', async () => {
+  await using database = await testDatabase()
+  const { db } = database
+  const anna = { email: 'anna@example.com', name: 'Anna', passwordHash: 'x', role: 'viewer' } as const
+  const userId = await createOperator(db, anna)
+  const session = (token: string, expiresAt: Date) => ({ id: newId(), userId, token, expiresAt })
+  await db
+    .insert(operatorSessions)
+    .values([session('old', new Date(Date.now() - 1_000)), session('fresh', new Date(Date.now() + 60_000))])
+  await db.insert(signInLimits).values([
+    { id: newId(), key: 'old', count: 1, lastRequest: Date.now() - 2 * 3_600_000 },
+    { id: newId(), key: 'fresh', count: 1, lastRequest: Date.now() },
+  ])
+  await clearLeftovers(db)
+  expect(await db.select().from(operatorSessions)).toMatchObject([{ token: 'fresh' }])
+  expect(await db.select().from(signInLimits)).toMatchObject([{ key: 'fresh' }])
 })

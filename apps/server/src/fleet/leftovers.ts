@@ -1,4 +1,4 @@
-// What is of no use any more: spent challenges, old bearers, reports that were never completed.
+// What is of no use any more: spent challenges, old bearers, sessions and sign-in counts that ran out, reports that were never completed.
 import { sql } from 'drizzle-orm'
 import type { Db } from '../db/open.ts'
 
@@ -13,5 +13,10 @@ export async function clearLeftovers(db: Db): Promise<void> {
   )
   await db.execute(
     sql`delete from snapshot_report_pages where received_at < now() - ${REPORT_KEPT}::interval`,
+  )
+  await db.execute(sql`delete from operator_sessions where expires_at < now()`)
+  await db.execute(sql`delete from operator_verifications where expires_at < now()`)
+  await db.execute(
+    sql`delete from sign_in_limits where last_request < extract(epoch from now() - interval '1 hour') * 1000`,
   )
 }

@@ -62,7 +62,8 @@ function Lines({
 }) {
   const zone = useZone()
   const scroll = useRef<HTMLDivElement>(null)
-  // eslint-disable-next-line react/incompatible-library -- the page is built without the React compiler
+  // The page is built without the React compiler.
+  // eslint-disable-next-line react/incompatible-library
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroll.current,

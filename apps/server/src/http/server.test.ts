@@ -112,6 +112,15 @@ describe('limits', () => {
     expect((await post('/trpc/hosts.remove', 1_100_000)).status).toBe(413)
   })
 
+  test('a subscription over plain HTTP is refused: nothing would end it with its session', async () => {
+    const headers = { authorization: `Bearer ${server.apiKey}`, accept: 'text/event-stream' }
+    const answer = await get('/trpc/live.changes', { headers })
+    const said = await answer.text()
+    expect(said).toContain('METHOD_NOT_SUPPORTED')
+    expect(said).not.toContain('everything')
+    expect(server.listeners()).toBe(1)
+  })
+
   test('a batch of calls is bounded, and /join takes one at a time', async () => {
     const names = (count: number, name: string) => Array.from({ length: count }, () => name).join(',')
     expect((await get(`/trpc/${names(33, 'me.get')}?batch=1`)).status).toBe(400)

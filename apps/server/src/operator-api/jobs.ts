@@ -99,7 +99,8 @@ async function* tailLog(
       }
       isFirst = false
       nextSeq = page.nextSeq
-      if (page.atEnd) break
+      // No entries before the end: that part of the log is gone, and asking at once again would not bring it back.
+      if (page.atEnd || page.entries.length === 0) break
     }
   }
 }

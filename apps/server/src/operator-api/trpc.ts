@@ -12,7 +12,8 @@ export type OperatorMeta = { role: Role }
 const t = initTRPC
   .context<OperatorContext>()
   .meta<OperatorMeta>()
-  .create({ transformer: superjson, isDev: false, errorFormatter: formatError })
+  // Subscriptions come over the WebSocket alone: there a full reader is waited for and an ended session closes them.
+  .create({ transformer: superjson, isDev: false, errorFormatter: formatError, sse: { enabled: false } })
 
 const ranks = { viewer: 0, operator: 1, admin: 2 } as const satisfies Record<Role, number>
 

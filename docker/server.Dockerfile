@@ -7,7 +7,9 @@ RUN npm run build
 # Only what the server needs to run. PostgreSQL comes from outside, so the embedded one stays out.
 RUN npm ci --omit=dev --omit=optional --workspace @restic-manager/server --include-workspace-root \
   # Our own packages are inside the bundle, and the test kit brings a browser.
-  && rm -rf node_modules/@restic-manager node_modules/@sparticuz node_modules/playwright-core
+  && rm -rf node_modules/@restic-manager node_modules/@sparticuz node_modules/playwright-core \
+  # Whether a dependency lies beside the server or at the top is npm's choice.
+  && mkdir -p apps/server/node_modules
 
 FROM node:26-trixie-slim
 ENV NODE_ENV=production \

@@ -46,8 +46,11 @@ export async function openLink(
 
   class AgentSocket extends WebSocket {
     constructor(address: string) {
-      // A client belongs to one connection: it must never dial a second time by itself.
-      if (socket !== undefined) throw new Error('this connection is over')
+      // A client belongs to one connection. A call that comes late would have it dial for ever, and keep the process alive.
+      if (socket !== undefined) {
+        void client.close()
+        throw new Error('this connection is over')
+      }
       const options: ClientOptions & { closeTimeout: number } = {
         headers: { authorization: `Bearer ${bearer}` },
         handshakeTimeout: timing.handshake,
@@ -77,7 +80,7 @@ export async function openLink(
     url: url.href,
     WebSocket: AgentSocket as unknown as typeof globalThis.WebSocket,
     keepAlive: { enabled: true, intervalMs: timing.ping, pongTimeoutMs: timing.pong },
-    retryDelayMs: () => 2 ** 31 - 1,
+    retryDelayMs: () => 50,
     onOpen: () => opened(),
     onClose: cause => end(`the connection was closed${closeCode(cause?.code)}`),
     onError: () => end('the connection failed'),

@@ -62,6 +62,8 @@ export type TestServer = AsyncDisposable & {
   dropSockets(): void
   /** How many subscriptions wait for changes; 0 for a server in a process of its own. */
   listeners(): number
+  /** The process it runs in. */
+  pid(): number | undefined
   /** What the program wrote to its log so far; empty for a server in this process. */
   log(): string
   stop(): Promise<void>
@@ -137,6 +139,7 @@ async function startHere(
     port: server.port,
     dropSockets: server.dropSockets,
     listeners: server.listeners,
+    pid: () => process.pid,
     log: () => '',
     stop: server.stop,
     kill: onlyAsProcess,

@@ -1,0 +1,66 @@
+// Links that break in the middle of a backup: cut, swallowed, lost one way. restic does not notice.
+import { is, until } from '@restic-manager/testkit/until'
+import { expect, test } from 'vitest'
+import { checkInvariants, pathOf } from './invariants.ts'
+import { openScene } from './scene.ts'
+
+const talk = (lines: number) => ({ flood: { lines, text: 'a line restic says while nobody listens' } })
+
+/** Short enough for a test, long enough for a busy machine. */
+const watchful = { ping: 500, pong: 1_500, answer: 3_000 }
+
+test('a backup survives a cut link: its host is shown offline, and all it said is there when the link is back', async () => {
+  await using scene = await openScene({
+    serverTiming: watchful,
+    agentTiming: watchful,
+    script: {
+      runs: { backup: { steps: [talk(50), { wait: 'cut' }, talk(50), { wait: 'end' }, { summary: {} }] } },
+    },
+  })
+  const { server, agent, restic, link } = scene
+  const jobId = await scene.run('backup')
+  await restic.reached('cut')
+  await scene.reaches(jobId, 'running')
+
+  await link.set('refuse')
+  link.dropAll()
+  await until(scene.isOnline, is(false))
+  const seen = await server.api.jobs.get.query({ jobId })
+  expect(seen).toMatchObject({ status: 'running', hostOnline: false, hostLastSeenAt: expect.any(Date) })
+  restic.open('cut')
+  await restic.reached('end')
+  restic.open('end')
+  await until(() => agent.facts().some(fact => fact.name === 'job.finished' && !fact.acked))
+  expect(await scene.statusOf(jobId)).toBe('running')
+
+  await link.set('pass')
+  expect(await scene.ending(jobId)).toMatchObject({ status: 'succeeded', hostOnline: true })
+  expect(restic.runs('backup')).toMatchObject([{ signals: [], exitCode: 0 }])
+  await checkInvariants(scene)
+  expect(await pathOf(server.db, jobId)).toEqual(['queued', 'accepted', 'running', 'succeeded'])
+})
+
+test('both ends notice by themselves that a link swallows everything, or one way, and restic goes on', async () => {
+  const gates = ['blackhole', 'dropUp', 'dropDown'] as const
+  await using scene = await openScene({
+    serverTiming: watchful,
+    agentTiming: watchful,
+    script: {
+      runs: { backup: { steps: [...gates.flatMap(wait => [{ wait }, talk(20)]), { summary: {} }] } },
+    },
+  })
+  const { agent, restic, link } = scene
+  const jobId = await scene.run('backup')
+  for (const mode of gates) {
+    await restic.reached(mode)
+    await until(scene.isOnline)
+    await link.set(mode)
+    await until(scene.isOnline, is(false))
+    await until(() => agent.status().link?.state, is('connecting'))
+    restic.open(mode)
+    await link.set('pass')
+  }
+  expect(await scene.ending(jobId)).toMatchObject({ status: 'succeeded' })
+  expect(restic.runs('backup')).toMatchObject([{ signals: [], exitCode: 0 }])
+  await checkInvariants(scene)
+})

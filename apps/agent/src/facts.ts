@@ -76,22 +76,23 @@ export function setFactAside(state: State, fact: { lane: Lane; seq: number }, wh
 
 /**
  * Takes over what the server says it has committed of this spool. What it does not have is told again, also when
- * it once had it: it may have been restored from an older dump.
+ * it once had it: it may have been restored from an older dump. Returns the ends of jobs among what is told again.
  */
-export function reconcileFacts(state: State, acked: AckedSeq): void {
-  state.transaction(() => {
-    for (const lane of ['first', 'rest'] as const) {
+export function reconcileFacts(state: State, acked: AckedSeq): JobFinished[] {
+  const again = state.transaction(() =>
+    (['first', 'rest'] as const).flatMap(lane => {
       state.run(
         'update facts set acked_at = ? where lane = ? and seq <= ? and acked_at is null and set_aside is null and name <> ?',
         ...[Date.now(), lane, acked[lane], answered],
       )
-      state.run(
-        'update facts set acked_at = null where lane = ? and seq > ? and acked_at is not null',
+      return state.all(
+        'update facts set acked_at = null where lane = ? and seq > ? and acked_at is not null returning *',
         ...[lane, acked[lane]],
       )
-    }
-  })
+    }),
+  )
   state.factsBell.ring()
+  return again.map(toFact).flatMap(({ name, message }) => (name === 'job.finished' ? message : []))
 }
 
 /** Tells the newest fact of that name about a job once more. False: there is none on disk any longer. */

@@ -102,3 +102,21 @@ test('a gap of which a part was taken before it became one is sent from where th
   expect(spool.oldest(jobId)).toMatchObject({ firstSeq: 2, count: 2 })
   spool.close()
 })
+
+test('a log the server has forgotten is owed as one gap, unless its lines still wait', () => {
+  const spool = openLogSpool(mkdtempSync(join(tmpdir(), 'rm-logs-')), silent)
+  const [gone, waits, silentJob] = [newId(), newId(), newId()]
+  const block = { firstSeq: 0, count: 2, startedAt: '2026-11-23T07:12:56.534Z', block: '0\to\ta\n0\to\tb\n' }
+  for (const jobId of [gone, waits]) spool.keep(jobId, block)
+  spool.taken(gone, 2)
+  for (const jobId of [gone, gone, waits]) spool.owe(jobId, 1)
+  spool.owe(silentJob, -1)
+  const owed = spool.oldest(gone) as CutBlock
+  expect(decodeBlock(owed)).toMatchObject([{ seq: 0, gap: { count: 2 } }])
+  expect(spool.oldest(waits)).toMatchObject(block)
+  expect(spool.oldest(silentJob)).toBeUndefined()
+  // The server had it all along: it answers what it expects next, and the gap is nothing.
+  spool.taken(gone, 2)
+  expect(spool.oldest(gone)).toBeUndefined()
+  spool.close()
+})

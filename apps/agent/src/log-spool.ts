@@ -21,6 +21,8 @@ export type LogSpool = {
   giveUp(jobId: string, firstSeq: number, reason: string): void
   /** Numbers `fromSeq` to `toSeq − 1` are on neither end any more: a gap takes them. */
   fillHole(jobId: string, fromSeq: number, toSeq: number): void
+  /** The server has forgotten a job: where nothing of its log waits, a gap takes all of it. What the server has, stays. */
+  owe(jobId: string, lastSeq: number): void
   /** The last number the job's log has reached, sent or not; −1 when it has none. */
   lastSeq(jobId: string): number
   /** Forgets all about a job. */
@@ -96,6 +98,11 @@ export function openLogSpool(folder: string, log: Log, budget = usualBudget): Lo
     }
   }
 
+  function fillHole(jobId: string, fromSeq: number, toSeq: number) {
+    const gap = { firstSeq: fromSeq, count: toSeq - fromSeq, bytes: 0, since: Date.now() }
+    insert(jobId, gapBlock({ ...gap, reason: 'this host no longer has these lines' }), true, 1)
+  }
+
   return {
     bell,
     keep(jobId, block) {
@@ -151,9 +158,12 @@ export function openLogSpool(folder: string, log: Log, budget = usualBudget): Lo
       if (Number(row.gap_bytes) > 0) remove(row)
       else store.transaction(() => replaceByGap(row, reason))
     },
-    fillHole(jobId, fromSeq, toSeq) {
-      const gap = { firstSeq: fromSeq, count: toSeq - fromSeq, bytes: 0, since: Date.now() }
-      insert(jobId, gapBlock({ ...gap, reason: 'lost on this host' }), true, 1)
+    fillHole,
+    owe(jobId, lastSeq) {
+      const waits = store.one('select 1 from blocks where job_id = ? limit 1', jobId) !== undefined
+      if (waits || lastSeq < 0) return
+      fillHole(jobId, 0, lastSeq + 1)
+      bell.ring()
     },
     lastSeq: jobId =>
       Number(store.one('select next_seq from positions where job_id = ?', jobId)?.next_seq ?? 0) - 1,

@@ -56,7 +56,7 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
   })
   log.info({ hostId: welcome.hostId, serverVersion: welcome.serverVersion }, 'connected')
   warnOfSkew(log, welcome, saidAt)
-  reconcileFacts(state, welcome.ackedSeq)
+  for (const end of reconcileFacts(state, welcome.ackedSeq)) parts.spool.owe(end.jobId, end.lastLogSeq)
 
   const takeOrder = openOrderDesk({
     ...parts,

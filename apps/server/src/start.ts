@@ -19,6 +19,7 @@ import { watchAgentSockets } from './http/agent-sockets.ts'
 import { describeError } from './http/error-log.ts'
 import { createHttpServer } from './http/server.ts'
 import type { SocketLimits } from './http/sockets.ts'
+import { travelsPlain } from './http/transport.ts'
 import { version } from './version.ts'
 
 export type RunningServer = {
@@ -44,8 +45,7 @@ export async function startServer(config: Config, options: StartOptions): Promis
   const { log, timing = standardTiming, socketLimits = {} } = options
   await using undo = new AsyncDisposableStack()
   log.info({ version, dataDir: config.dataDir }, 'starting')
-  if (config.allowPlainHttp)
-    log.warn('RM_ALLOW_PLAIN_HTTP is set: secrets of agents that come without TLS can be read on the way')
+  warnOfPlainHttp(config, log)
   await mkdir(config.dataDir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
 
   const database = await prepareDatabase(config, 'server', log)
@@ -96,7 +96,9 @@ export async function startServer(config: Config, options: StartOptions): Promis
       get publicUrl() {
         return publicUrl.is
       },
-      plainHttp: origin.startsWith('http:'),
+      get plainHttp() {
+        return publicUrl.is !== '' && travelsPlain(publicUrl.is)
+      },
     },
     join: { db, log, timing },
     timing,
@@ -124,6 +126,17 @@ export async function startServer(config: Config, options: StartOptions): Promis
       log.info('stopped')
     },
   }
+}
+
+/** Says at the start what would otherwise only show as agents that are turned away, or as nothing at all. */
+function warnOfPlainHttp({ allowPlainHttp, tls, publicUrl, host }: Config, log: Log) {
+  const isLocal = /^(?:127\.|::1$|localhost$)/.test(host)
+  if (allowPlainHttp)
+    log.warn('RM_ALLOW_PLAIN_HTTP is set: what agents send without TLS can be read on the way')
+  else if (!isLocal && tls === undefined && publicUrl?.startsWith('https:') !== true)
+    log.warn(
+      'there is no TLS, so agents of other machines are turned away: put a proxy with TLS in front, set RM_TLS_CERT_FILE and RM_TLS_KEY_FILE, or set RM_ALLOW_PLAIN_HTTP=yes',
+    )
 }
 
 /** An address to open in a browser: nobody visits 0.0.0.0. */

@@ -7,7 +7,7 @@ import type { JoinRouter } from '../join-api/router.ts'
 import { startServer } from '../testing.ts'
 import { makeKey } from '../testing-fleet.ts'
 import { joinAsAgent, openSocket } from '../testing-agent.ts'
-import { isPrivate } from './transport.ts'
+import { isPrivate, travelsPlain } from './transport.ts'
 
 const trustedProxies = new BlockList()
 trustedProxies.addAddress('10.0.0.1')
@@ -81,4 +81,16 @@ test('a running server turns agents of other machines away at both doors, and sa
     authorization,
   })
   socket.close()
+})
+
+test('the page is called unencrypted only where others reach it by plain http', () => {
+  const plain = ['http://10.0.0.5:8470', 'http://0.0.0.0:8470', 'http://backup.example.org', 'http://[::]:8470']
+  const safe = [
+    'https://backup.example.org',
+    'http://127.0.0.1:8470',
+    'http://127.8.0.1',
+    'http://localhost:8470',
+    'http://[::1]:8470',
+  ]
+  expect([...plain, ...safe].filter(travelsPlain)).toEqual(plain)
 })

@@ -16,6 +16,12 @@ export const plainHttpSentence =
 
 const isLoopback = (address: string) => address === '::1' || /^127\.\d+\.\d+\.\d+$/.test(address)
 
+/** Whether what is sent to this address can be read on the way: plain http, and not to this very machine. */
+export function travelsPlain(address: string): boolean {
+  const { protocol, hostname } = new URL(address)
+  return protocol === 'http:' && hostname !== 'localhost' && !isLoopback(hostname.replace(/^\[|\]$/g, ''))
+}
+
 /** Whether an agent may send its secrets this way. A proxy that says nothing counts as what the public address says. */
 export function isPrivate(request: IncomingMessage, rules: TransportRules): boolean {
   const { trustedProxies, publicUrl, allowPlainHttp } = rules

@@ -2,13 +2,12 @@
 import type { Change } from '@restic-manager/contract/views'
 import type { QueryFilters } from '@tanstack/react-query'
 import { useEffect } from 'react'
+import { gatherReads } from './gather-reads.ts'
 import { setLive } from './link.ts'
 import { staySubscribed } from './stay-subscribed.ts'
 import { client, queryClient, trpc, watchForSignOut } from './trpc.ts'
 
-const GATHER = 200
-
-/** The queries a change concerns. Lists are read whole: one row may have moved, come or gone. */
+/** The queries a change concerns. Of a long list the pages in view are read: one row may have moved, come or gone. */
 export function queriesFor({ topic, id }: Change): QueryFilters[] {
   switch (topic) {
     case 'host':
@@ -46,28 +45,23 @@ export function queriesFor({ topic, id }: Change): QueryFilters[] {
   }
 }
 
-function gatherer() {
-  const waiting = new Map<string, QueryFilters>()
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const flush = () => {
-    timer = undefined
-    const filters = waiting.has('{}') ? [{}] : [...waiting.values()]
-    waiting.clear()
-    for (const filter of filters) void queryClient.invalidateQueries(filter)
-  }
+function gatherChanges() {
+  const gathered = gatherReads<QueryFilters>(filters => {
+    const all = filters.some(({ queryKey }) => queryKey === undefined)
+    return Promise.all((all ? [{}] : filters).map(filter => queryClient.invalidateQueries(filter)))
+  })
   return {
     add(change: Change) {
-      for (const filter of queriesFor(change)) waiting.set(JSON.stringify(filter.queryKey ?? {}), filter)
-      timer ??= setTimeout(flush, GATHER)
+      for (const filter of queriesFor(change)) gathered.add(JSON.stringify(filter.queryKey ?? {}), filter)
     },
-    stop: () => clearTimeout(timer),
+    stop: gathered.stop,
   }
 }
 
 /** Keeps everything on the page up to date while it is shown. */
 export function useLiveChanges(): void {
   useEffect(() => {
-    const gathered = gatherer()
+    const gathered = gatherChanges()
     let started = false
     const stop = staySubscribed(
       telling =>

@@ -3,10 +3,11 @@ import type { HostState } from '@restic-manager/contract/views'
 import { Button, TextInput } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { IconPlus, IconSearch } from '@tabler/icons-react'
-import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { lazy, Suspense, useState } from 'react'
 import { formatCount } from '../format.ts'
+import { useListPages } from '../list-pages.ts'
 import { useMay } from '../me.ts'
 import { Crumbs } from '../parts/crumbs.tsx'
 import { FilterChips } from '../parts/filter-chips.tsx'
@@ -15,7 +16,7 @@ import { LinkButton } from '../parts/link-button.tsx'
 import { Notice } from '../parts/notice.tsx'
 import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
 import { QueryProblem } from '../parts/query-problem.tsx'
-import { trpc } from '../trpc.ts'
+import { client, trpc } from '../trpc.ts'
 import { stateWords } from '../words.ts'
 
 const route = getRouteApi('/shell/hosts')
@@ -51,15 +52,16 @@ export function HostsPage() {
       void navigate({ search: old => ({ ...old, search: text === '' ? undefined : text }), replace: true }),
     250,
   )
-  const hosts = useInfiniteQuery(
-    trpc.hosts.list.infiniteQueryOptions(
-      { limit: 100, search: filter.search, state: filter.state, sort: filter.sort },
-      { getNextPageParam: page => page.nextCursor, placeholderData: keepPreviousData },
-    ),
+  const input = { limit: 100, search: filter.search, state: filter.state, sort: filter.sort }
+  const {
+    query: hosts,
+    rows,
+    newest,
+    onView,
+  } = useListPages(trpc.hosts.list.infiniteQueryKey(input), (cursor, signal) =>
+    client.hosts.list.query({ ...input, cursor }, { signal }),
   )
-  const first = hosts.data?.pages[0]
-  const rows = hosts.data?.pages.flatMap(page => page.rows) ?? []
-  const counts = first?.counts
+  const counts = newest?.counts
   const filtered = filter.search !== undefined || filter.state !== undefined
 
   return (
@@ -106,10 +108,10 @@ export function HostsPage() {
       <Panel
         flush
         foot={
-          first !== undefined &&
+          newest !== undefined &&
           rows.length > 0 && (
             <span className="num">
-              {formatCount(first.total)} of {formatCount(first.counts.all)} hosts, by{' '}
+              {formatCount(newest.total)} of {formatCount(newest.counts.all)} hosts, by{' '}
               {filter.sort === 'lastGoodBackup' ? 'oldest last good backup' : 'name'}
             </span>
           )
@@ -119,7 +121,7 @@ export function HostsPage() {
         {rows.length > 0 && (
           <HostTable
             rows={rows}
-            total={first?.total ?? rows.length}
+            total={newest?.total ?? rows.length}
             sort={filter.sort ?? 'name'}
             onSort={sort =>
               void navigate({
@@ -127,12 +129,10 @@ export function HostsPage() {
                 replace: true,
               })
             }
-            needMore={() => {
-              if (hosts.hasNextPage && !hosts.isFetching) void hosts.fetchNextPage()
-            }}
+            onView={onView}
           />
         )}
-        {first !== undefined && rows.length === 0 && (
+        {newest !== undefined && rows.length === 0 && (
           <Empty
             title={filtered ? 'No host matches.' : 'No host yet.'}
             action={

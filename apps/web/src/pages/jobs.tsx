@@ -2,14 +2,15 @@
 import { JobKind, type JobStatus } from '@restic-manager/contract/job'
 import { Button } from '@mantine/core'
 import { IconX } from '@tabler/icons-react'
-import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
+import { useListPages } from '../list-pages.ts'
 import { Crumbs } from '../parts/crumbs.tsx'
 import { FilterChips } from '../parts/filter-chips.tsx'
 import { JobTable } from '../parts/job-table.tsx'
 import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
 import { QueryProblem } from '../parts/query-problem.tsx'
-import { trpc } from '../trpc.ts'
+import { client, trpc } from '../trpc.ts'
 import { kindWords, statusWords } from '../words.ts'
 
 const route = getRouteApi('/shell/jobs')
@@ -65,19 +66,20 @@ function Only({
 export function JobsPage() {
   const filter = route.useSearch()
   const navigate = useNavigate({ from: '/jobs' })
-  const jobs = useInfiniteQuery(
-    trpc.jobs.list.infiniteQueryOptions(
-      {
-        limit: 100,
-        hostId: filter.hostId,
-        repositoryId: filter.repositoryId,
-        kinds: filter.kind && [filter.kind],
-        statuses: statusesOf(filter.status),
-      },
-      { getNextPageParam: page => page.nextCursor, placeholderData: keepPreviousData },
-    ),
+  const input = {
+    limit: 100,
+    hostId: filter.hostId,
+    repositoryId: filter.repositoryId,
+    kinds: filter.kind && [filter.kind],
+    statuses: statusesOf(filter.status),
+  }
+  const {
+    query: jobs,
+    rows,
+    onView,
+  } = useListPages(trpc.jobs.list.infiniteQueryKey(input), (cursor, signal) =>
+    client.jobs.list.query({ ...input, cursor }, { signal }),
   )
-  const rows = jobs.data?.pages.flatMap(page => page.rows) ?? []
   const filtered = Object.values(filter).some(value => value !== undefined)
   return (
     <>
@@ -119,15 +121,7 @@ export function JobsPage() {
         }
       >
         {jobs.isPending && <SkeletonRows rows={10} />}
-        {rows.length > 0 && (
-          <JobTable
-            jobs={rows}
-            hasMore={jobs.hasNextPage}
-            needMore={() => {
-              if (jobs.hasNextPage && !jobs.isFetching) void jobs.fetchNextPage()
-            }}
-          />
-        )}
+        {rows.length > 0 && <JobTable jobs={rows} hasMore={jobs.hasNextPage} onView={onView} />}
         {jobs.isSuccess && rows.length === 0 && (
           <Empty
             title={filtered ? 'No job matches.' : 'No job yet.'}

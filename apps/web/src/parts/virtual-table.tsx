@@ -10,7 +10,7 @@ const NARROW = 60
 /** Whether rows are drawn for a phone. */
 export const useNarrow = (): boolean => useMediaQuery('(max-width: 767px)', window.innerWidth < 768) ?? false
 
-/** `renderWide` gives the cells of a row, `renderNarrow` its two lines. `needMore` is called when the end comes into view. */
+/** `renderWide` gives the cells of a row, `renderNarrow` its two lines. `onView` hears which rows exist. */
 export function VirtualTable<Row>({
   label,
   className,
@@ -20,7 +20,7 @@ export function VirtualTable<Row>({
   keyOf,
   renderWide,
   renderNarrow,
-  needMore,
+  onView,
 }: {
   label: string
   className: string
@@ -30,7 +30,7 @@ export function VirtualTable<Row>({
   keyOf: (row: Row) => string
   renderWide: (row: Row) => ReactNode
   renderNarrow: (row: Row) => ReactNode
-  needMore: () => void
+  onView?: (first: number, last: number) => void
 }) {
   const isNarrow = useNarrow()
   const list = useRef<HTMLDivElement>(null)
@@ -54,10 +54,9 @@ export function VirtualTable<Row>({
   })
   useEffect(() => virtual.measure(), [virtual, height])
   const shown = virtual.getVirtualItems()
+  const first = shown[0]?.index ?? 0
   const last = shown.at(-1)?.index ?? 0
-  useEffect(() => {
-    if (rows.length < total && last >= rows.length - 20) needMore()
-  }, [last, rows.length, total, needMore])
+  useEffect(() => onView?.(first, last), [first, last, onView])
 
   return (
     <div className={`table ${className}`} role="table" aria-label={label} aria-rowcount={total + 1}>

@@ -2,7 +2,6 @@
 import { describe, expect, test } from 'vitest'
 import {
   countOf,
-  cutHostName,
   dayKey,
   formatAge,
   formatAgo,
@@ -80,18 +79,6 @@ describe('instants', () => {
     expect(formatDay(Date.parse('2025-10-22T12:00:00Z'), now, 'UTC')).toBe('Wed 22 Oct 2025')
   })
   test('in full they carry the zone', () => expect(formatExact(at, 'UTC')).toContain('23:30:00 UTC'))
-})
-
-describe('a host name for a narrow place', () => {
-  test('stays whole when it fits', () =>
-    expect(cutHostName('edge-warehouse-gdansk-05')).toBe('edge-warehouse-gdansk-05'))
-  test('loses its domain first', () => expect(cutHostName('db1.internal.example.company.net')).toBe('db1'))
-  test('then the middle of its first label, never the end', () => {
-    const cut = cutHostName('web-cms-legacy-production-staging-07')
-    expect(cut).toHaveLength(26)
-    expect(cut.startsWith('web-cms')).toBe(true)
-    expect(cut.endsWith('staging-07')).toBe(true)
-  })
 })
 
 test('text from a host cannot colour, move or reorder anything', () => {

@@ -157,17 +157,6 @@ export const formatExact = (at: Date | number, zone?: string): string =>
     timeZoneName: 'short',
   }).format(at)
 
-const LABEL = 26
-
-/** A host's name for a narrow place: the domain goes first, then the middle of the first label, never its end. */
-export function cutHostName(name: string): string {
-  if (name.length <= LABEL) return name
-  const label = /^[\d.:]+$/.test(name) ? name : (name.split('.')[0] ?? name)
-  if (label.length <= LABEL) return label
-  const head = Math.ceil((LABEL - 1) / 2)
-  return `${label.slice(0, head)}…${label.slice(-(LABEL - 1 - head))}`
-}
-
 // eslint-disable-next-line no-control-regex
 const ansi = /\u001B(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001B]*(?:\u0007|\u001B\\)?|[@-Z\\-_])/g
 // eslint-disable-next-line no-control-regex

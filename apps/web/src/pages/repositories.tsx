@@ -10,6 +10,7 @@ import { LinkButton } from '../parts/link-button.tsx'
 import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
 import { QueryProblem } from '../parts/query-problem.tsx'
 import { RepositoryMarks } from '../parts/repository-card.tsx'
+import { HostName, ShortName } from '../parts/short-name.tsx'
 import { VirtualTable } from '../parts/virtual-table.tsx'
 import { Age } from '../parts/when.tsx'
 import { trpc } from '../trpc.ts'
@@ -17,30 +18,40 @@ import { backendWords } from '../words.ts'
 import './repositories.css'
 
 const Name = ({ repository }: { repository: RepositoryView }) => (
-  <Link to="/repositories/$repositoryId" params={{ repositoryId: repository.id }} className="row-link cut">
-    {repository.name}
+  <Link
+    to="/repositories/$repositoryId"
+    params={{ repositoryId: repository.id }}
+    className="row-link cut"
+    title={repository.name}
+    aria-label={repository.name}
+  >
+    <ShortName name={repository.name} />
   </Link>
 )
 
-const usedBy = ({ hosts }: RepositoryView): string =>
-  hosts.length === 0 ? 'no host' : hosts.length === 1 ? (hosts[0]?.name ?? '') : countOf(hosts.length, 'host')
+function UsedBy({ repository: { hosts } }: { repository: RepositoryView }) {
+  const [only, ...others] = hosts
+  if (only === undefined) return 'no host'
+  return others.length === 0 ? <HostName name={only.name} /> : countOf(hosts.length, 'host')
+}
 
 const Head = () => (
   <div role="row" className="table-head table-head-stuck" aria-rowindex={1}>
-    {['Repository', 'Where', 'Used by', 'Last backup'].map(word => (
-      <div key={word} role="columnheader">
-        {word}
-      </div>
-    ))}
+    <div role="columnheader">Repository</div>
+    <div role="columnheader" className="repository-where">
+      Where
+    </div>
+    <div role="columnheader" className="repository-used">
+      Used by
+    </div>
+    <div role="columnheader">Last backup</div>
     <div role="columnheader" className="right">
       Snapshots
     </div>
     <div role="columnheader" className="right">
       Size
     </div>
-    <div role="columnheader" className="repository-marks">
-      State
-    </div>
+    <div role="columnheader">State</div>
   </div>
 )
 
@@ -49,14 +60,18 @@ const WideRow = ({ repository }: { repository: RepositoryView }) => (
     <div role="cell" className="cut">
       <Name repository={repository} />
     </div>
-    <div role="cell" className="dim cut" title={repository.url}>
+    <div role="cell" className="dim cut repository-where" title={repository.url}>
       {backendWords[repository.kind]}, <span className="mono">{repository.url}</span>
     </div>
-    <div role="cell" className="second cut">
-      {usedBy(repository)}
+    <div role="cell" className="second cut repository-used">
+      <UsedBy repository={repository} />
     </div>
     <div role="cell">
-      <Age at={repository.lastBackupAt} none="–" />
+      {repository.resticId === null ? (
+        <span className="dim">not opened yet</span>
+      ) : (
+        <Age at={repository.lastBackupAt} none="–" />
+      )}
     </div>
     <div role="cell" className="num right">
       {formatCount(repository.snapshotCount)}
@@ -64,7 +79,7 @@ const WideRow = ({ repository }: { repository: RepositoryView }) => (
     <div role="cell" className="num right strong">
       {repository.sizeBytes === null ? '–' : formatBytes(repository.sizeBytes)}
     </div>
-    <div role="cell" className="repository-marks">
+    <div role="cell" className="row">
       <RepositoryMarks repository={repository} />
     </div>
   </>
@@ -74,15 +89,18 @@ const NarrowRow = ({ repository }: { repository: RepositoryView }) => (
   <>
     <div className="phone-line">
       <Name repository={repository} />
-      <span className="num strong">
+      <span className="num strong one-line">
         {repository.sizeBytes === null ? '' : formatBytes(repository.sizeBytes)}
       </span>
     </div>
     <div className="phone-line dim">
-      <span className="cut">
-        {backendWords[repository.kind]}, {usedBy(repository)}
+      <span className="row repository-phone-used">
+        <span className="one-line">{backendWords[repository.kind]},</span>
+        <span className="cut">
+          <UsedBy repository={repository} />
+        </span>
       </span>
-      <span className="num">{countOf(repository.snapshotCount, 'snapshot')}</span>
+      <span className="num one-line">{countOf(repository.snapshotCount, 'snapshot')}</span>
     </div>
   </>
 )
@@ -118,7 +136,6 @@ export function RepositoriesPage() {
             keyOf={repository => repository.id}
             renderWide={repository => <WideRow repository={repository} />}
             renderNarrow={repository => <NarrowRow repository={repository} />}
-            needMore={() => undefined}
           />
         )}
         {repositories.isSuccess && rows.length === 0 && (

@@ -12,8 +12,9 @@ import { Crumbs } from '../parts/crumbs.tsx'
 import { LinkButton } from '../parts/link-button.tsx'
 import { Details, Empty, PageHead, Panel, SkeletonRows, Vitals } from '../parts/panel.tsx'
 import { MutationProblem, QueryProblem } from '../parts/query-problem.tsx'
-import { RepositoryMarks } from '../parts/repository-card.tsx'
+import { NotOpenedYet, RepositoryMarks } from '../parts/repository-card.tsx'
 import { RepositoryForm } from '../parts/repository-form.tsx'
+import { HostName } from '../parts/short-name.tsx'
 import { SnapshotList } from '../parts/snapshot-list.tsx'
 import { TestRepository } from '../parts/test-repository.tsx'
 import { Age, Ago, When } from '../parts/when.tsx'
@@ -125,8 +126,8 @@ function Side({ repository, mayEdit }: { repository: RepositoryView; mayEdit: bo
         <ul className="stack stack-sm">
           {repository.hosts.map(host => (
             <li key={host.id}>
-              <Link to="/hosts/$hostId" params={{ hostId: host.id }} className="cut">
-                {host.name}
+              <Link to="/hosts/$hostId" params={{ hostId: host.id }} aria-label={host.name}>
+                <HostName name={host.name} />
               </Link>
             </li>
           ))}
@@ -171,7 +172,12 @@ function RepositoryBody({ repository }: { repository: RepositoryView }) {
     <>
       <PageHead
         title={repository.name}
-        beside={<RepositoryMarks repository={repository} />}
+        beside={
+          <>
+            <NotOpenedYet repository={repository} />
+            <RepositoryMarks repository={repository} />
+          </>
+        }
         below={
           <>
             {backendWords[repository.kind]}, <span className="mono">{repository.url}</span>

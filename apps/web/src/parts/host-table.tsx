@@ -2,9 +2,10 @@
 import type { HostRow } from '@restic-manager/contract/views'
 import { IconArrowUp, IconArrowsDiff } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
-import { cutHostName, formatCount, formatPercent } from '../format.ts'
+import { countOf, formatCount, formatPercent } from '../format.ts'
 import { kindWords, shortReason } from '../words.ts'
 import { LiveBar } from './live-bar.tsx'
+import { HostName } from './short-name.tsx'
 import { HostStateMark, JobStatusMark } from './status.tsx'
 import { VirtualTable } from './virtual-table.tsx'
 import { Age } from './when.tsx'
@@ -77,8 +78,14 @@ function Tags({ tags }: { tags: string[] }) {
 }
 
 const Name = ({ host }: { host: HostRow }) => (
-  <Link to="/hosts/$hostId" params={{ hostId: host.id }} className="row-link cut" title={host.name}>
-    {cutHostName(host.name)}
+  <Link
+    to="/hosts/$hostId"
+    params={{ hostId: host.id }}
+    className="row-link cut"
+    title={host.name}
+    aria-label={host.name}
+  >
+    <HostName name={host.name} />
   </Link>
 )
 
@@ -136,7 +143,7 @@ function NarrowRow({ host }: { host: HostRow }) {
               last backup <Age at={host.lastGoodBackupAt} />
             </>
           )}
-          {`, ${formatCount(host.snapshotCount)} snapshot${host.snapshotCount === 1 ? '' : 's'}`}
+          {`, ${countOf(host.snapshotCount, 'snapshot')}`}
         </span>
         {host.configVersion !== host.appliedConfigVersion && <Plan host={host} />}
       </div>
@@ -177,19 +184,19 @@ function Head({ sort, onSort }: { sort: Sort; onSort: (sort: Sort) => void }) {
   )
 }
 
-/** `needMore` is called when the end of `rows` comes into view. */
+/** `onView` hears which rows are on the screen. */
 export function HostTable({
   rows,
   total,
   sort,
   onSort,
-  needMore,
+  onView,
 }: {
   rows: HostRow[]
   total: number
   sort: Sort
   onSort: (sort: Sort) => void
-  needMore: () => void
+  onView: (first: number, last: number) => void
 }) {
   return (
     <VirtualTable
@@ -201,7 +208,7 @@ export function HostTable({
       keyOf={host => host.id}
       renderWide={host => <WideRow host={host} />}
       renderNarrow={host => <NarrowRow host={host} />}
-      needMore={needMore}
+      onView={onView}
     />
   )
 }

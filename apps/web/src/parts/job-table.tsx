@@ -3,9 +3,10 @@ import { hasEnded } from '@restic-manager/contract/job'
 import type { JobBrief } from '@restic-manager/contract/views'
 import { Link } from '@tanstack/react-router'
 import { useNow } from '../clock.ts'
-import { countOf, cutHostName, formatBytes, formatDuration, formatPercent } from '../format.ts'
+import { countOf, formatBytes, formatDuration, formatPercent } from '../format.ts'
 import { kindWords, whyEnded } from '../words.ts'
 import { LiveBar } from './live-bar.tsx'
+import { HostName, ShortName } from './short-name.tsx'
 import { JobStatusMark, toneOf } from './status.tsx'
 import { useNarrow, VirtualTable } from './virtual-table.tsx'
 import { When } from './when.tsx'
@@ -56,10 +57,17 @@ function WhatHappened({ job }: { job: JobBrief }) {
 }
 
 const JobLink = ({ job }: { job: JobBrief }) => (
-  <Link to="/jobs/$jobId" params={{ jobId: job.id }} className="row-link cut">
+  <Link to="/jobs/$jobId" params={{ jobId: job.id }} className="row-link job-kind">
     {kindWords[job.kind]}
   </Link>
 )
+
+const RepositoryName = ({ job }: { job: JobBrief }) =>
+  job.repositoryName === null ? (
+    <span className="dim">removed repository</span>
+  ) : (
+    <ShortName name={job.repositoryName} />
+  )
 
 function WideRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
   return (
@@ -81,19 +89,19 @@ function WideRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
             to="/hosts/$hostId"
             params={{ hostId: job.hostId }}
             className="row-above second"
-            title={job.hostName}
+            aria-label={job.hostName}
           >
-            {cutHostName(job.hostName)}
+            <HostName name={job.hostName} />
           </Link>
         </div>
       )}
       <div role="cell" className="second cut">
-        {job.repositoryName ?? <span className="dim">removed repository</span>}
+        <RepositoryName job={job} />
       </div>
       <div role="cell" className="cut">
         <When at={job.startedAt ?? job.createdAt} />
       </div>
-      <div role="cell" className="num right">
+      <div role="cell" className="num right job-took">
         <Took job={job} />
       </div>
       <div role="cell" className="job-what">
@@ -109,7 +117,9 @@ function NarrowRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
       <div className="phone-line">
         <span className="row cut">
           <JobLink job={job} />
-          <span className="dim cut">{withHost ? cutHostName(job.hostName) : job.repositoryName}</span>
+          <span className="dim cut">
+            {withHost ? <HostName name={job.hostName} /> : <RepositoryName job={job} />}
+          </span>
         </span>
         <JobStatusMark
           status={job.status}
@@ -144,7 +154,7 @@ function Head({ withHost, stuck }: { withHost: boolean; stuck: boolean }) {
         <div
           key={word}
           role="columnheader"
-          className={word === 'Took' ? 'right' : word === 'What happened' ? 'job-what' : ''}
+          className={word === 'Took' ? 'right job-took' : word === 'What happened' ? 'job-what' : ''}
         >
           {word}
         </div>
@@ -157,11 +167,11 @@ function Head({ withHost, stuck }: { withHost: boolean; stuck: boolean }) {
 export const JobTable = ({
   jobs,
   hasMore,
-  needMore,
+  onView,
 }: {
   jobs: JobBrief[]
   hasMore: boolean
-  needMore: () => void
+  onView: (first: number, last: number) => void
 }) => (
   <VirtualTable
     label="Jobs"
@@ -172,7 +182,7 @@ export const JobTable = ({
     keyOf={job => job.id}
     renderWide={job => <WideRow job={job} withHost />}
     renderNarrow={job => <NarrowRow job={job} withHost />}
-    needMore={needMore}
+    onView={onView}
   />
 )
 

@@ -21,17 +21,21 @@ import { trpc } from '../trpc.ts'
 import { backendWords } from '../words.ts'
 import { JobSentence } from './job-sentence.tsx'
 import { MutationProblem } from './query-problem.tsx'
+import { ShortName } from './short-name.tsx'
 import { Age } from './when.tsx'
 import './repository-card.css'
 
 const icon = { size: 16, stroke: 1.75 }
 
+/** Whether it was ever opened, as a chip. */
+export const NotOpenedYet = ({ repository }: { repository: RepositoryView }) =>
+  repository.resticId === null && <span className="chip">not opened yet</span>
+
 /** Locks and the right to delete, as chips. */
 export function RepositoryMarks({ repository }: { repository: RepositoryView }) {
   const locks = repository.locks.length
   return (
-    <span className="row row-wrap">
-      {repository.resticId === null && <span className="chip">not opened yet</span>}
+    <>
       {repository.lockState === 'locked' && (
         <span className="chip chip-warn">
           <IconLock size={14} stroke={1.75} aria-hidden />
@@ -49,7 +53,7 @@ export function RepositoryMarks({ repository }: { repository: RepositoryView }) 
           append-only
         </span>
       )}
-    </span>
+    </>
   )
 }
 
@@ -77,10 +81,11 @@ export function RepositoryCard({ host, repository }: { host: HostView; repositor
           to="/repositories/$repositoryId"
           params={{ repositoryId: repository.id }}
           className="strong cut grow repository-name"
+          aria-label={repository.name}
         >
-          {repository.name}
+          <ShortName name={repository.name} />
         </Link>
-        <span className="num strong">
+        <span className="num strong one-line">
           {repository.sizeBytes === null ? '' : formatBytes(repository.sizeBytes)}
         </span>
         {mayRun && (
@@ -127,7 +132,10 @@ export function RepositoryCard({ host, repository }: { host: HostView; repositor
           <dd className="num">{formatCount(repository.snapshotCount)}</dd>
         </div>
       </dl>
-      <RepositoryMarks repository={repository} />
+      <div className="row row-wrap">
+        <NotOpenedYet repository={repository} />
+        <RepositoryMarks repository={repository} />
+      </div>
       {jobId !== undefined && (
         <JobSentence
           key={jobId}

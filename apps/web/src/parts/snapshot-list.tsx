@@ -10,6 +10,7 @@ import { useZone } from '../time-zone.ts'
 import { trpc } from '../trpc.ts'
 import { Empty, Panel, SkeletonRows } from './panel.tsx'
 import { QueryProblem } from './query-problem.tsx'
+import { ShortName } from './short-name.tsx'
 import './snapshot-list.css'
 import './table.css'
 
@@ -31,8 +32,13 @@ function Snapshot({ snapshot, of, zone }: { snapshot: SnapshotRow; of: Of; zone:
       >
         {snapshot.sizeBytes > 0 ? formatBytes(snapshot.sizeBytes) : '–'}
       </span>
-      <span className="cut dim" title={snapshot.paths.join('\n')}>
-        {beside} · <span className="mono">{snapshot.paths.join(' ')}</span>
+      <span className="snapshot-what dim">
+        <span className="snapshot-beside">
+          <ShortName name={beside} />
+        </span>
+        <span className="mono cut" title={snapshot.paths.join('\n')}>
+          {snapshot.paths.join(' ')}
+        </span>
       </span>
       {snapshot.jobStatus === 'incomplete' && <span className="chip chip-warn">incomplete</span>}
       {snapshot.jobId !== null && (

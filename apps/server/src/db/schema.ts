@@ -325,6 +325,9 @@ export const jobs = pgTable(
     index('jobs_host_newest').on(table.hostId, table.createdAt, table.id),
     index('jobs_repository_newest').on(table.repositoryId, table.createdAt, table.id),
     index('jobs_newest').on(table.createdAt, table.id),
+    // For what is rare: without them a filter that nothing passes reads every job there ever was.
+    index('jobs_status_newest').on(table.status, table.createdAt, table.id),
+    index('jobs_kind_newest').on(table.kind, table.createdAt, table.id),
     index('jobs_host_good_backup')
       .on(table.hostId, table.finishedAt)
       .where(sql`${table.kind} = 'backup' and ${table.status} in ('succeeded', 'incomplete')`),
@@ -408,6 +411,24 @@ export const snapshots = pgTable(
     index('snapshots_repository_newest').on(table.repositoryId, table.time, table.id),
     index('snapshots_newest').on(table.time, table.id, table.repositoryId),
     index('snapshots_job').on(table.jobId),
+  ],
+)
+
+/** How many snapshots of each host the mirror of each repository holds: lists must not count them one by one. Written with the mirror. */
+export const snapshotCounts = pgTable(
+  'snapshot_counts',
+  {
+    repositoryId: uuid('repository_id')
+      .notNull()
+      .references(() => repositories.id, { onDelete: 'cascade' }),
+    hostId: uuid('host_id')
+      .notNull()
+      .references(() => hosts.id, { onDelete: 'cascade' }),
+    count: integer().notNull(),
+  },
+  table => [
+    primaryKey({ columns: [table.repositoryId, table.hostId] }),
+    index('snapshot_counts_host').on(table.hostId),
   ],
 )
 

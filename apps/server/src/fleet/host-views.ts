@@ -31,7 +31,7 @@ const columns = {
   appliedConfigVersion: hosts.appliedConfigVersion,
   lastGoodBackupAt: hosts.lastGoodBackupAt,
   repositoryCount: sql<number>`(select count(*)::integer from host_repositories where host_repositories.host_id = hosts.id)`,
-  snapshotCount: sql<number>`(select count(*)::integer from snapshots where snapshots.host_id = hosts.id)`,
+  snapshotCount: sql<number>`(select coalesce(sum(held.count), 0)::integer from snapshot_counts held where held.host_id = hosts.id)`,
   lastJobId: sql<string | null>`(select jobs.id from jobs where jobs.host_id = hosts.id
     order by jobs.created_at desc, jobs.id desc limit 1)`,
   runningJobId: sql<string | null>`(select jobs.id from jobs where jobs.host_id = hosts.id

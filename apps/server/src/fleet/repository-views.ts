@@ -29,7 +29,8 @@ const columns = {
   createdAt: repositories.createdAt,
   hasCredential: sql<boolean>`exists (select 1 from credentials
     where credentials.repository_id = repositories.id and credentials.purpose = 'everyday')`,
-  snapshotCount: sql<number>`(select count(*)::integer from snapshots where snapshots.repository_id = repositories.id)`,
+  snapshotCount: sql<number>`(select coalesce(sum(held.count), 0)::integer from snapshot_counts held
+    where held.repository_id = repositories.id)`,
   lastBackupAt:
     sql<Date | null>`(select max(jobs.finished_at) from jobs where jobs.repository_id = repositories.id
     and jobs.kind = 'backup' and jobs.status in ('succeeded', 'incomplete') and ${concernsItsRepository})`.mapWith(

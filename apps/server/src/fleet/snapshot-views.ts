@@ -5,7 +5,7 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import type { SnapshotListRequest, SnapshotRequest } from '@restic-manager/contract/requests'
 import type { SnapshotPage, SnapshotRow } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
-import { jobs, repositories, snapshots } from '../db/schema.ts'
+import { jobs, repositories, snapshotCounts, snapshots } from '../db/schema.ts'
 import { cursorAt, keysOf } from './cursor.ts'
 
 const selectSnapshots = (db: Db) =>
@@ -38,14 +38,16 @@ export async function snapshotPage(
   request: z.infer<typeof SnapshotListRequest>,
 ): Promise<SnapshotPage> {
   const after = keysOf(Keys, request.cursor)
-  const which = and(
-    request.hostId === undefined ? undefined : eq(snapshots.hostId, request.hostId),
-    request.repositoryId === undefined ? undefined : eq(snapshots.repositoryId, request.repositoryId),
-  )
+  const { hostId, repositoryId } = request
+  const inScope = (table: typeof snapshots | typeof snapshotCounts) =>
+    and(
+      hostId === undefined ? undefined : eq(table.hostId, hostId),
+      repositoryId === undefined ? undefined : eq(table.repositoryId, repositoryId),
+    )
   const rows = await selectSnapshots(db)
     .where(
       and(
-        which,
+        inScope(snapshots),
         after &&
           sql`(${snapshots.time}, ${snapshots.id}, ${snapshots.repositoryId})
             < (${new Date(after[0]).toISOString()}::timestamptz, ${after[1]}, ${after[2]}::uuid)`,
@@ -54,9 +56,9 @@ export async function snapshotPage(
     .orderBy(desc(snapshots.time), desc(snapshots.id), desc(snapshots.repositoryId))
     .limit(request.limit + 1)
   const [counted] = await db
-    .select({ total: sql<number>`count(*)::integer` })
-    .from(snapshots)
-    .where(which)
+    .select({ total: sql<number>`coalesce(sum(${snapshotCounts.count}), 0)::integer` })
+    .from(snapshotCounts)
+    .where(inScope(snapshotCounts))
   const page = rows.slice(0, request.limit)
   const last = page.at(-1)
   const hasMore = rows.length > page.length && last !== undefined

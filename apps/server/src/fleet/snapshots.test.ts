@@ -9,7 +9,7 @@ import { connectMachine, enrolMachine, makeHost, type TestHost } from '../testin
 import { viewHost } from './host-views.ts'
 import { finishJob } from './job-reports.ts'
 import { viewJob } from './job-views.ts'
-import { updateRepository } from './repositories.ts'
+import { removeRepository, updateRepository } from './repositories.ts'
 import { viewRepository } from './repository-views.ts'
 import { snapshotPage, viewSnapshot } from './snapshot-views.ts'
 import { keepSnapshotReport } from './snapshots.ts'
@@ -198,4 +198,23 @@ test('ten thousand snapshots are mirrored, and their newest says how much is pro
     cursor = at.nextCursor
   }
   expect(seen.size).toBe(10_001)
+})
+
+test('everywhere the number of snapshots is that of the newest report, and goes with the repository', async () => {
+  const { db } = database
+  const own = await makeHost(db, database.seal)
+  const numbers = async () => [
+    (await viewHost(db, own.hostId)).snapshotCount,
+    (await viewRepository(db, own.repositoryId)).snapshotCount,
+    (await snapshotPage(db, { repositoryId: own.repositoryId, limit: 1 })).total,
+    (await snapshotPage(db, { hostId: own.hostId, limit: 1 })).total,
+  ]
+  expect(await numbers()).toEqual([0, 0, 0, 0])
+  await keep(own, page(own, [snapshot(own.hostId), snapshot(own.hostId), snapshot(own.hostId)]))
+  expect(await numbers()).toEqual([3, 3, 3, 3])
+  await keep(own, page(own, [snapshot(own.hostId)]))
+  expect(await numbers()).toEqual([1, 1, 1, 1])
+  const { name: confirmName } = await viewRepository(db, own.repositoryId)
+  await removeRepository(db, { repositoryId: own.repositoryId, confirmName })
+  expect((await viewHost(db, own.hostId)).snapshotCount).toBe(0)
 })

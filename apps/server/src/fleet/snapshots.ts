@@ -95,6 +95,11 @@ async function swapIn(tx: Db, sender: Sender, report: SnapshotsReport) {
       taken_at = excluded.taken_at, hostname = excluded.hostname, paths = excluded.paths, tags = excluded.tags,
       size_bytes = excluded.size_bytes, file_count = excluded.file_count, job_id = excluded.job_id
     where snapshots.host_id is not distinct from excluded.host_id`)
+  await tx.execute(sql`
+    insert into snapshot_counts (repository_id, host_id, count)
+    select ${repositoryId}::uuid, ${sender.id}::uuid, count(*) from snapshots
+    where repository_id = ${repositoryId} and host_id = ${sender.id}
+    on conflict (repository_id, host_id) do update set count = excluded.count`)
   await tx.delete(snapshotReportPages).where(pagesOf(sender, report))
   await notify(tx, 'snapshots', repositoryId)
   await notify(tx, 'repository', repositoryId)

@@ -12,7 +12,6 @@ export type Job = {
   id: string
   kind: JobKind
   header: JobHeader
-  spec: CommandRun['spec']
   state: JobState
   acceptedAt: number
   /** The server's answer to the acceptance; undefined: none yet. */
@@ -192,25 +191,41 @@ export function repeatEnd(state: State, jobId: string): void {
 
 /** A job by its id; undefined for one this host never saw. */
 export function readJob(store: Store, jobId: string): Job | undefined {
-  const row = store.one('select * from jobs where id = ?', jobId)
+  const row = store.one(`select ${columns} from jobs where id = ?`, jobId)
   return row === undefined ? undefined : toJob(row)
+}
+
+/** What a job was ordered to do. It can be large: only the one that runs is looked up. */
+export function readSpec(store: Store, jobId: string): CommandRun['spec'] {
+  return JSON.parse(
+    String(store.one('select spec from jobs where id = ?', jobId)?.spec),
+  ) as CommandRun['spec']
 }
 
 /** The jobs that have not ended, in the order they were accepted. */
 export function openJobs(store: Store): Job[] {
   const rows = store.all(
-    `select * from jobs where state in ('accepted', 'starting', 'running') order by accepted_at, id`,
+    `select ${columns} from jobs where state in ('accepted', 'starting', 'running') order by accepted_at, id`,
   )
   return rows.map(toJob)
 }
 
-/** The jobs whose end the server has not committed yet, as hello lists them. */
+/** How many jobs have not ended. */
+export function countOpenJobs(store: Store): number {
+  const row = store.one(`select count(*) as n from jobs where state in ('accepted', 'starting', 'running')`)
+  return Number(row?.n)
+}
+
+/**
+ * The jobs whose end the server has not committed yet, as hello lists them. An end it will never take is not on its
+ * way: such a job is not listed, and the server calls it lost instead of waiting for ever.
+ */
 export function knownJobs(state: State): AgentHello['knownJobs'] {
   const rows = state.all(
     `select id, state, status from jobs where state in ('accepted', 'starting', 'running')
      union all
      select j.id, j.state, j.status from facts f join jobs j on j.id = f.job_id
-     where f.name = 'job.finished' and f.acked_at is null
+     where f.name = 'job.finished' and f.acked_at is null and f.set_aside is null
      limit 1000`,
   )
   return rows.map(row => ({ jobId: String(row.id), status: statusOf(row) }))
@@ -245,12 +260,13 @@ function recordEnd(state: State, header: JobHeader, ending: Ending, at: number):
   return recordFact(state, 'job.finished', finished, { jobId: header.jobId })
 }
 
+const columns = 'id, kind, header, state, accepted_at, proceed, cancelled, pid, pid_started, started_at'
+
 function toJob(row: Row): Job {
   return {
     id: String(row.id),
     kind: String(row.kind) as JobKind,
     header: JSON.parse(String(row.header)) as JobHeader,
-    spec: JSON.parse(String(row.spec)) as CommandRun['spec'],
     state: row.state as JobState,
     acceptedAt: Number(row.accepted_at),
     proceed: row.proceed === null ? undefined : row.proceed === 1,

@@ -7,13 +7,14 @@ import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import type { AppliedConfig } from './applied-config.ts'
 import type { Enrolment } from './identity.ts'
-import { endJob, markRespawned, markRunning, type Ending, type Job } from './job-book.ts'
+import { endJob, markRespawned, markRunning, readSpec, type Ending, type Job } from './job-book.ts'
 import { startJobLog } from './job-log.ts'
 import type { Outcome, RepositoryContext } from './jobs/context.ts'
 import { runJob } from './jobs/run.ts'
 import type { LogSpool } from './log-spool.ts'
 import { processStart } from './processes.ts'
 import { reportAfterJob } from './reports.ts'
+import { pauseFor } from './pause.ts'
 import { fitText } from './restic/fit-text.ts'
 import type { Restic } from './restic/version.ts'
 import type { State } from './state.ts'
@@ -56,18 +57,11 @@ export async function carryOut(
     block => shop.spool.keep(job.id, block),
     shop.spool.lastSeq(job.id) + 1,
   )
-  const repository = shop.config.repository(job.header.repositoryId)
-  const restic = await shop.restic()
   let context: RepositoryContext | undefined
-  let outcome: Outcome
-  if (repository === undefined) outcome = failure('configuration_missing')
-  else if (restic === null) outcome = failure('restic_missing')
-  else {
-    context = repositoryContext(shop, repository, restic, signal)
-    outcome = await runGuarded()
-  }
+  const outcome = await runGuarded()
   telemetry.settle(job.id)
-  endJob(state, job, endingOf(outcome, jobLog.end()))
+  const ending = endingOf(outcome, jobLog.end())
+  await untilWritten(shop, stopping, () => endJob(state, job, ending))
   log.info(
     { jobId: job.id, kind: job.kind, status: outcome.status, reason: outcome.reason },
     'a job has ended',
@@ -77,10 +71,15 @@ export async function carryOut(
 
   async function runGuarded(): Promise<Outcome> {
     try {
+      const repository = shop.config.repository(job.header.repositoryId)
+      if (repository === undefined) return failure('configuration_missing')
+      const restic = await shop.restic()
+      if (restic === null) return failure('restic_missing')
+      context = repositoryContext(shop, repository, restic, signal)
       return await runJob(
         job.kind,
         {
-          ...(context as RepositoryContext),
+          ...context,
           jobId: job.id,
           ...(job.header.scheduleId === undefined ? {} : { scheduleId: job.header.scheduleId }),
           hostname: shop.enrolment.hostName,
@@ -89,7 +88,7 @@ export async function carryOut(
           onLine: ({ stream, payload }) => jobLog.line(stream, payload),
           onProgress: progress => telemetry.progress(job.id, progress),
         },
-        job.spec,
+        readSpec(state, job.id),
       )
     } catch (error) {
       // A bug of ours must not leave a job running for ever; its stack is in the agent's log.
@@ -100,6 +99,26 @@ export async function carryOut(
         error: 'The agent made a mistake. Its own log on this host says which.',
         warnings: [],
       }
+    }
+  }
+}
+
+/**
+ * Writes down what must not be lost, again and again while the disk is full. When the agent stops before that, its
+ * next start finds the job as it was and ends it.
+ */
+export async function untilWritten(
+  { timing, log }: Pick<Workshop, 'timing' | 'log'>,
+  stopping: AbortSignal,
+  write: () => void,
+): Promise<void> {
+  for (;;) {
+    try {
+      return write()
+    } catch (error) {
+      log.error({ err: error }, 'the end of a job cannot be written down; it is tried again')
+      if (stopping.aborted) return
+      await pauseFor(timing.diskRetry, stopping)
     }
   }
 }

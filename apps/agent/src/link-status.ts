@@ -19,8 +19,16 @@ export function readLinkStatus(store: Store): LinkStatus | undefined {
   return text === undefined ? undefined : LinkStatus.parse(JSON.parse(text))
 }
 
-/** Writes down what changed. */
+/** Writes down what changed, if the disk takes it: a status is no reason to stop. */
 export function noteLink(store: Store, change: Partial<Omit<LinkStatus, 'since'>>): void {
+  try {
+    writeLink(store, change)
+  } catch {
+    // A full disk is in the log already, wherever something was to be written that matters.
+  }
+}
+
+function writeLink(store: Store, change: Partial<Omit<LinkStatus, 'since'>>): void {
   const before = readLinkStatus(store)
   const changed = change.state !== undefined && change.state !== before?.state
   const { why: _, ...kept } = before ?? { state: 'connecting' as const, resticVersion: null }

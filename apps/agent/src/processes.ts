@@ -1,7 +1,10 @@
 // Processes by id, without mistaking a recycled id for the process it once was.
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { pauseFor } from './pause.ts'
+
+/** How long a process may take to be gone after SIGKILL. */
+const KILLED_MS = 10_000
 
 /** When a process began, in the system's own words: two processes that shared an id differ in it. Undefined: it is gone. */
 export function processStart(pid: number): string | undefined {
@@ -10,7 +13,9 @@ export function processStart(pid: number): string | undefined {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
       // The second field is a name in brackets that may hold anything; the start is the 22nd field.
       const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      return state === 'Z' || state === 'X' ? undefined : fields[18]
+      if (state === 'Z' || state === 'X') return undefined
+      // Counted from the start of the system: after a reboot the same count may come again.
+      return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${fields[18]}`
     }
     if (process.platform === 'win32') return isAlive(pid) ? 'unknown' : undefined
     const said = execFileSync('/bin/ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim()
@@ -20,33 +25,37 @@ export function processStart(pid: number): string | undefined {
   }
 }
 
-/** Whether the very process that was seen before still runs. */
+/** Whether the very process that was seen before still runs. One whose beginning nobody saw could be anybody's. */
 export function stillRuns(pid: number, started: string | undefined): boolean {
-  const now = processStart(pid)
-  return now !== undefined && (started === undefined || now === started)
+  return started !== undefined && processStart(pid) === started
 }
 
-/** The processes whose command line holds that word. Only Linux says; elsewhere none are found. */
-export function processesWith(word: string): number[] {
+/** The processes that back up under that tag. Only Linux says; elsewhere none are found. */
+export function resticWithTag(tag: string): number[] {
   if (process.platform !== 'linux') return []
   return readdirSync('/proc')
     .map(Number)
-    .filter(pid => pid > 0 && pid !== process.pid && commandOf(pid).some(each => each.includes(word)))
+    .filter(
+      pid => pid > 0 && pid !== process.pid && ['backup', tag].every(word => commandOf(pid).includes(word)),
+    )
 }
 
 /**
  * Stops a process that another agent process had started: SIGINT, so that restic removes its lock, and SIGKILL when
- * it is still there after `graceMs`. Resolves when it is gone.
+ * it is still there after `graceMs`. Resolves with whether it is gone: one that waits for a dead disk cannot be
+ * killed, and one of another user may not be. Resolves early when `hurry` aborts.
  */
-export async function stopOrphan(pid: number, graceMs: number): Promise<void> {
+export async function stopOrphan(pid: number, graceMs: number, hurry: AbortSignal): Promise<boolean> {
   const started = processStart(pid)
-  if (started === undefined) return
-  tell(pid, 'SIGINT')
+  if (started === undefined) return true
+  if (!tell(pid, 'SIGINT')) return false
   const deadline = performance.now() + graceMs
-  while (stillRuns(pid, started)) {
+  while (stillRuns(pid, started) && !hurry.aborted) {
+    if (performance.now() > deadline + KILLED_MS) return false
     if (performance.now() > deadline) tell(pid, 'SIGKILL')
-    await sleep(100)
+    await pauseFor(100, hurry)
   }
+  return !stillRuns(pid, started)
 }
 
 function commandOf(pid: number): string[] {
@@ -57,11 +66,11 @@ function commandOf(pid: number): string[] {
   }
 }
 
-function tell(pid: number, signal: NodeJS.Signals): void {
+function tell(pid: number, signal: NodeJS.Signals): boolean {
   try {
-    process.kill(pid, signal)
+    return process.kill(pid, signal)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
   }
 }
 

@@ -1,13 +1,14 @@
 // Jobs that were starting or running when the last run of the agent ended: what became of them, and their one ending.
 import { jobReasons } from '@restic-manager/contract/reasons'
 import { toInstant } from '@restic-manager/contract/scalars'
+import { snapshotTags } from '@restic-manager/contract/snapshots'
 import { sentenceOf } from './failure.ts'
 import { endJob, readJob, type Job } from './job-book.ts'
-import { endingOf, repositoryContext, type Workshop } from './job-run.ts'
+import { endingOf, repositoryContext, untilWritten, type Workshop } from './job-run.ts'
 import type { Outcome, RepositoryContext } from './jobs/context.ts'
 import { removeLeftLock } from './jobs/locks.ts'
 import { findSnapshotOf } from './jobs/snapshots.ts'
-import { processesWith, stillRuns, stopOrphan } from './processes.ts'
+import { resticWithTag, stillRuns, stopOrphan } from './processes.ts'
 import { reportAfterJob } from './reports.ts'
 
 /** restic's clock and ours are the same machine's; this covers what a snapshot's time is rounded by. */
@@ -30,7 +31,11 @@ export async function settleInterrupted(shop: Workshop, job: Job, stopping: Abor
     { jobId: job.id, kind: job.kind, state: job.state },
     'a job was cut off by the end of the last agent',
   )
-  for (const pid of orphansOf(job)) await stopOrphan(pid, timing.cancelGrace)
+  for (const pid of orphansOf(job)) {
+    const isGone = await stopOrphan(pid, timing.cancelGrace, stopping)
+    if (stopping.aborted) return
+    if (!isGone) log.error({ jobId: job.id, pid }, 'a restic of the last agent cannot be stopped')
+  }
 
   const repository = shop.config.repository(job.header.repositoryId)
   const restic = await shop.restic()
@@ -40,7 +45,8 @@ export async function settleInterrupted(shop: Workshop, job: Job, stopping: Abor
   if (found === undefined) return
   const wasCancelled = found.status === 'failed' && readJob(state, job.id)?.cancelled === true
   const outcome = wasCancelled ? cancelledOutcome : found
-  endJob(state, job, endingOf(outcome, spool.lastSeq(job.id)))
+  const ending = endingOf(outcome, spool.lastSeq(job.id))
+  await untilWritten(shop, stopping, () => endJob(state, job, ending))
   log.info({ jobId: job.id, status: outcome.status }, 'a job that was cut off has ended')
   if (context === undefined) return
   if (job.pid !== undefined) await removeLeftLock(context, job.pid)
@@ -50,7 +56,7 @@ export async function settleInterrupted(shop: Workshop, job: Job, stopping: Abor
 /** The processes that may still work for a job: the one that was noted, and any that carries its tag. */
 function orphansOf(job: Job): number[] {
   const noted = job.pid !== undefined && stillRuns(job.pid, job.pidStarted) ? [job.pid] : []
-  const tagged = processesWith(`rm-job=${job.id}`)
+  const tagged = resticWithTag(snapshotTags.job(job.id))
   return [...new Set([...noted, ...tagged])]
 }
 

@@ -1,6 +1,6 @@
 // Which job may run now: at most one run per id, at most so many restic at once, in the order they were accepted.
 import type { CommandRun } from '@restic-manager/contract/command'
-import type { JobHeader } from '@restic-manager/contract/job'
+import type { JobHeader, JobKind } from '@restic-manager/contract/job'
 import {
   acceptJob,
   cancelUnseen,
@@ -25,6 +25,9 @@ const cancelled: Ending = {
   lastLogSeq: -1,
 }
 
+/** What could harm the jobs of other hosts waits for the server's answer, however long that takes. */
+const needsAnswer: ReadonlySet<JobKind> = new Set(['unlock'])
+
 export type Runner = {
   /** Takes an order whose configuration is applied. A second delivery gets the first answer again. */
   order(order: CommandRun): void
@@ -46,19 +49,34 @@ export function startRunner(shop: Workshop): Runner {
   /** What holds a slot: a job that runs, or one of the last agent's that is being settled. */
   const slots = new Map<string, { cancel: AbortController; hurry: AbortController; done: Promise<void> }>()
   const alone = new Map<string, NodeJS.Timeout>()
+  /** Jobs that were waited with for long enough, by a clock that nobody sets. */
+  const unanswered = new Set<string>()
+  let lookAgain: NodeJS.Timeout | undefined
   const stopping = new AbortController()
 
   function mayStart(job: Job): boolean {
-    return job.proceed === true || aloneAt(job) <= Date.now()
+    if (job.proceed === true) return true
+    return !needsAnswer.has(job.kind) && (unanswered.has(job.id) || aloneIn(job) <= 0)
   }
 
   /** Without an answer a job starts this long after it was accepted. A clock set back cannot make that longer. */
-  function aloneAt(job: Job): number {
-    return Math.min(job.acceptedAt, Date.now()) + timing.proceedAlone
+  function aloneIn(job: Job): number {
+    return Math.min(job.acceptedAt - Date.now(), 0) + timing.proceedAlone
   }
 
+  /** A disk that takes no step of a job now may take it later: nothing is lost by looking again. */
   function consider(): void {
     if (stopping.signal.aborted) return
+    try {
+      look()
+    } catch (error) {
+      log.error({ err: error }, 'the records of this host cannot be written; no job starts until they can')
+      clearTimeout(lookAgain)
+      lookAgain = setTimeout(consider, timing.diskRetry)
+    }
+  }
+
+  function look(): void {
     const { maxConcurrentRuns } = shop.config.current()
     for (const job of openJobs(state)) {
       if (slots.has(job.id) || job.state !== 'accepted') continue
@@ -72,20 +90,19 @@ export function startRunner(shop: Workshop): Runner {
   }
 
   function wait(job: Job): void {
-    if (alone.has(job.id)) return
-    const timer = setTimeout(
-      () => {
-        alone.delete(job.id)
-        consider()
-      },
-      aloneAt(job) - Date.now(),
-    )
+    if (alone.has(job.id) || needsAnswer.has(job.kind)) return
+    const timer = setTimeout(() => {
+      alone.delete(job.id)
+      unanswered.add(job.id)
+      consider()
+    }, aloneIn(job))
     alone.set(job.id, timer)
   }
 
   function forgetTimer(jobId: string): void {
     clearTimeout(alone.get(jobId))
     alone.delete(jobId)
+    unanswered.delete(jobId)
   }
 
   function start(job: Job): void {
@@ -134,6 +151,7 @@ export function startRunner(shop: Workshop): Runner {
     consider,
     async stop() {
       stopping.abort('agent_stopping')
+      clearTimeout(lookAgain)
       for (const timer of alone.values()) clearTimeout(timer)
       for (const slot of slots.values()) slot.cancel.abort('agent_stopping')
       await Promise.all([...slots.values()].map(slot => slot.done))

@@ -31,6 +31,8 @@ export const timing = {
   lockRetry: 10_000,
   /** A backup in which nothing moves for this long is shown as stalled. */
   stalledAfter: 120_000,
+  /** What the agent's disk did not take is written again after this long. */
+  diskRetry: 10_000,
   /** A bearer and a challenge live this long. */
   bearerLife: 60_000,
   /** A queued job nobody claimed in this time expires. */

@@ -5,6 +5,7 @@ import { Id } from '@restic-manager/contract/ids'
 import { proofText, type SessionProof } from '@restic-manager/contract/join'
 import { Name } from '@restic-manager/contract/scalars'
 import { z } from 'zod'
+import { StateUnusable } from './state.ts'
 import { readFileIfThere, savePrivateFile } from './files.ts'
 
 /** What enrolment gave this host. Kept for good; the private key is in a file of its own. */
@@ -25,8 +26,14 @@ const files = { key: 'key.pem', enrolment: 'enrolment.json', sessions: 'sessions
 
 /** What this host was enrolled as; undefined when it is not. */
 export function readEnrolment(stateDir: string): Enrolment | undefined {
-  const text = readFileIfThere(join(stateDir, files.enrolment))
-  return text === undefined ? undefined : Enrolment.parse(JSON.parse(text))
+  const path = join(stateDir, files.enrolment)
+  const text = readFileIfThere(path)
+  if (text === undefined) return undefined
+  try {
+    return Enrolment.parse(JSON.parse(text))
+  } catch {
+    throw new StateUnusable(`${path} is damaged. Restore it, or remove ${stateDir} and enrol this host anew.`)
+  }
 }
 
 /** Keeps what enrolment gave. Safe to call twice. */

@@ -1,5 +1,5 @@
 // The program as a person meets it: commands, flags, exit codes, and what is on disk afterwards.
-import { mkdtempSync, readdirSync, statSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -34,6 +34,33 @@ test('enrolling without encryption to somewhere else is refused unless it is ask
   const { exitCode, stderr } = await agent(['enrol', '--server', 'http://192.0.2.1:1', '--token', token])
   expect(exitCode).toBe(1)
   expect(stderr).toMatch(/not encrypted.*--allow-plain-http/)
+})
+
+test('a folder that holds other things is not taken over', async () => {
+  const dir = folder()
+  writeFileSync(join(dir, 'letter.txt'), 'dear')
+  const token = `rmj_${'a'.repeat(43)}`
+  const enrol = ['enrol', '--server', 'http://127.0.0.1:9', '--token', token, '--state-dir', dir]
+  chmodSync(dir, 0o755)
+  const { exitCode, stderr } = await agent(enrol)
+  expect([exitCode, stderr]).toEqual([1, expect.stringContaining(`${dir} holds other things`)])
+  expect(statSync(dir).mode & 0o777).toBe(0o755)
+})
+
+test('a state directory that cannot be used is named in a sentence, without a stack', async () => {
+  const file = join(folder(), 'file')
+  writeFileSync(file, '')
+  const damaged = folder()
+  writeFileSync(join(damaged, 'enrolment.json'), '{"serverUrl":')
+  for (const dir of [join(file, 'state'), damaged])
+    for (const words of [['run'], ['status']]) {
+      const { exitCode, stderr } = await agent([...words, '--state-dir', dir])
+      expect([exitCode, stderr.split('\n')]).toEqual([
+        words[0] === 'status' && dir !== damaged ? 0 : 1,
+        expect.any(Array),
+      ])
+      expect(stderr).not.toContain('    at ')
+    }
 })
 
 test('enrolling twice is the same host; the key is private; status says how things stand', async () => {

@@ -1,12 +1,15 @@
 // The agent's program: reads the command line, does what it says, and ends with an exit code that says how it went.
-import { createLog } from '@restic-manager/runtime/log'
+import { createLog, type Log } from '@restic-manager/runtime/log'
 import { BadUsage, readCommandLine, type CommandLine } from './command-line.ts'
 import { BadConfig, readConfig } from './config.ts'
 import { enrolHost, EnrolmentFailed } from './enrol.ts'
 import { CannotStart, startAgent } from './start.ts'
 import { StateInUse } from './state-lock.ts'
+import { StateUnusable } from './state.ts'
 import { describeStatus, readStatus } from './status.ts'
 import { agentVersion } from './version.ts'
+
+const refusals = [EnrolmentFailed, CannotStart, StateInUse, StateUnusable]
 
 /** 0: done. 1: it could not be done, for the reason printed. 2: the command line or the environment is wrong. */
 process.exitCode = await perform(() => obey(readCommandLine(process.argv.slice(2))))
@@ -44,14 +47,26 @@ async function run(stateDir: string | undefined): Promise<void> {
   const log = createLog({ level: config.logLevel })
   // restic asks by SIGHUP whether the owner of a lock lives, and process ids are recycled.
   process.on('SIGHUP', () => log.info('ignored a SIGHUP'))
+  const stopWanted = untilStopIsWanted(log)
   const agent = await startAgent(config, log)
-  await new Promise<void>(resolve => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
-    // Whoever started us over an IPC channel is gone.
-    process.once('disconnect', () => resolve())
-  })
+  await stopWanted
   await agent.stop()
   if (process.connected) process.disconnect?.()
+}
+
+/** Resolves at the first sign. Further ones change nothing: a terminal and npm both send one, and an agent that died of it would leave locks. */
+function untilStopIsWanted(log: Log): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let asked = 0
+  const stop = () => {
+    asked += 1
+    if (asked > 1) log.info('still stopping: restic gets up to 90 seconds to remove its lock')
+    resolve()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
+  // Whoever started us over an IPC channel is gone.
+  process.once('disconnect', stop)
+  return promise
 }
 
 async function perform(work: () => Promise<void>): Promise<number> {
@@ -63,12 +78,24 @@ async function perform(work: () => Promise<void>): Promise<number> {
       complain(error.message)
       return 2
     }
-    if (error instanceof EnrolmentFailed || error instanceof CannotStart || error instanceof StateInUse) {
-      complain(error.message)
+    if (refusals.some(each => error instanceof each)) {
+      complain((error as Error).message)
       return 1
     }
-    throw error
+    const disk = diskComplaint(error)
+    if (disk === undefined) throw error
+    complain(disk)
+    return 1
   }
+}
+
+/** The sentence for a state directory that cannot be used; undefined when it was something else. */
+function diskComplaint(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { code, syscall, path } = error as NodeJS.ErrnoException
+  const isFile = syscall !== undefined && path !== undefined
+  if (!isFile && code !== 'ERR_SQLITE_ERROR') return undefined
+  return `The state directory cannot be used: ${error.message}. Look at its owner, its rights and the room on its disk.`
 }
 
 function say(text: string): void {

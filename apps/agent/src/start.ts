@@ -1,4 +1,5 @@
 // The agent as a whole: what it opens, in which order, and how it is put to rest.
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AgentLimits } from '@restic-manager/contract/agent'
 import { MAX_BLOCK_BYTES } from '@restic-manager/contract/log'
@@ -53,8 +54,10 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   if (complaint !== undefined) throw new CannotStart(complaint)
 
   const folders = { cache: join(stateDir, 'cache'), temp: join(stateDir, 'temp') }
-  for (const folder of [stateDir, folders.cache, folders.temp]) makePrivateFolder(folder)
+  makePrivateFolder(stateDir)
   const lock = lockState(stateDir)
+  rmSync(folders.temp, { recursive: true, force: true }) // what an agent that was killed left there
+  for (const folder of [folders.cache, folders.temp]) makePrivateFolder(folder)
   const state = openState(stateDir, log)
   const spool = openLogSpool(stateDir, log)
   const telemetry = createTelemetry(state, spool, log)
@@ -77,8 +80,12 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   )
 
   function tidy() {
-    pruneFacts(state, timing.factsKept)
-    for (const jobId of pruneJobs(state, jobsKeptMs)) spool.forget(jobId)
+    try {
+      pruneFacts(state, timing.factsKept)
+      for (const jobId of pruneJobs(state, jobsKeptMs)) spool.forget(jobId)
+    } catch (error) {
+      log.warn({ err: error }, 'what is old could not be cleared away; it is tried again in an hour')
+    }
   }
 
   let stopped: Promise<void> | undefined

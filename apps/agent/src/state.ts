@@ -120,6 +120,9 @@ export function moveAside(path: string): string {
   return aside
 }
 
+/** What is kept here is sound, but not for this agent. The message says what to do. */
+export class StateUnusable extends Error {}
+
 class SpoolDamaged extends Error {}
 
 function openSound(path: string): Store {
@@ -129,7 +132,7 @@ function openSound(path: string): Store {
     if (verdict !== 'ok') throw new SpoolDamaged(`the check of ${path} said: ${String(verdict)}`)
     const version = Number(store.one('pragma user_version')?.user_version)
     if (version > schemaVersion)
-      throw new Error(
+      throw new StateUnusable(
         `${path} was written by a newer agent. Install that version again, or enrol this host anew.`,
       )
     if (version === 0) store.transaction(() => prepareTables(store))

@@ -79,12 +79,16 @@ export function pagesOf(snapshots: readonly Snapshot[]): Snapshot[][] {
   return page.length > 0 || pages.length === 0 ? [...pages, page] : pages
 }
 
-/** A snapshot whose paths alone would fill a page names fewer of them. */
+/** A snapshot whose paths or tags alone would fill a page names fewer of them. */
 function shortened(snapshot: Snapshot): Snapshot {
-  let { paths } = snapshot
-  while (paths.length > 1 && Buffer.byteLength(JSON.stringify(paths)) > pageRoom / 2)
-    paths = paths.slice(0, Math.floor(paths.length / 2))
-  return paths === snapshot.paths ? snapshot : { ...snapshot, paths }
+  return { ...snapshot, paths: fewer(snapshot.paths), tags: fewer(snapshot.tags) }
+}
+
+function fewer(words: string[]): string[] {
+  let kept = words
+  while (kept.length > 1 && Buffer.byteLength(JSON.stringify(kept)) > pageRoom / 3)
+    kept = kept.slice(0, Math.floor(kept.length / 2))
+  return kept
 }
 
 async function reportState({ telemetry }: Reporter, context: RepositoryContext, { resticId }: Outcome) {

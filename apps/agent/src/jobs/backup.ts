@@ -43,7 +43,8 @@ export async function backUp(context: JobContext, spec: BackupSpec): Promise<Out
     const attempt = await untilUnlocked(context, spec, listFile)
     return await outcomeOf(context, attempt)
   } finally {
-    await rm(listFile, { force: true })
+    // The next start empties the folder: what is left there is no reason to lose an outcome.
+    await rm(listFile, { force: true }).catch(() => {})
   }
 }
 

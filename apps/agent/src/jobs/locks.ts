@@ -1,10 +1,9 @@
 // The locks of a repository: reading them, and clearing away what a killed restic of this host left behind.
 import type { RepositoryLock } from '@restic-manager/contract/repository'
-import { toInstant } from '@restic-manager/contract/scalars'
 import { hostname } from 'node:os'
 import { catLockArgs, listLocksArgs, unlockArgs } from '../restic/args.ts'
 import { fitText } from '../restic/fit-text.ts'
-import { asCount, asObject, asText, parseDocument } from '../restic/messages.ts'
+import { asCount, asInstant, asObject, asText, parseDocument } from '../restic/messages.ts'
 import { LOCKLESS_GRACE_MS, runCommand, targetOf } from './command.ts'
 import type { RepositoryContext } from './context.ts'
 import { ask } from './query.ts'
@@ -60,12 +59,12 @@ async function readLock(context: RepositoryContext, id: string): Promise<Reposit
     return undefined
   }
   const lock = asObject(parseDocument(text))
-  const createdAt = Date.parse(asText(lock.time))
-  if (Number.isNaN(createdAt)) return undefined
+  const createdAt = asInstant(lock.time)
+  if (createdAt === undefined) return undefined
   return {
     hostname: fitText(asText(lock.hostname) || 'unknown', 200),
     pid: asCount(lock.pid),
-    createdAt: toInstant(createdAt),
+    createdAt,
     exclusive: lock.exclusive === true,
   }
 }

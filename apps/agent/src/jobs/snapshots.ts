@@ -1,10 +1,17 @@
 // The snapshots of a repository, in the contract's shape.
 import type { Id } from '@restic-manager/contract/ids'
-import { toInstant } from '@restic-manager/contract/scalars'
 import { snapshotTags, type Snapshot } from '@restic-manager/contract/snapshots'
 import { snapshotsArgs } from '../restic/args.ts'
 import { fitText } from '../restic/fit-text.ts'
-import { asCount, asObject, asText, asTexts, parseDocument, type JsonValue } from '../restic/messages.ts'
+import {
+  asCount,
+  asInstant,
+  asObject,
+  asText,
+  asTexts,
+  parseDocument,
+  type JsonValue,
+} from '../restic/messages.ts'
 import { targetOf } from './command.ts'
 import type { RepositoryContext } from './context.ts'
 import { ask } from './query.ts'
@@ -29,13 +36,13 @@ async function readSnapshots(context: RepositoryContext, tag: string): Promise<S
 function toSnapshot(value: JsonValue): Snapshot | undefined {
   const json = asObject(value)
   const id = asText(json.id)
-  const time = Date.parse(asText(json.time))
-  if (!/^[0-9a-f]{64}$/.test(id) || Number.isNaN(time)) return undefined
+  const time = asInstant(json.time)
+  if (!/^[0-9a-f]{64}$/.test(id) || time === undefined) return undefined
   const summary = asObject(json.summary)
   return {
     id,
     shortId: id.slice(0, 8),
-    time: toInstant(time),
+    time,
     hostname: fitText(asText(json.hostname), 300),
     paths: asTexts(json.paths)
       .slice(0, 1_000)

@@ -115,3 +115,17 @@ test('a command with very many paths is shown in part and says so', () => {
   expect(shown.length).toBeLessThan(100_000)
   expect(shown).toMatch(/… and \d+ more paths$/)
 })
+
+test('a command that is cut keeps whole characters, so that the server can take it', () => {
+  const target: Target = { access: sftp, version: '0.18.0' }
+  for (const shift of ['', 'x']) {
+    const excludes = Array.from({ length: 100 }, () => `${shift}${'\u{1F4BE}'.repeat(1_000)}`)
+    const shown = shownCommand(target, backupArgs(target, { ...request, excludes: [shift, ...excludes] }))
+    expect(shown.length).toBeLessThan(100_000)
+    expect(shown.isWellFormed()).toBe(true)
+  }
+})
+
+test('a user name and its secret in one base64 word, as HTTP carries them, are known as a secret', () => {
+  expect(secretsOf(rest)).toContain(`${rest.username}:${rest.credential}`)
+})

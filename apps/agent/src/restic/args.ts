@@ -1,5 +1,6 @@
 // The arguments of each restic command, by what the version can do, and the line a person may see of them.
 import { backendOf } from '@restic-manager/contract/repository'
+import { fitText } from './fit-text.ts'
 import { visibleEnvironment, type Access } from './environment.ts'
 import { capabilitiesOf } from './version.ts'
 
@@ -85,7 +86,7 @@ export function shownCommand(target: Target, args: readonly string[], paths: rea
     quoteWord,
   )
   let line = [...environment, head.join(' ')].join('\n')
-  if (line.length > MAX_SHOWN) line = `${line.slice(0, MAX_SHOWN)} …`
+  if (line.length > MAX_SHOWN) line = `${fitText(line, MAX_SHOWN)} …`
   for (const [index, path] of paths.entries()) {
     const word = quoteWord(path)
     if (line.length + word.length > MAX_SHOWN) return `${line} … and ${paths.length - index} more paths`

@@ -43,8 +43,10 @@ export function accessEnvironment(access: Access, version: string): Record<strin
 }
 
 /** Values that must not be seen anywhere. A user name is none. */
-export function secretsOf(access: Access): string[] {
-  return [access.password, ...(access.credential === undefined ? [] : [access.credential])]
+export function secretsOf({ password, username = '', credential }: Access): string[] {
+  if (credential === undefined) return [password]
+  // As HTTP carries both, in one base64 word: neither of them can be seen in it.
+  return [password, credential, `${username}:${credential}`]
 }
 
 /** What of the access a person may see with the command: names of secrets with their values masked. */

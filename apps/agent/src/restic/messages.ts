@@ -1,5 +1,6 @@
 // restic's messages: one JSON document a line on either stream, between lines of plain text. Tolerant and quick.
 import type { LogStream } from '@restic-manager/contract/log'
+import { toInstant, type Instant } from '@restic-manager/contract/scalars'
 import { fitText } from './fit-text.ts'
 import type { Redact } from './redact.ts'
 
@@ -34,6 +35,9 @@ export type Message =
   | OtherMessage
 
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue }
+/** The last millisecond of the year 9999. */
+const LAST_INSTANT = Date.UTC(10_000, 0) - 1
+
 type JsonObject = { [key: string]: JsonValue }
 
 /** A line restic printed. `payload` is what a person may see: redacted, the whole message where it is one. */
@@ -69,6 +73,11 @@ export const asText = (value: JsonValue | undefined): string => (typeof value ==
 /** A whole number, 0 where there is none. */
 export const asCount = (value: JsonValue | undefined): number =>
   typeof value === 'number' && value > 0 ? Math.min(Math.round(value), Number.MAX_SAFE_INTEGER) : 0
+/** An instant as the wire and a database take it; undefined where there is none. A forged year is brought into reach. */
+export function asInstant(value: JsonValue | undefined): Instant | undefined {
+  const at = Date.parse(asText(value))
+  return Number.isNaN(at) ? undefined : toInstant(Math.min(Math.max(at, 0), LAST_INSTANT))
+}
 export const asTexts = (value: JsonValue | undefined): string[] =>
   Array.isArray(value) ? value.filter(each => typeof each === 'string') : []
 

@@ -107,3 +107,14 @@ test('a cancelled backup is shown as such to its end', () => {
   progress.retrying()
   expect(after(1, { bytesDone: 10 }).phase).toBe('cancelling')
 })
+
+test('a backup that stands still for hours still fits the contract, and no time left is guessed for it', () => {
+  const { after } = tracked()
+  after(1, { bytesDone: 100 })
+  after(15, { bytesDone: 500_000 })
+  for (let minute = 0; minute < 180; minute += 1) {
+    const current = after(60, { bytesDone: 500_000 })
+    expect(Progress.safeParse(current).success).toBe(true)
+    if (minute > 10) expect(current).not.toHaveProperty('etaSeconds')
+  }
+})

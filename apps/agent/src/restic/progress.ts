@@ -41,7 +41,8 @@ export function trackProgress(stalledAfterMs: number, now: () => number): Progre
     return counted ? 'running' : 'scanning'
   }
   const eta = (): { etaSeconds?: number } => {
-    if (over || last === undefined || !counted || rate === undefined || rate <= 0) return {}
+    // Below a byte a second nothing moves any more, and the guess would outgrow every number.
+    if (over || last === undefined || !counted || rate === undefined || rate < 1) return {}
     if (lastAt - startedAt < ETA_AFTER_MS || waiting) return {}
     return { etaSeconds: Math.max(0, Math.round((last.totalBytes - last.bytesDone) / rate)) }
   }
@@ -82,7 +83,7 @@ export function trackProgress(stalledAfterMs: number, now: () => number): Progre
       totalFiles: Math.max(last?.totalFiles ?? 0, last?.filesDone ?? 0),
       bytesDone: last?.bytesDone ?? 0,
       totalBytes: Math.max(last?.totalBytes ?? 0, last?.bytesDone ?? 0),
-      throughputBps: Math.round(over ? 0 : (rate ?? 0)),
+      throughputBps: Math.min(Math.round(over ? 0 : (rate ?? 0)), Number.MAX_SAFE_INTEGER),
       ...eta(),
       ...(last === undefined || last.currentFiles.length === 0 ? {} : { currentFiles: last.currentFiles }),
     }),

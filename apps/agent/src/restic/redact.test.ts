@@ -12,6 +12,8 @@ test.each([
   ['as a form encodes it', encodeURIComponent(awkward).replaceAll('%20', '+')],
   ['as Go writes it into a URL', 's3cr%25t%20%22p%5Css%22%20%3Cw&rd%3E%2F%40%3A%C3%BC+%21'],
   ['in JSON', JSON.stringify(awkward).slice(1, -1)],
+  ['in base64', Buffer.from(awkward).toString('base64')],
+  ['in base64 for addresses', Buffer.from(awkward).toString('base64url')],
   [
     'in JSON as Go writes it',
     JSON.stringify(awkward)

@@ -51,6 +51,8 @@ function spellings(secret: string): string[] {
         .replace(/[!'()*]/g, mark => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`),
       quoted,
       quoted.replace(/[<>&]/g, mark => `\\u00${mark.charCodeAt(0).toString(16)}`),
+      Buffer.from(part).toString('base64'),
+      Buffer.from(part).toString('base64url'),
     ]
   })
 }

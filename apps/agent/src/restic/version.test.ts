@@ -44,3 +44,10 @@ test.each([
 ])('restic %s is trusted with what it can do', (version, capabilities) => {
   expect(capabilitiesOf(version)).toEqual(capabilities)
 })
+
+test('a restic that says no end of things about its version is known by the beginning of it', async () => {
+  const odd = join(folder, 'odd')
+  writeFileSync(odd, `#!/bin/sh\necho "restic 0.18.0-${'x'.repeat(500)} compiled"\n`)
+  chmodSync(odd, 0o755)
+  expect((await probeRestic(odd))?.version.length).toBeLessThan(100)
+})

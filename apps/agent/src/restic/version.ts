@@ -18,7 +18,7 @@ export async function probeRestic(path: string): Promise<Restic | null> {
     timeout: VERSION_DEADLINE_MS,
     maxBuffer: 10_000,
   })
-  const [, version] = /^restic (\d+\.\d+\.\d+\S*)/m.exec(stdout) ?? []
+  const [, version] = /^restic (\d+\.\d+\.\d+[\w.+-]{0,60})/m.exec(stdout) ?? []
   return version === undefined ? null : { path, version }
 }
 

@@ -1,6 +1,7 @@
 // `agent enrol`: makes this host's key, redeems a token for it, and keeps what the server answered.
+import { readdirSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { EnrolmentToken } from '@restic-manager/contract/join'
+import { EnrolmentAnswer, EnrolmentToken } from '@restic-manager/contract/join'
 import { Name } from '@restic-manager/contract/scalars'
 import { sentenceOf, serverWord } from './failure.ts'
 import { makePrivateFolder } from './files.ts'
@@ -42,11 +43,15 @@ export async function enrolHost(wish: EnrolWish): Promise<{ enrolment: Enrolment
   const name = Name.safeParse(wish.name ?? hostname())
   if (!name.success) throw new EnrolmentFailed('--name must have between 1 and 200 characters.')
 
+  if (isForeign(wish.stateDir))
+    throw new EnrolmentFailed(
+      `${wish.stateDir} holds other things. Give the agent a folder of its own: --state-dir DIR.`,
+    )
   makePrivateFolder(wish.stateDir)
   const lock = lockState(wish.stateDir)
   try {
     const publicKey = publicKeyOf(openKey(wish.stateDir))
-    const { hostId, hostName } = await joinClient(serverUrl)
+    const answer = await joinClient(serverUrl)
       .enrolment.redeem.mutate(
         { token: token.data, publicKey, hostname: name.data },
         { signal: AbortSignal.timeout(patienceMs) },
@@ -58,10 +63,25 @@ export async function enrolHost(wish: EnrolWish): Promise<{ enrolment: Enrolment
             : sentenceOf(error),
         )
       })
+    const given = EnrolmentAnswer.safeParse(answer)
+    if (!given.success)
+      throw new EnrolmentFailed(`${serverUrl} answered, but not as a restic-manager server does.`)
+    const { hostId, hostName } = given.data
     const enrolment = { serverUrl, hostId, hostName, allowPlainHttp: wish.allowPlainHttp }
     saveEnrolment(wish.stateDir, enrolment)
     return { enrolment, already: false }
   } finally {
     lock.release()
+  }
+}
+
+/** Whether a folder is there that no agent has made: its rights are not ours to change. */
+function isForeign(stateDir: string): boolean {
+  try {
+    const names = readdirSync(stateDir).filter(name => name !== 'lost+found')
+    return names.length > 0 && !names.includes('agent.lock')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
   }
 }

@@ -5,6 +5,7 @@ import { PROTOCOL } from '@restic-manager/contract/protocol'
 import { toInstant } from '@restic-manager/contract/scalars'
 import type { AppliedConfig } from './applied-config.ts'
 import { knownJobs } from './job-book.ts'
+import { fitText } from './restic/fit-text.ts'
 import { policy } from './policy.ts'
 import type { State } from './state.ts'
 import { agentVersion } from './version.ts'
@@ -15,7 +16,7 @@ export function helloOf(state: State, config: AppliedConfig, resticVersion: stri
     protocolVersion: PROTOCOL,
     agentVersion,
     resticVersion,
-    hostname: hostname(),
+    hostname: fitText(hostname(), 200) || 'unknown',
     os: osOf(platform()),
     arch: arch() === 'arm64' ? 'arm64' : 'amd64',
     bootTime: toInstant(Date.now() - Math.round(uptime() * 1000)),

@@ -6,7 +6,16 @@ import { offerSession, signProof, type Enrolment } from './identity.ts'
 
 /** A client for the public side of a server. */
 export function joinClient(serverUrl: string): TRPCClient<JoinRouter> {
-  return createTRPCClient<JoinRouter>({ links: [httpLink({ url: endpoint(serverUrl, 'join').href })] })
+  const url = endpoint(serverUrl, 'join').href
+  return createTRPCClient<JoinRouter>({ links: [httpLink({ url, fetch: fetchHere })] })
+}
+
+/** Goes where it was told to and nowhere else: a redirect could lead a token out of the encryption. */
+const fetchHere: NonNullable<Parameters<typeof httpLink>[0]['fetch']> = async (url, init) => {
+  const response = await fetch(url as string, { ...(init as RequestInit), redirect: 'manual' })
+  if (response.status < 300 || response.status >= 400) return response
+  const to = URL.parse(response.headers.get('location') ?? '', response.url)?.origin ?? 'elsewhere'
+  throw new Error(`it sends its callers on to ${to}; give the address it has itself`)
 }
 
 /** Proves this host's key. Resolves with the bearer for one upgrade, and the session it will speak in. */

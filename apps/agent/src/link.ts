@@ -23,7 +23,7 @@ export class TurnedAway extends Error {
   }
 }
 
-const maxPayload = 4 * 1024 * 1024 // a configuration of a thousand repositories fits
+const maxPayload = 16 * 1024 * 1024 // the largest configuration that the contract allows fits
 
 /**
  * Opens one connection. Rejects when it cannot be opened, with `TurnedAway` when the server said no. The client is
@@ -79,12 +79,21 @@ export async function openLink(
   const client = createWSClient({
     url: url.href,
     WebSocket: AgentSocket as unknown as typeof globalThis.WebSocket,
+    experimental_encoder: { encode: data => JSON.stringify(data), decode },
     keepAlive: { enabled: true, intervalMs: timing.ping, pongTimeoutMs: timing.pong },
     retryDelayMs: () => 50,
     onOpen: () => opened(),
     onClose: cause => end(`the connection was closed${closeCode(cause?.code)}`),
     onError: () => end('the connection failed'),
   })
+
+  /** What the client cannot read would end the whole process: the other end is no server of ours, so the link ends. */
+  function decode(data: unknown): object {
+    const message = readMessage(data)
+    if (message !== undefined) return message
+    end('the server said something that cannot be understood')
+    return {}
+  }
 
   function end(why: string) {
     if (gone.signal.aborted) return
@@ -110,6 +119,19 @@ export async function openLink(
     api: createTRPCClient<AgentRouter>({ links: [wsLink({ client })] }),
     closed: gone.signal,
     close: end,
+  }
+}
+
+/** A message in the shape that the client takes for granted; undefined for anything else. */
+function readMessage(data: unknown): object | undefined {
+  if (typeof data !== 'string') return undefined
+  try {
+    const message: unknown = JSON.parse(data)
+    const isObject = (value: unknown) => typeof value === 'object' && value !== null
+    const { result = {}, error = {} } = message as { result?: unknown; error?: unknown }
+    return isObject(message) && isObject(result) && isObject(error) ? (message as object) : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -5,9 +5,14 @@ import { JobHeader } from '@restic-manager/contract/job'
 import type { ConfigUpdate } from '@restic-manager/contract/repository'
 import type { Log } from '@restic-manager/runtime/log'
 import type { AppliedConfig } from './applied-config.ts'
-import { refuseJob, repeatAnswer } from './job-book.ts'
+import { factDepth } from './facts.ts'
+import { countOpenJobs, readJob, refuseJob, repeatAnswer } from './job-book.ts'
 import type { Runner } from './runner.ts'
 import type { State } from './state.ts'
+
+/** More open jobs than hello can name, or more facts than any outage leaves, are no honest server's doing. */
+const MOST_JOBS = 1_000
+const MOST_FACTS = 100_000
 
 export type OrderDesk = {
   state: State
@@ -15,6 +20,8 @@ export type OrderDesk = {
   runner: Runner
   /** The configuration of this version is on disk and in use. */
   onApplied(version: number): void
+  /** An order could not be taken now: the connection is to be given up, so that it comes again. */
+  onStuck(why: string): void
   log: Log
 }
 
@@ -22,6 +29,7 @@ export type OrderDesk = {
 export function openOrderDesk(desk: OrderDesk): (order: unknown) => void {
   const { state, config, runner, log } = desk
   const waiting = new Map<string, CommandRun>()
+  let isFull = false
 
   function applyConfig(update: ConfigUpdate) {
     config.apply(update)
@@ -38,11 +46,27 @@ export function openOrderDesk(desk: OrderDesk): (order: unknown) => void {
         { jobId: order.jobId, needed: order.configVersion, version },
         'an order waits for its configuration',
       )
+      if (waiting.size >= MOST_JOBS) return leave()
       waiting.set(order.jobId, order)
       return
     }
     waiting.delete(order.jobId)
-    runner.order(order)
+    if (mayEnter(order.jobId)) runner.order(order)
+    else leave()
+  }
+
+  /** One more job would be too many; one that is known costs nothing more. */
+  function mayEnter(jobId: string) {
+    return (
+      readJob(state, jobId) !== undefined ||
+      (countOpenJobs(state) < MOST_JOBS && factDepth(state).waiting < MOST_FACTS)
+    )
+  }
+
+  /** Not answered, so it comes again on a later connection if it is still wanted then. */
+  function leave() {
+    if (!isFull) log.error('more orders came than this host keeps; those beyond are left alone')
+    isFull = true
   }
 
   /** Its kind or its specification is not known here, so nobody can say what running it would do. */
@@ -57,10 +81,21 @@ export function openOrderDesk(desk: OrderDesk): (order: unknown) => void {
       'an order is not understood; the agent may be too old',
     )
     const why = `This agent does not understand the job "${run.data.kind}" as it was ordered. It may be too old.`
+    if (!mayEnter(run.data.jobId)) return leave()
     if (!refuseJob(state, run.data, 'unsupported', why)) repeatAnswer(state, run.data.jobId)
   }
 
   return received => {
+    try {
+      take(received)
+    } catch (error) {
+      // Unanswered orders come again on the next connection, when the disk may take them.
+      log.error({ err: error }, 'an order could not be written down')
+      desk.onStuck('the disk of this host did not take an order')
+    }
+  }
+
+  function take(received: unknown) {
     const header = OrderHeader.safeParse(received)
     if (!header.success) {
       log.error('something came that is no order; it is left alone')

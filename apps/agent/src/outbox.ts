@@ -2,7 +2,8 @@
 import type { CommandAnswer } from '@restic-manager/contract/command'
 import type { Log } from '@restic-manager/runtime/log'
 import { afterFailure, sentenceOf } from './failure.ts'
-import { ackFact, nextFact, setFactAside, type Fact } from './facts.ts'
+import { ackFact, nextFact, recordFact, setFactAside, type Fact } from './facts.ts'
+import type { JobFinished } from '@restic-manager/contract/job'
 import { keepAnswer } from './job-book.ts'
 import type { State } from './state.ts'
 import { pauseFor } from './pause.ts'
@@ -56,7 +57,10 @@ export async function sendFacts(outbox: Outbox): Promise<'closed' | 'redial'> {
           { fact: fact.name, lane, seq, why },
           'the server will never take this fact; it is set aside',
         )
-        setFactAside(state, fact.message, why)
+        state.transaction(() => {
+          setFactAside(state, fact.message, why)
+          if (fact.name === 'job.finished') tellInShort(state, fact.message)
+        })
         continue
       }
       failures += 1
@@ -65,4 +69,18 @@ export async function sendFacts(outbox: Outbox): Promise<'closed' | 'redial'> {
     }
   }
   return 'closed'
+}
+
+/** A job must not run for ever on the other end because one word about its end was wrong: the bare end is told. */
+function tellInShort(state: State, finished: JobFinished): void {
+  const { jobId, kind, repositoryId, scheduleId, scheduledAt, retryOf, status, finishedAt, lastLogSeq } =
+    finished
+  if (finished.warnings.length === 0 && finished.stats === undefined && finished.error === undefined) return
+  const header = {
+    ...{ jobId, kind, repositoryId },
+    ...(scheduleId === undefined ? {} : { scheduleId }),
+    ...(scheduledAt === undefined ? {} : { scheduledAt }),
+    ...(retryOf === undefined ? {} : { retryOf }),
+  }
+  recordFact(state, 'job.finished', { ...header, status, finishedAt, lastLogSeq, warnings: [] }, { jobId })
 }

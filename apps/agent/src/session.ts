@@ -1,5 +1,6 @@
 // What happens on one connection: hello, then orders in, facts and telemetry out, until it is over.
-import type { AgentLimits, AgentWelcome } from '@restic-manager/contract/agent'
+import { AgentWelcome, type AgentLimits } from '@restic-manager/contract/agent'
+import { MAX_BLOCK_BYTES } from '@restic-manager/contract/log'
 import { toInstant } from '@restic-manager/contract/scalars'
 import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
@@ -45,9 +46,12 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
   const restic = await parts.restic()
   const saidAt = Date.now()
   const hello = helloOf(state, parts.config, restic?.version ?? null)
-  const welcome = await api.agent.hello.mutate(hello, answerIn())
+  const { data: welcome } = AgentWelcome.safeParse(await api.agent.hello.mutate(hello, answerIn()))
+  if (welcome === undefined) throw new Error('the server answered hello in a way this agent does not know')
+  const limits = withinReason(welcome.limits)
+  const heartbeatMs = within(welcome.heartbeatIntervalMs, 1_000, 300_000)
   onWelcome()
-  parts.onLimits(welcome.limits)
+  parts.onLimits(limits)
   noteLink(state, {
     ...contact(),
     state: 'connected',
@@ -64,6 +68,7 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
       void api.config.ack
         .mutate({ version, appliedAt: toInstant(Date.now()) }, answerIn())
         .catch(error => giveUpUnlessAgain(error)),
+    onStuck: why => link.close(why),
   })
   const orders = api.agent.orders.subscribe(undefined, {
     onData: takeOrder,
@@ -82,7 +87,7 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
       await api.agent.heartbeat
         .mutate({ sentAt: toInstant(sentAt), spool }, answerIn())
         .then(() => noteLink(state, contact()), giveUpUnlessAgain)
-      await pauseFor(welcome.heartbeatIntervalMs, closed)
+      await pauseFor(heartbeatMs, closed)
     }
   }
 
@@ -106,7 +111,7 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
       api.repo.stats.mutate(stats, answerIn()),
   }
   try {
-    await Promise.all([tellFacts(), beat(), telemetry.send(wire, welcome.limits, closed)])
+    await Promise.all([tellFacts(), beat(), telemetry.send(wire, limits, closed)])
   } finally {
     orders.unsubscribe()
   }
@@ -124,6 +129,18 @@ function sendFact({ api }: Link, fact: Fact, options: { signal: AbortSignal }): 
       return api.snapshots.report.mutate(fact.message, options)
   }
 }
+
+/** A server may want less or more of this host, but not all of its memory or time. */
+function withinReason(limits: AgentLimits): AgentLimits {
+  return {
+    logBlockBytes: within(limits.logBlockBytes, 1_024, MAX_BLOCK_BYTES),
+    logFlushMs: within(limits.logFlushMs, 10, 60_000),
+    logBytesPerSecond: within(limits.logBytesPerSecond, 1_024, 1024 ** 3),
+    progressIntervalMs: within(limits.progressIntervalMs, 10, 60_000),
+  }
+}
+
+const within = (value: number, least: number, most: number) => Math.min(Math.max(value, least), most)
 
 const contact = () => ({ lastContactAt: toInstant(Date.now()) })
 

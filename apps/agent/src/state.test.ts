@@ -100,7 +100,11 @@ test('a newer list of snapshots replaces what is left of an older one, and outli
     sizeBytes: 1,
     fileCount: 1,
   }
-  reportSnapshots(state, repositoryId, Array.from({ length: 1_500 }, () => snapshot))
+  reportSnapshots(
+    state,
+    repositoryId,
+    Array.from({ length: 1_500 }, () => snapshot),
+  )
   expect(state.all('select 1 from facts').length).toBeGreaterThan(1)
   expect(state.all('select payload from facts').every(row => String(row.payload).length <= 256 * 1024)).toBe(
     true,

@@ -1,0 +1,161 @@
+// A server that is broken or turned hostile: whatever it says, the agent lives, keeps its facts, and dials again.
+import { newId } from '@restic-manager/contract/ids'
+import { createLog } from '@restic-manager/runtime/log'
+import { until } from '@restic-manager/testkit/until'
+import { TRPCError } from '@trpc/server'
+import { mkdtempSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { WebSocketServer } from 'ws'
+import { enrolHost } from './enrol.ts'
+import { openLink } from './link.ts'
+import { openOrderDesk } from './orders.ts'
+import { openState } from './state.ts'
+import { openDesk } from './testing-desk.ts'
+import { backupOrder, configOrder } from './testing-orders.ts'
+import { timing } from '@restic-manager/contract/timing'
+
+const frames = [
+  'garbage',
+  'null',
+  '5',
+  '{"id":1,"result":null}',
+  '{"id":null,"error":null}',
+  Buffer.from('{}'),
+]
+test.for(frames)('a frame that is no message (%s) ends the link and not the agent', async frame => {
+  using sockets = serveSockets(socket => socket.send(frame))
+  const link = await openLink(
+    { serverUrl: await sockets.url(), bearer: 'b', timing },
+    new AbortController().signal,
+  )
+  await until(() => link.closed.aborted)
+  expect(link.closed.reason).toContain('cannot be understood')
+})
+
+test('an end that the server cannot take is told in its shortest form, so that the job ends there too', async () => {
+  await using desk = await openDesk()
+  let refused = 0
+  desk.end.before = (name, input) => {
+    if (name !== 'job.finished' || (input as { stats?: unknown }).stats === undefined) return
+    refused += 1
+    throw new TRPCError({ code: 'BAD_REQUEST' })
+  }
+  const order = backupOrder()
+  desk.end.order(order)
+  expect(await desk.ending(order.jobId)).toMatchObject({ status: 'succeeded', warnings: [] })
+  expect(refused).toBe(1)
+})
+
+test('an end that the server will never take is not announced as on its way', async () => {
+  await using desk = await openDesk()
+  desk.end.before = name => {
+    if (name === 'job.finished') throw new TRPCError({ code: 'BAD_REQUEST' })
+  }
+  const order = backupOrder()
+  desk.end.order(order)
+  await until(() => (desk.agent.status().spool?.setAside.length ?? 0) === 2)
+  desk.end.dropSockets()
+  await until(() => desk.end.memory.hellos.length === 2)
+  expect(desk.end.memory.hellos.at(-1)?.knownJobs).toEqual([])
+})
+
+test('an answer to hello in another shape is refused with a sentence, and limits are kept within reason', async () => {
+  await using desk = await openDesk({ configured: false })
+  await until(() => desk.end.memory.hellos.length === 1)
+  desk.end.limits = { logBlockBytes: 1 } as never
+  desk.end.dropSockets()
+  await until(() => desk.agent.status().link?.why?.includes('answered hello in a way'))
+  desk.end.limits = { logBlockBytes: 1e12, logFlushMs: 1e12, logBytesPerSecond: 0, progressIntervalMs: 0 }
+  desk.end.order(configOrder())
+  const order = backupOrder()
+  desk.end.order(order)
+  await desk.ending(order.jobId)
+})
+
+test('orders without end are left alone once there are more than hello can name', () => {
+  const state = openState(mkdtempSync(join(tmpdir(), 'rm-orders-')), createLog({ level: 'silent' }))
+  const ordered: string[] = []
+  const take = openOrderDesk({
+    state,
+    config: { current: () => ({ version: 1, repositories: [], maxConcurrentRuns: 1 }) } as never,
+    runner: { order: ({ jobId }: { jobId: string }) => void ordered.push(jobId) } as never,
+    log: createLog({ level: 'silent' }),
+    onApplied: () => {},
+    onStuck: () => {},
+  })
+  state.transaction(() => {
+    for (let i = 0; i < 1_000; i += 1)
+      state.run(
+        `insert into jobs (id, kind, header, spec, config_version, state, accepted_at) values (?, 'backup', '{}', '{}', 1, 'accepted', 0)`,
+        newId(),
+      )
+  })
+  take(backupOrder())
+  take({ ...backupOrder(), kind: 'rearrange' })
+  expect([ordered.length, Number(state.one('select count(*) as n from jobs')?.n)]).toEqual([0, 1_000])
+  state.close()
+})
+
+test('an order that the disk does not take ends the link instead of the agent', () => {
+  const state = openState(mkdtempSync(join(tmpdir(), 'rm-orders-')), createLog({ level: 'silent' }))
+  const stuck: string[] = []
+  const take = openOrderDesk({
+    state,
+    config: { current: () => ({ version: 1 }) } as never,
+    runner: {} as never,
+    log: createLog({ level: 'silent' }),
+    onApplied: () => {},
+    onStuck: why => void stuck.push(why),
+  })
+  state.run('pragma query_only = on')
+  take({ ...backupOrder(), kind: 'rearrange' })
+  expect(stuck).toHaveLength(1)
+  state.close()
+})
+
+test('a server that sends its callers elsewhere gets no token there', async () => {
+  const asked: string[] = []
+  const http = createServer((request, response) => {
+    asked.push(String(request.url))
+    response.writeHead(307, { location: 'http://127.0.0.1:9/join/enrolment.redeem' }).end()
+  }).listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  const server = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  const stateDir = mkdtempSync(join(tmpdir(), 'rm-redirect-'))
+  const wish = { server, token: `rmj_${'t'.repeat(43)}`, stateDir, allowPlainHttp: false }
+  await expect(enrolHost(wish)).rejects.toThrow(/sends its callers on to http:\/\/127\.0\.0\.1:9;/)
+  expect(asked).toHaveLength(1)
+  http.close()
+})
+
+test('an answer that is not of a restic-manager server enrols nobody', async () => {
+  const http = createServer((_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{"result":{"data":{"ok":true}}}')
+  }).listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  const server = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  const stateDir = mkdtempSync(join(tmpdir(), 'rm-other-'))
+  const wish = { server, token: `rmj_${'t'.repeat(43)}`, stateDir, allowPlainHttp: false }
+  await expect(enrolHost(wish)).rejects.toThrow(/not as a restic-manager server/)
+  http.close()
+})
+
+function serveSockets(onSocket: (socket: { send(data: string | Buffer): void }) => void) {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  server.on('connection', onSocket)
+  return {
+    async url() {
+      if (server.address() === null) await once(server, 'listening')
+      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    },
+    [Symbol.dispose]() {
+      for (const client of server.clients) client.terminate()
+      server.close()
+    },
+  }
+}

@@ -74,7 +74,8 @@ async function quietJobs({ db }: TestServer, agent: TestAgent): Promise<JobRow[]
   await until(
     () => agent.status().spool,
     spool => spool?.waiting === 0 && spool.logBytes === 0,
-    { what: 'the spool to be empty', timeoutMs: 60_000 },
+    // A look reads every block that waits: often would be a load of its own.
+    { what: 'the spool to be empty', timeoutMs: 100_000, everyMs: 300 },
   )
   expect(agent.status().spool?.setAside).toEqual([])
   const isQuiet = (job: JobRow) =>

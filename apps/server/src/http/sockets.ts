@@ -36,6 +36,8 @@ export type SocketLimits = LinkLimits & {
   unproven: number
   /** How long a connection may take to say what it wants. */
   headersMs: number
+  /** Calls of one agent without an answer: fewer than the database has connections, so that no host takes them all. */
+  agentPending: number
   /** How often the session behind an operator's socket is looked at again. */
   recheckMs: number
 }
@@ -62,6 +64,7 @@ export const standardLimits: Omit<SocketLimits, 'pingMs' | 'pongMs'> = {
   mostSubscriptions: 64,
   mostCalls,
   unproven: 512,
+  agentPending: 8,
   headersMs: 10_000,
   recheckMs: 30_000,
 }
@@ -138,7 +141,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
   }
 
   function beginAgent(socket: WebSocket, request: IncomingMessage, host: HostSession) {
-    const link = open(socket)
+    const link = open(socket, { ...limits, mostPending: limits.agentPending })
     const connection = { spoolEpoch: undefined }
     const ctx: AgentContext = { ...agent, host, connection, closed: link.closed, room: link.room }
     agents.add(host, link)
@@ -154,7 +157,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
   }
 
   function beginOperator(socket: WebSocket, request: IncomingMessage, { principal, headers }: Operator) {
-    const link = open(socket)
+    const link = open(socket, limits)
     const ctx: OperatorContext = { ...operator, principal, closed: link.closed, room: link.room }
     const recheck = setInterval(() => {
       const known = parts.getPrincipal(headers, { touch: false })
@@ -179,8 +182,8 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
     )
   }
 
-  function open(socket: WebSocket): Link {
-    const link = makeLink(socket, limits)
+  function open(socket: WebSocket, within: LinkLimits): Link {
+    const link = makeLink(socket, within)
     links.set(link, socket)
     link.closed.addEventListener('abort', () => links.delete(link), { once: true })
     return link

@@ -1,5 +1,6 @@
 // The log of both programs, as a small program of its own writes it.
 import { spawnSync } from 'node:child_process'
+import { existsSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
@@ -56,4 +57,19 @@ test('a person gets a line with clock, level, sentence and facts, and no secret'
 
 test('what is not a line of the log stays as it is', () => {
   expect(toHumanLine('plain text\n')).toBe('plain text\n')
+})
+
+test.skipIf(!existsSync('/dev/full'))('a full disk under the log does not end the program', () => {
+  for (const human of [true, false]) {
+    const module = JSON.stringify(join(import.meta.dirname, 'log.ts'))
+    const source = `import { createLog } from ${module}\nconst log = createLog({ level: 'info', human: ${human} })
+      for (let i = 0; i < 20_000; i += 1) log.info({ i }, 'x'.repeat(200))
+      setTimeout(() => process.stdout.write(String(process.memoryUsage().rss < 200e6)), 10)`
+    const words = ['--input-type=module', '--eval', source]
+    const { stdout, status } = spawnSync(process.execPath, words, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', openSync('/dev/full', 'w')],
+    })
+    expect([status, stdout]).toEqual([0, 'true'])
+  }
 })

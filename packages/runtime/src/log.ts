@@ -19,6 +19,8 @@ const secretKeys = [
 ]
 
 const standardError = 2
+/** What is kept of lines that cannot be written now. */
+const keptBytes = 1024 * 1024
 
 /**
  * A log that writes from `level` up. Values under the names of secrets never appear. It writes at once: the last line
@@ -27,7 +29,9 @@ const standardError = 2
 export function createLog({ level, human = isatty(standardError) }: { level: string; human?: boolean }): Log {
   const paths = secretKeys.flatMap(key => [key, `*.${key}`])
   const options = { level, base: null, redact: { paths, censor: '[redacted]' } }
-  const destination = pino.destination({ fd: standardError, sync: true })
+  const destination = pino.destination({ fd: standardError, sync: true, maxLength: keptBytes })
+  // Lines that a full disk does not take are lost. Without a listener they would take the program with them.
+  destination.on('error', () => {})
   if (!human) return pino(options, destination)
   return pino(options, { write: line => void destination.write(toHumanLine(line)) })
 }

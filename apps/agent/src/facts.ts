@@ -95,6 +95,13 @@ export function reconcileFacts(state: State, acked: AckedSeq): JobFinished[] {
   return again.map(toFact).flatMap(({ name, message }) => (name === 'job.finished' ? message : []))
 }
 
+/** Whether the server has committed facts that this spool has yet to number: it was put back from a copy. */
+export function isOlderThan(state: State, acked: AckedSeq): boolean {
+  return state
+    .all('select lane, last_seq from lanes')
+    .some(row => Number(row.last_seq) < acked[row.lane as Lane])
+}
+
 /** Tells the newest fact of that name about a job once more. False: there is none on disk any longer. */
 export function repeatFact(state: State, name: FactName, jobId: string): boolean {
   const row = state.one('select max(seq) as seq from facts where job_id = ? and name = ?', jobId, name)

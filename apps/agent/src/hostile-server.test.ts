@@ -145,6 +145,33 @@ test('an answer that is not of a restic-manager server enrols nobody', async () 
   http.close()
 })
 
+test('a spool that was put back from a copy tells what is new under a name of its own', async () => {
+  await using desk = await openDesk()
+  const first = backupOrder()
+  desk.end.order(first)
+  await desk.ending(first.jobId)
+  await until(() => desk.agent.facts().every(fact => fact.acked))
+  await desk.agent.stop()
+  const state = openState(desk.agent.stateDir, createLog({ level: 'silent' }))
+  for (const table of ['facts', 'jobs']) state.run(`delete from ${table}`)
+  state.run('update lanes set last_seq = 0')
+  state.close()
+  const before = desk.end.memory.hellos.length
+  await desk.agent.restart()
+  await until(() => desk.end.memory.hellos.length >= before + 2)
+  const [old, fresh] = desk.end.memory.hellos.slice(before)
+  expect(fresh?.spoolEpoch).not.toBe(old?.spoolEpoch)
+})
+
+test('a bearer that no header can carry is a failed attempt and nothing more', async () => {
+  using sockets = serveSockets(() => {})
+  const link = openLink(
+    { serverUrl: await sockets.url(), bearer: 'a\nb', timing },
+    new AbortController().signal,
+  )
+  await expect(link).rejects.toThrow()
+})
+
 function serveSockets(onSocket: (socket: { send(data: string | Buffer): void }) => void) {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   server.on('connection', onSocket)

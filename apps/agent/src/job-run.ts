@@ -149,9 +149,15 @@ export function endingOf(outcome: Outcome, lastLogSeq: number): Ending {
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(signal === undefined ? {} : { signal }),
     ...(reason === undefined ? {} : { reason }),
-    ...(stats === undefined ? {} : { stats }),
+    ...(stats === undefined ? {} : { stats: fitStats(stats) }),
     ...(error === undefined ? {} : { error: fitText(error, 2_000) }),
   }
+}
+
+/** Verbatim but for text that no database takes. */
+function fitStats(stats: NonNullable<Outcome['stats']>): NonNullable<Outcome['stats']> {
+  const fit = (_: string, value: unknown) => (typeof value === 'string' ? fitText(value, 2_000) : value)
+  return JSON.parse(JSON.stringify(stats, fit)) as NonNullable<Outcome['stats']>
 }
 
 /** As many warnings as fit; the rest is one more that says how many they are. */

@@ -59,7 +59,12 @@ export async function openLink(
         perMessageDeflate: false,
         followRedirects: false,
       }
-      super(address, options)
+      try {
+        super(address, options)
+      } catch (error) {
+        failed(error as Error) // the bearer cannot go into a header; the client would try it for ever
+        throw error
+      }
       adopt(this)
       this.on('unexpected-response', (_request, response) => {
         let said = ''

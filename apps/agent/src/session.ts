@@ -6,7 +6,7 @@ import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import type { AppliedConfig } from './applied-config.ts'
 import { afterFailure, sentenceOf } from './failure.ts'
-import { factDepth, reconcileFacts, type Fact } from './facts.ts'
+import { factDepth, isOlderThan, reconcileFacts, type Fact } from './facts.ts'
 import { helloOf } from './hello.ts'
 import type { Link } from './link.ts'
 import { noteLink } from './link-status.ts'
@@ -60,6 +60,11 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
   })
   log.info({ hostId: welcome.hostId, serverVersion: welcome.serverVersion }, 'connected')
   warnOfSkew(log, welcome, saidAt)
+  if (isOlderThan(state, welcome.ackedSeq)) {
+    // New facts under old numbers would pass for committed ones and never be told.
+    state.renewEpoch()
+    throw new Error('the spool of this host was put back from a copy; all it holds is told anew')
+  }
   for (const end of reconcileFacts(state, welcome.ackedSeq)) parts.spool.owe(end.jobId, end.lastLogSeq)
 
   const takeOrder = openOrderDesk({

@@ -22,6 +22,8 @@ export type Store = {
 export type State = Store & {
   readonly folder: string
   readonly epoch: string
+  /** This spool went back in time: under a new name the server takes all that it holds for news. */
+  renewEpoch(): void
   /** Rings whenever a fact is recorded or is to be sent again. */
   readonly factsBell: Doorbell
 }
@@ -66,9 +68,21 @@ export function openState(folder: string, log: Log): State {
     store = openSound(path)
     writeMeta(store, 'spoolMovedAside', aside)
   }
-  const epoch = readMeta(store, 'spoolEpoch') ?? randomUUID()
+  let epoch = readMeta(store, 'spoolEpoch') ?? randomUUID()
   writeMeta(store, 'spoolEpoch', epoch)
-  return { ...store, folder, epoch, factsBell: createDoorbell() }
+  return {
+    ...store,
+    folder,
+    get epoch() {
+      return epoch
+    },
+    renewEpoch() {
+      const next = randomUUID()
+      writeMeta(store, 'spoolEpoch', next)
+      epoch = next
+    },
+    factsBell: createDoorbell(),
+  }
 }
 
 /** A small thing the agent remembers by name; undefined when it never did. */

@@ -227,6 +227,6 @@ export const Me = z.object({
   role: z.enum(['viewer', 'operator', 'admin']),
   serverVersion: z.string(),
   publicUrl: z.string(), // what agents dial
-  plainHttp: z.boolean(), // the page is served without TLS: harmless only on this very machine
+  plainHttp: z.boolean(), // the page is served without TLS to others than this machine
 })
 export type Me = z.infer<typeof Me>

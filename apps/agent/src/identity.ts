@@ -45,10 +45,18 @@ export function saveEnrolment(stateDir: string, enrolment: Enrolment): void {
 export function openKey(stateDir: string): KeyObject {
   const path = join(stateDir, files.key)
   const saved = readFileIfThere(path)
-  if (saved !== undefined) return createPrivateKey(saved)
+  if (saved !== undefined) return readKey(path, saved)
   const { privateKey } = generateKeyPairSync('ed25519')
   savePrivateFile(path, privateKey.export({ format: 'pem', type: 'pkcs8' }).toString())
   return privateKey
+}
+
+function readKey(path: string, saved: string): KeyObject {
+  try {
+    return createPrivateKey(saved)
+  } catch {
+    throw new StateUnusable(`${path} is damaged. Restore it, or enrol this host anew in another --state-dir.`)
+  }
 }
 
 /** The public half as it goes over the wire. */

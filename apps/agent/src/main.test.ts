@@ -63,6 +63,15 @@ test('a state directory that cannot be used is named in a sentence, without a st
     }
 })
 
+test('a damaged key is named before anything starts', async () => {
+  const dir = folder()
+  const enrolment = { serverUrl: 'http://127.0.0.1:9', hostId: crypto.randomUUID(), hostName: 'h' }
+  writeFileSync(join(dir, 'enrolment.json'), JSON.stringify({ ...enrolment, allowPlainHttp: false }))
+  writeFileSync(join(dir, 'key.pem'), 'no key')
+  const { exitCode, stderr } = await agent(['run', '--state-dir', dir])
+  expect([exitCode, stderr]).toEqual([1, expect.stringContaining('key.pem is damaged')])
+})
+
 test('enrolling twice is the same host; the key is private; status says how things stand', async () => {
   await using end = await startFarEnd()
   const dir = join(folder(), 'state')

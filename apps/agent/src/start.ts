@@ -58,6 +58,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   const lock = lockState(stateDir)
   rmSync(folders.temp, { recursive: true, force: true }) // what an agent that was killed left there
   for (const folder of [folders.cache, folders.temp]) makePrivateFolder(folder)
+  const key = openKey(stateDir)
   const state = openState(stateDir, log)
   const spool = openLogSpool(stateDir, log)
   const telemetry = createTelemetry(state, spool, log)
@@ -74,10 +75,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
 
   const ending = new AbortController()
   const parts = { ...shared, runner, onLimits: (wanted: AgentLimits) => void (limits = wanted) }
-  const linked = keepLinked(
-    { stateDir, enrolment, key: openKey(stateDir), parts, timing, log },
-    ending.signal,
-  )
+  const linked = keepLinked({ stateDir, enrolment, key, parts, timing, log }, ending.signal)
 
   function tidy() {
     try {

@@ -1,7 +1,8 @@
 // restic's lines, as both versions print them, become messages; what is no message stays text.
+import { Instant } from '@restic-manager/contract/scalars'
 import { readCapture, readTimeline } from '@restic-manager/testkit/captures'
 import { describe, expect, test } from 'vitest'
-import { parseDocument, readLine, type Message } from './messages.ts'
+import { asInstant, parseDocument, readLine, type Message } from './messages.ts'
 import { makeRedactor } from './redact.ts'
 
 const same = (text: string) => text
@@ -100,4 +101,14 @@ test('a document is found behind the text restic puts before it, and nothing pri
   expect(parseDocument('Unable to load tree deadbeef\n[{"hits":1}]\n')).toEqual([{ hits: 1 }])
   expect(parseDocument('\n')).toBeUndefined()
   expect(() => parseDocument('only words')).toThrow(SyntaxError)
+})
+
+test.each([
+  ['2026-11-23T08:12:56.534123456+01:00', '2026-11-23T07:12:56.534Z'],
+  ['0000-01-01T00:00:00Z', '1970-01-01T00:00:00.000Z'],
+  ['9999-12-31T23:59:59-10:00', '9999-12-31T23:59:59.999Z'],
+  ['yesterday', undefined],
+])('the time %s is told as %s, which every end can keep', (said, told) => {
+  expect(asInstant(said)).toBe(told)
+  if (told !== undefined) expect(Instant.safeParse(told).success).toBe(true)
 })

@@ -1,6 +1,6 @@
 // Promises of names in narrow places.
 import { describe, expect, test } from 'vitest'
-import { cutHostName, splitDomain, splitEnd } from './host-name.ts'
+import { cutHostName, cutMiddle, splitDomain, splitEnd } from './host-name.ts'
 
 describe('a host name for a narrow place', () => {
   test('stays whole when it fits', () =>
@@ -20,6 +20,11 @@ describe('a host name for a narrow place', () => {
     expect(splitDomain('10.20.30.40')).toEqual({ label: '10.20.30.40', domain: '' })
     expect(splitDomain('db1.internal.example.company.net')).toEqual({ label: 'db1', domain: '' })
   })
+})
+
+test('a name of anything gives its middle away', () => {
+  expect(cutMiddle('edge-warehouse-gdansk-07-disk', 18)).toBe('edge-…ansk-07-disk')
+  expect(cutMiddle('atlas-disk', 18)).toBe('atlas-disk')
 })
 
 describe('a name in two parts', () => {

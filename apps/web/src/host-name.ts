@@ -9,8 +9,14 @@ export function cutHostName(name: string): string {
   if (name.length <= LABEL) return name
   const label = isAddress(name) ? name : (name.split('.')[0] ?? name)
   if (label.length <= LABEL) return label
-  const head = LABEL - 1 - END
-  return `${label.slice(0, head)}…${label.slice(-END)}`
+  return cutMiddle(label, LABEL)
+}
+
+/** A name of `most` characters: its middle goes. */
+export function cutMiddle(name: string, most: number): string {
+  const letters = [...name]
+  if (letters.length <= most) return name
+  return [...letters.slice(0, most - 1 - END), '…', ...letters.slice(-END)].join('')
 }
 
 /** A cut name as its first label and what follows it. An IP address has nothing that could go. */

@@ -18,6 +18,7 @@ import { LiveBar } from '../parts/live-bar.tsx'
 import { Empty, PageHead, Panel, SkeletonRows, Vitals } from '../parts/panel.tsx'
 import { QueryProblem } from '../parts/query-problem.tsx'
 import { RepositoryCard } from '../parts/repository-card.tsx'
+import { HostName } from '../parts/short-name.tsx'
 import { SnapshotList } from '../parts/snapshot-list.tsx'
 import { HostStateMark } from '../parts/status.tsx'
 import { Age, Ago, When } from '../parts/when.tsx'
@@ -234,7 +235,11 @@ export function HostPage() {
   const gone = refusalIn(host.error) === 'host_not_found'
   return (
     <>
-      <Crumbs way={[{ word: 'Hosts', link: { to: '/hosts' } }]} here={host.data?.name ?? 'Host'} />
+      <Crumbs
+        way={[{ word: 'Hosts', link: { to: '/hosts' } }]}
+        here={host.data?.name ?? 'Host'}
+        shown={host.data && <HostName name={host.data.name} />}
+      />
       {gone ? (
         <Empty
           title="This host is not here any more."

@@ -15,6 +15,7 @@ import { LogViewer } from '../parts/log-viewer.tsx'
 import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
 import { QueryProblem } from '../parts/query-problem.tsx'
 import { RateGraph } from '../parts/rate-graph.tsx'
+import { HostName } from '../parts/short-name.tsx'
 import { JobStatusMark } from '../parts/status.tsx'
 import { When } from '../parts/when.tsx'
 import { useHostZone } from '../time-zone.ts'
@@ -84,7 +85,17 @@ export function JobPage() {
   const here = job.data === undefined ? 'Job' : `${kindWords[job.data.kind]} · ${job.data.hostName}`
   return (
     <>
-      <Crumbs way={[{ word: 'Jobs', link: { to: '/jobs' } }]} here={here} />
+      <Crumbs
+        way={[{ word: 'Jobs', link: { to: '/jobs' } }]}
+        here={here}
+        shown={
+          job.data && (
+            <span className="crumbs-parts">
+              {kindWords[job.data.kind]} · <HostName name={job.data.hostName} />
+            </span>
+          )
+        }
+      />
       {gone ? (
         <Empty title="There is no such job." action={<LinkButton to="/jobs">All jobs</LinkButton>}>
           The link may not be complete.

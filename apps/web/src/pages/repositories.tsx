@@ -60,15 +60,18 @@ const WideRow = ({ repository }: { repository: RepositoryView }) => (
     <div role="cell" className="cut">
       <Name repository={repository} />
     </div>
-    <div role="cell" className="dim cut repository-where" title={repository.url}>
-      {backendWords[repository.kind]}, <span className="mono">{repository.url}</span>
+    <div role="cell" className="dim repository-where">
+      <span className="one-line">{backendWords[repository.kind]},</span>
+      <span className="mono cut">
+        <ShortName name={repository.url} most={200} />
+      </span>
     </div>
     <div role="cell" className="second cut repository-used">
       <UsedBy repository={repository} />
     </div>
     <div role="cell">
       {repository.resticId === null ? (
-        <span className="dim">not opened yet</span>
+        <span className="dim one-line">not opened yet</span>
       ) : (
         <Age at={repository.lastBackupAt} none="–" />
       )}

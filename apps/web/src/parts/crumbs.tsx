@@ -11,8 +11,16 @@ export const CrumbSlot = ({ value, children }: { value: HTMLElement | null; chil
   <Slot value={value}>{children}</Slot>
 )
 
-/** The way here. `here` is the page itself. */
-export function Crumbs({ way, here }: { way?: { word: string; link: LinkProps }[]; here: string }) {
+/** The way here. `here` is the page itself in words; `shown` is how it stands in the bar where that differs. */
+export function Crumbs({
+  way,
+  here,
+  shown,
+}: {
+  way?: { word: string; link: LinkProps }[]
+  here: string
+  shown?: ReactNode
+}) {
   const slot = use(Slot)
   useEffect(() => {
     document.title = `${here} · restic-manager`
@@ -28,7 +36,7 @@ export function Crumbs({ way, here }: { way?: { word: string; link: LinkProps }[
         </li>
       ))}
       <li className="crumbs-here cut" aria-current="page">
-        {here}
+        {shown ?? here}
       </li>
     </ol>,
     slot,

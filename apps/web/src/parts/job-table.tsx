@@ -66,7 +66,7 @@ const RepositoryName = ({ job }: { job: JobBrief }) =>
   job.repositoryName === null ? (
     <span className="dim">removed repository</span>
   ) : (
-    <ShortName name={job.repositoryName} />
+    <ShortName name={job.repositoryName} most={18} />
   )
 
 function WideRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {

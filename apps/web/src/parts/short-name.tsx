@@ -1,10 +1,9 @@
 // Names where room is short: a host's domain goes first, then the middle of the name, never its end.
-import { splitDomain, splitEnd } from '../host-name.ts'
+import { cutMiddle, splitDomain, splitEnd } from '../host-name.ts'
 import './short-name.css'
 
-/** A name of anything: its middle goes. The whole name is in the title. */
-export function ShortName({ name, title = name, rest }: { name: string; title?: string; rest?: string }) {
-  const { head, end } = splitEnd(name)
+function Shortened({ text, rest, title }: { text: string; rest?: string; title: string }) {
+  const { head, end } = splitEnd(text)
   return (
     <span className="short-name" title={title}>
       {head !== '' && <span className="short-name-head">{head}</span>}
@@ -14,8 +13,13 @@ export function ShortName({ name, title = name, rest }: { name: string; title?: 
   )
 }
 
+/** A name of anything, of `most` characters or what there is room for. The whole is in the title. */
+export const ShortName = ({ name, most = 26 }: { name: string; most?: number }) => (
+  <Shortened text={cutMiddle(name, most)} title={name} />
+)
+
 /** A host's name: its domain goes before its label does. */
 export function HostName({ name }: { name: string }) {
   const { label, domain } = splitDomain(name)
-  return <ShortName name={label} title={name} rest={domain} />
+  return <Shortened text={label} rest={domain} title={name} />
 }

@@ -34,7 +34,7 @@ function Snapshot({ snapshot, of, zone }: { snapshot: SnapshotRow; of: Of; zone:
       </span>
       <span className="snapshot-what dim">
         <span className="snapshot-beside">
-          <ShortName name={beside} />
+          <ShortName name={beside} most={18} />
         </span>
         <span className="mono cut" title={snapshot.paths.join('\n')}>
           {snapshot.paths.join(' ')}

@@ -1,4 +1,5 @@
 // `npm run screenshots`: a small fleet of real agents, and every page of it at 1440 and 390 px, light and dark.
+import { execFile } from 'node:child_process'
 import { mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -19,6 +20,11 @@ import {
 
 const target = path.join(root, 'docs/screenshots')
 const folder = path.join(tmpdir(), 'acme')
+
+const views = [1440, 390].flatMap(width =>
+  (['light', 'dark'] as const).map(scheme => ({ width, height: width === 390 ? 844 : 900, scheme })),
+)
+type View = (typeof views)[number]
 
 /** `ends`: what is done with the host so that the pages have something to tell. */
 const fleet = [
@@ -61,11 +67,13 @@ async function main() {
   try {
     const server = await startServerProgram(env)
     programs.push(server)
-    await shoot({ url: '', pages: [{ name: 'set-up', at: server.setupLink ?? '' }] })
-    const { api, email, password } = await makeOperator(
+    await shoot('', [{ name: 'set-up', at: server.setupLink ?? '' }])
+    const { api, ...operator } = await makeOperator(
       { url: server.url, env },
       { email: 'noor@example.net', name: 'Noor Khalil', folder },
     )
+    await shoot(server.url, [{ name: 'sign-in', at: '/sign-in' }])
+    await shoot(server.url, [{ name: 'hosts-empty', at: '/hosts' }], operator)
 
     const hosts: Host[] = []
     for (const each of fleet) {
@@ -99,7 +107,6 @@ async function main() {
     const newest = async (host: Host) =>
       (await api.jobs.list.query({ hostId: host.id, limit: 1 })).rows[0]?.id ?? ''
     const pages = [
-      { name: 'sign-in', at: '/sign-in', signedOut: true },
       { name: 'hosts', at: '/hosts' },
       { name: 'host', at: `/hosts/${by('incomplete').id}` },
       { name: 'add-host', at: '/hosts', press: 'Add host' },
@@ -111,15 +118,17 @@ async function main() {
       { name: 'repository', at: `/repositories/${by('good').repositoryId}` },
       { name: 'add-repository', at: '/repositories/add' },
     ]
-    await shoot({ url: server.url, pages, email, password })
+    await shoot(server.url, pages, operator)
 
     // A long backup, looked at while it runs.
+    const photos = path.join(by('running').folder, 'photos')
+    makeFiles(photos, { files: 2_000, bytes: 3e9 })
     const { jobId } = await api.jobs.run.mutate({
       requestId: newId(),
       hostId: by('running').id,
       repositoryId: by('running').repositoryId,
       kind: 'backup',
-      spec: { paths: ['/usr', '/opt'].slice(0, process.platform === 'linux' ? 2 : 1) },
+      spec: { paths: [photos] },
     })
     await until(
       () => api.jobs.get.query({ jobId }),
@@ -129,7 +138,7 @@ async function main() {
         timeoutMs: 120_000,
       },
     )
-    await shoot({ url: server.url, pages: [{ name: 'job-running', at: `/jobs/${jobId}` }], email, password })
+    await shoot(server.url, [{ name: 'job-running', at: `/jobs/${jobId}`, meanwhile: watchRate }], operator)
     await api.jobs.cancel.mutate({ jobId })
     await until(
       () => api.jobs.get.query({ jobId }),
@@ -142,42 +151,37 @@ async function main() {
   }
 }
 
-type Wanted = { name: string; at: string; press?: string; signedOut?: boolean }
-type Session = { url: string; pages: Wanted[]; email?: string; password?: string }
-
-/** Takes each page at both widths in both themes, whole. */
-async function shoot({ url, pages, email, password }: Session) {
-  await using browser = await launchChromium()
-  for (const width of [1440, 390])
-    for (const scheme of ['light', 'dark'] as const) {
-      const page = await newPage(browser, { width, height: width === 390 ? 844 : 900, scheme })
-      for (const wanted of pages) {
-        if (
-          email !== undefined &&
-          password !== undefined &&
-          !wanted.signedOut &&
-          page.url() === 'about:blank'
-        ) {
-          await page.goto(`${url}/sign-in`)
-          await signIn(page, email, password)
-        } else if (email !== undefined && password !== undefined && page.url().includes('/sign-in')) {
-          await signIn(page, email, password)
-        }
-        await page.goto(`${url}${wanted.at}`)
-        await page.waitForLoadState('load')
-        if (wanted.press !== undefined) await page.getByRole('button', { name: wanted.press }).first().click()
-        await settle(page)
-        const file = path.join(target, `${wanted.name}-${width}-${scheme}.png`)
-        await page.screenshot({ path: file, fullPage: wanted.press === undefined })
-        process.stderr.write(`${path.relative(root, file)}\n`)
-      }
-      await page.close()
-    }
-}
-
+type Wanted = { name: string; at: string; press?: string; meanwhile?: (page: Page) => Promise<void> }
+type Operator = { email: string; password: string }
 type Page = Awaited<ReturnType<typeof newPage>>
 
-async function signIn(page: Page, email: string, password: string) {
+/** Takes pages at both widths in both themes. `as` signs in first. */
+async function shoot(url: string, pages: Wanted[], as?: Operator) {
+  await using browser = await launchChromium()
+  const shootAll = async ({ width, height, scheme }: View) => {
+    const page = await newPage(browser, { width, height, scheme })
+    if (as !== undefined) await signIn(page, url, as)
+    for (const wanted of pages) {
+      await page.setViewportSize({ width, height })
+      await page.goto(`${url}${wanted.at}`)
+      await page.waitForLoadState('load')
+      if (wanted.press !== undefined) await page.getByRole('button', { name: wanted.press }).first().click()
+      await settle(page)
+      await wanted.meanwhile?.(page)
+      // A dialog fits as it is, and a higher window would only show more of what lies behind it.
+      if (wanted.press === undefined) await fitHeight(page, { width, height })
+      const file = path.join(target, `${wanted.name}-${width}-${scheme}.png`)
+      await page.screenshot({ path: file })
+      await squeeze(file)
+      process.stderr.write(`${path.relative(root, file)}\n`)
+    }
+    await page.close()
+  }
+  await Promise.all(views.map(shootAll))
+}
+
+async function signIn(page: Page, url: string, { email, password }: Operator) {
+  await page.goto(`${url}/sign-in`)
   await page.getByLabel('E-mail').fill(email)
   await page.getByRole('textbox', { name: 'Password' }).fill(password)
   await page.getByRole('button', { name: 'Sign in' }).click()
@@ -204,5 +208,28 @@ async function settle(page: Page) {
     { what: 'a quiet page', everyMs: 500 },
   )
 }
+
+/** Makes the window as high as what it shows, so that bars fixed to its edges stand there in the picture too. */
+async function fitHeight(page: Page, { width, height }: { width: number; height: number }) {
+  const whole = await page.evaluate(() => document.documentElement.scrollHeight)
+  await page.setViewportSize({ width, height: Math.max(height, whole) })
+  await page.evaluate(() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn))))
+}
+
+/** Stays on the page of a running job until its graph shows a line. */
+async function watchRate(page: Page) {
+  await until(
+    async () => (await page.locator('.rate-path').first().getAttribute('d'))?.match(/[ML]/g)?.length ?? 0,
+    points => points >= 8,
+    { what: 'a line in the rate graph', timeoutMs: 60_000 },
+  )
+}
+
+/** Fewer colours where pngquant is installed: a third of the size and no difference to the eye. */
+const squeeze = (file: string) =>
+  new Promise<void>(resolve => {
+    const options = ['--force', '--ext', '.png', '--skip-if-larger', '--strip']
+    execFile('pngquant', [...options, '--', file], () => resolve())
+  })
 
 await main()

@@ -26,7 +26,7 @@ test('an ordered backup runs once and everything about it is told, in order', as
   expect(desk.told(order.jobId)).toEqual(whole)
   expect(await desk.ending(order.jobId)).toMatchObject({ status: 'succeeded' })
   expect(desk.restic.runs('backup')).toHaveLength(1)
-  expect(desk.agent.facts().every(fact => fact.acked)).toBe(true)
+  await until(() => desk.agent.facts().every(fact => fact.acked)) // committed there, the ack on its way here
   expect(desk.end.memory.acks).toMatchObject([{ version: 1 }])
   await until(() => desk.end.memory.stats.some(stats => stats.lockState === 'unlocked'))
 })

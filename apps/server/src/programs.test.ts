@@ -1,7 +1,7 @@
 // What the two programs promise on the command line, from --help to SIGTERM, run as real processes.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
@@ -21,6 +21,8 @@ const children: ChildProcess[] = []
 
 beforeAll(async () => {
   folder = await mkdtemp('/tmp/rm-programs-')
+  // The database's user has to pass through, or the database is put aside and outlives the folder.
+  await chmod(folder, 0o711)
   passwordFile = join(folder, 'password')
   await writeFile(passwordFile, '0123456789\n')
 })

@@ -72,8 +72,25 @@ describe('job.finished', () => {
     expect(JobFinished.safeParse(rest).success).toBe(false)
   })
 
-  test('an instant without milliseconds or with an offset is refused', () => {
-    for (const finishedAt of ['2026-11-23T07:12:56Z', '2026-11-23T07:12:56.534+01:00'])
+  test('an instant without milliseconds, with an offset, or that no database keeps is refused', () => {
+    for (const finishedAt of [
+      '2026-11-23T07:12:56Z',
+      '2026-11-23T07:12:56.534+01:00',
+      '0000-01-01T00:00:00.000Z',
+    ])
       expect(JobFinished.safeParse({ ...finished, finishedAt }).success).toBe(false)
+  })
+
+  test.each([
+    ['a NUL', { note: 'a\0b' }],
+    ['half a character', { deep: [{ name: '\ud800' }] }],
+    ['a name with a NUL', { deep: { 'a\0': 1 } }],
+  ])('a summary with %s is refused: no database keeps it', (_, stats) => {
+    expect(JobFinished.safeParse({ ...finished, stats }).success).toBe(false)
+  })
+
+  test('a summary of restic comes through as it is', () => {
+    const stats = { files_new: 7, snapshot_id: 'b2d5', nested: { list: ['ü', '\\u0000', null, 0.5] } }
+    expect(JobFinished.parse({ ...finished, stats }).stats).toEqual(stats)
   })
 })

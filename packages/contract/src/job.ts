@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { Fact } from './fact.ts'
 import { Id } from './ids.ts'
-import { Count, Instant, Path, Sentence, text } from './scalars.ts'
+import { Count, Instant, Path, Sentence, StorableJson, text } from './scalars.ts'
 
 /** What a job does on its repository. */
 export const JobKind = z.enum(['init', 'probe', 'backup', 'unlock'])
@@ -124,7 +124,7 @@ export const JobFinished = z.object({
   signal: text(20).optional(),
   reason: text(60).optional(),
   finishedAt: Instant,
-  stats: z.record(text(60), z.json()).optional(),
+  stats: z.record(text(60), StorableJson).optional(),
   warnings: z.array(Warning).max(MAX_WARNINGS + 1),
   error: Sentence.optional(),
   lastLogSeq: z.int().min(-1),

@@ -1,8 +1,8 @@
 // The small shapes that messages are made of: instants, sizes, bounded text.
 import { z } from 'zod'
 
-/** An instant on the wire: ISO-8601 UTC with milliseconds, `2026-11-23T07:12:56.534Z`. */
-export const Instant = z.iso.datetime({ precision: 3 })
+/** An instant on the wire: ISO-8601 UTC with milliseconds, `2026-11-23T07:12:56.534Z`, from 1970 to 9999 (PostgreSQL refuses a year 0). */
+export const Instant = z.iso.datetime({ precision: 3 }).refine(at => at >= '1970', 'is before 1970')
 export type Instant = z.infer<typeof Instant>
 
 /** The instant of a `Date` or of Unix milliseconds, as it stands on the wire. */
@@ -14,12 +14,20 @@ export const Count = z.int().min(0)
 /** A version of a plan or of a configuration. 0: none applied yet. Bounded so that a database's integer holds it. */
 export const Version = z.int().min(0).max(2_000_000_000)
 
+const isStorableText = (value: string) => !value.includes('\0') && value.isWellFormed()
+
 /** Text of at most `max` UTF-16 units that PostgreSQL can store: no NUL, no lone surrogate. */
 export const text = (max: number) =>
-  z
-    .string()
-    .max(max)
-    .refine(value => !value.includes('\0') && value.isWellFormed(), 'has a NUL or half a character')
+  z.string().max(max).refine(isStorableText, 'has a NUL or half a character')
+
+/** JSON that PostgreSQL can store, its texts and names included. */
+export const StorableJson = z.json().refine(isStorable, 'has a NUL or half a character')
+
+function isStorable(value: z.core.util.JSONType): boolean {
+  if (typeof value === 'string') return isStorableText(value)
+  if (typeof value !== 'object' || value === null) return true
+  return Object.entries(value).every(([name, inner]) => isStorableText(name) && isStorable(inner))
+}
 
 /** A host name, an operator's name for a thing, a tag: one line. */
 export const Name = text(200).min(1)

@@ -1,5 +1,5 @@
 // `npm run demo`: the whole main job, unattended: a server, three agents, real restic backups of real files.
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs, styleText } from 'node:util'
 import { newId } from '@restic-manager/contract/ids'
@@ -11,7 +11,8 @@ import { makeOperator, runToEnd, type Api } from './operator.ts'
 import {
   build,
   enrolAgent,
-  root,
+  makeThrowAway,
+  removeThrowAway,
   startAgentProgram,
   startServerProgram,
   stopProgram,
@@ -28,7 +29,7 @@ restic into three repositories. The dashboard stays open and backups go on every
 
   --once       back up twice, verify every host by restoring and comparing bytes, print what was seen, clean up and exit
   --json       with --once: end with one line of JSON
-  --folder F   where to work (default: a git-ignored folder of the clone; emptied first)
+  --folder F   where to work: a folder that is empty or not there yet (default: a temporary one)
   --help       this text
 
 PORT chooses the port (default: a free one).
@@ -40,7 +41,7 @@ function readFlags() {
       options: {
         once: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
-        folder: { type: 'string', default: path.join(root, '.demo') },
+        folder: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     })
@@ -83,10 +84,22 @@ function describeEnd(job: JobView) {
   return `${job.status}${bytes}${warnings}${job.error === null ? '' : `: ${job.error}`}`
 }
 
+/** The folder to work in. One that holds something is refused: everything in it goes at the end. */
+async function openFolder(wish: string | undefined): Promise<string> {
+  if (wish === undefined) return makeThrowAway('rm-demo-')
+  const folder = path.resolve(wish)
+  await mkdir(folder, { recursive: true, mode: 0o711 })
+  if ((await readdir(folder)).length === 0) return folder
+  process.stderr.write(
+    `--folder ${folder} is not empty. The demo removes its folder at the end: name an empty one.\n`,
+  )
+  process.exit(2)
+}
+
 async function main() {
   if (flags.help) return void process.stdout.write(help)
   const began = performance.now()
-  const folder = path.resolve(flags.folder)
+  const folder = await openFolder(flags.folder)
   const programs: Program[] = []
   let cleanedUp = false
 
@@ -94,7 +107,7 @@ async function main() {
     if (cleanedUp) return
     cleanedUp = true
     for (const program of programs.toReversed()) await stopProgram(program)
-    await rm(folder, { recursive: true, force: true })
+    await removeThrowAway(folder)
   }
   let interrupted = false
   const interrupt = () => {
@@ -111,8 +124,6 @@ async function main() {
     say('Building what has changed …')
     await build()
     const restic = await ensureRestic()
-    await rm(folder, { recursive: true, force: true })
-    await mkdir(folder, { recursive: true, mode: 0o700 })
 
     const dataDir = path.join(folder, 'server')
     const env: Environment = {

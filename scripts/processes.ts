@@ -2,6 +2,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { ensureRestic } from './restic.mjs'
@@ -161,4 +163,19 @@ export function stopWithNpm(stop: () => void) {
     stop()
   }, 500)
   watch.unref()
+}
+
+/** A throw-away folder below the system's temporary one. Other users may pass through it: the database of a root runs as one. */
+export async function makeThrowAway(prefix: string): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), prefix))
+  await chmod(folder, 0o711)
+  return folder
+}
+
+/** Removes a folder in which a server kept its data in `server`, with the database that may lie elsewhere behind a link. */
+export async function removeThrowAway(folder: string): Promise<void> {
+  const database = path.dirname(await realpath(path.join(folder, 'server', 'postgres')).catch(() => folder))
+  if (/^database-[0-9a-f]{12}$/.test(path.basename(database)))
+    await rm(database, { recursive: true, force: true })
+  await rm(folder, { recursive: true, force: true })
 }

@@ -1,12 +1,12 @@
 // A server and one agent, built and started as they are shipped, for benchmarks that need the whole product.
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { until } from '@restic-manager/testkit/until'
 import { makeOperator } from '../../../scripts/operator.ts'
 import {
   build,
   enrolAgent,
+  makeThrowAway,
+  removeThrowAway,
   startAgentProgram,
   startServerProgram,
   stopProgram,
@@ -15,7 +15,7 @@ import {
 /** Starts one server and one enrolled, connected agent in a temporary folder. Disposing stops both and removes it. */
 export async function startFleet() {
   await build()
-  const folder = await mkdtemp(path.join(tmpdir(), 'rm-bench-'))
+  const folder = await makeThrowAway('rm-bench-')
   const env = {
     RM_DATA_DIR: path.join(folder, 'server'),
     PORT: '0',
@@ -47,7 +47,7 @@ export async function startFleet() {
     async [Symbol.asyncDispose]() {
       await stopProgram(agent)
       await stopProgram(server)
-      await rm(folder, { recursive: true, force: true })
+      await removeThrowAway(folder)
     },
   }
 }

@@ -1,10 +1,10 @@
 // The whole product for end-to-end tests: the built server on its own database, as a process, with a folder of its own.
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import {
   build,
   entries,
+  makeThrowAway,
+  removeThrowAway,
   runProgram,
   startAgentProgram,
   startServerProgram,
@@ -15,7 +15,7 @@ import {
 /** Starts a server as `npm start` does. Disposing stops every program it started and removes the folder. */
 export async function openHouse() {
   await build()
-  const folder = await mkdtemp(path.join(tmpdir(), 'rm-e2e-'))
+  const folder = await makeThrowAway('rm-e2e-')
   const env = {
     RM_DATA_DIR: path.join(folder, 'server'),
     PORT: '0',
@@ -43,7 +43,7 @@ export async function openHouse() {
     },
     async [Symbol.asyncDispose]() {
       for (const program of programs.toReversed()) await stopProgram(program)
-      await rm(folder, { recursive: true, force: true })
+      await removeThrowAway(folder)
     },
   }
 }

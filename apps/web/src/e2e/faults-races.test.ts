@@ -23,7 +23,7 @@ test(`of a cancel and an end that race, one stands, the same on both ends (seed 
   await using scene = await openScene()
   const { server, agent, restic } = scene
   const random = randomOf(seed)
-  const rounds = 12
+  const rounds = 10
   const seen: Record<string, number> = {}
   for (let round = 0; round < rounds; round += 1) {
     const gate = `round-${round}`
@@ -81,6 +81,7 @@ test('an end that was committed and whose answer was lost is told again, and cou
   const jobId = await scene.run('backup')
   await restic.reached('end')
   await scene.reaches(jobId, 'running')
+  await until(() => agent.facts().every(fact => fact.acked))
   await link.set('dropDown')
   restic.open('end')
   await scene.reaches(jobId, 'succeeded')
@@ -115,7 +116,8 @@ test(`thirty jobs run exactly once each, whatever the link does meanwhile (seed 
   })()
   await until(() => restic.runs('backup').filter(run => run.exitCode === 0).length >= 15, undefined, {
     what: 'half of the jobs to have run',
-    timeoutMs: 90_000,
+    timeoutMs: 120_000,
+    everyMs: 300,
   })
   healed.abort()
   expect(await harm).toBeGreaterThan(5)

@@ -87,6 +87,7 @@ test('while the connections to its database are killed again and again, jobs are
   await until(() => restic.runs('backup').filter(run => run.exitCode === 0).length === 3, undefined, {
     what: 'three backups to have run',
     timeoutMs: 60_000,
+    everyMs: 300,
   })
   expect(await calm()).toBeGreaterThan(20)
 

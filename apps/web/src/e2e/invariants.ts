@@ -103,15 +103,22 @@ const jobIn = (argv: readonly string[]) => /rm-job=([0-9a-f-]{36})/.exec(argv.jo
 
 /** I2: what was acknowledged is committed: in the count of the spool, and in the row it speaks of. */
 async function checkFacts({ db }: TestServer, agent: TestAgent, jobs: JobRow[]): Promise<void> {
-  const facts = agent.facts()
-  expect(facts.filter(fact => !fact.acked)).toEqual([])
-  const [spool] = await db.execute<{ first: string; rest: string }>(
-    `select acked_first as first, acked_rest as rest from spools where host_id = '${agent.hostId}' and epoch = '${agent.status().spool?.epoch}'`,
-  )
-  for (const lane of ['first', 'rest'] as const) {
-    const last = Math.max(0, ...facts.flatMap(({ message }) => (message.lane === lane ? message.seq : [])))
-    expect(Number(spool?.[lane] ?? 0)).toBe(last)
+  const look = async () => {
+    const facts = agent.facts()
+    const [spool] = await db.execute<{ first: string; rest: string }>(
+      `select acked_first as first, acked_rest as rest from spools where host_id = '${agent.hostId}' and epoch = '${agent.status().spool?.epoch}'`,
+    )
+    return { facts, told: { first: Number(spool?.first), rest: Number(spool?.rest) } }
   }
+  // The list of snapshots is told some time after the end of its job.
+  const { facts } = await until(
+    look,
+    ({ facts, told }) =>
+      facts.every(({ acked }) => acked) &&
+      told.first === lastOf(facts, 'first') &&
+      told.rest === lastOf(facts, 'rest'),
+    { what: 'every fact to be acked and counted' },
+  )
   const ends = facts.flatMap(({ name, message }) => (name === 'job.finished' ? message : []))
   expect(new Set(ends.map(({ jobId }) => jobId)).size).toBe(ends.length)
   for (const { jobId, status } of ends)
@@ -121,6 +128,9 @@ async function checkFacts({ db }: TestServer, agent: TestAgent, jobs: JobRow[]):
       host_id: agent.hostId,
     })
 }
+
+const lastOf = (facts: ReturnType<TestAgent['facts']>, lane: 'first' | 'rest') =>
+  Math.max(0, ...facts.flatMap(({ message }) => (message.lane === lane ? message.seq : [])))
 
 /** I3: statuses follow the table, guesses give way to facts, and a reported end is never left. */
 async function checkPath(db: Db, { id }: JobRow): Promise<void> {

@@ -109,7 +109,11 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     reaches: (jobId, status) =>
       until(() => statusOf(jobId), is(status), { what: `${status} of job ${jobId}`, timeoutMs: 60_000 }),
     async ending(jobId) {
-      await until(() => statusOf(jobId), hasEnded, { what: `the end of job ${jobId}`, timeoutMs: 90_000 })
+      await until(() => statusOf(jobId), hasEnded, {
+        what: `the end of job ${jobId}`,
+        timeoutMs: 90_000,
+        everyMs: 50,
+      })
       return until(() => api.jobs.get.query({ jobId }))
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -54,6 +54,10 @@ function AboutAnOpenJob({
   )
 }
 
+/** What the agent said beyond the sentence that already stands in the title. */
+const restOf = (error: string | null, title = '') =>
+  error === null ? undefined : error.startsWith(title) ? error.slice(title.length).trim() || undefined : error
+
 /** Nothing to say about a success. */
 export function JobNotice({
   job,
@@ -66,7 +70,7 @@ export function JobNotice({
 }): ReactNode {
   if (!hasEnded(job.status)) return <AboutAnOpenJob job={job} online={online} lastSeenAt={lastSeenAt} />
   const why = whyEnded(job)
-  const said = job.error !== null && job.error !== why ? `restic says: ${job.error}` : undefined
+  const said = restOf(job.error, why)
   switch (job.status) {
     case 'succeeded':
       return null

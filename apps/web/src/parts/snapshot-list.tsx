@@ -10,14 +10,13 @@ import { useZone } from '../time-zone.ts'
 import { trpc } from '../trpc.ts'
 import { Empty, Panel, SkeletonRows } from './panel.tsx'
 import { QueryProblem } from './query-problem.tsx'
-import { ShortName } from './short-name.tsx'
+import { HostName, ShortName } from './short-name.tsx'
 import './snapshot-list.css'
 import './table.css'
 
 type Of = { hostId?: Id; repositoryId?: Id }
 
 function Snapshot({ snapshot, of, zone }: { snapshot: SnapshotRow; of: Of; zone: string | undefined }) {
-  const beside = of.hostId === undefined ? snapshot.hostname : snapshot.repositoryName
   return (
     <li className="snapshot">
       <code className="mono" title={snapshot.id}>
@@ -34,7 +33,11 @@ function Snapshot({ snapshot, of, zone }: { snapshot: SnapshotRow; of: Of; zone:
       </span>
       <span className="snapshot-what dim">
         <span className="snapshot-beside">
-          <ShortName name={beside} most={18} />
+          {of.hostId === undefined ? (
+            <HostName name={snapshot.hostname} />
+          ) : (
+            <ShortName name={snapshot.repositoryName} most={18} />
+          )}
         </span>
         <span className="mono cut" title={snapshot.paths.join('\n')}>
           {snapshot.paths.join(' ')}

@@ -73,7 +73,8 @@ async function main() {
       { email: 'noor@example.net', name: 'Noor Khalil', folder },
     )
     await shoot(server.url, [{ name: 'sign-in', at: '/sign-in' }])
-    await shoot(server.url, [{ name: 'hosts-empty', at: '/hosts' }], operator)
+    const signedIn = await signIn(server.url, operator)
+    await shoot(server.url, [{ name: 'hosts-empty', at: '/hosts' }], signedIn)
 
     const hosts: Host[] = []
     for (const each of fleet) {
@@ -118,7 +119,7 @@ async function main() {
       { name: 'repository', at: `/repositories/${by('good').repositoryId}` },
       { name: 'add-repository', at: '/repositories/add' },
     ]
-    await shoot(server.url, pages, operator)
+    await shoot(server.url, pages, signedIn)
 
     // A long backup, looked at while it runs.
     const photos = path.join(by('running').folder, 'photos')
@@ -138,7 +139,7 @@ async function main() {
         timeoutMs: 120_000,
       },
     )
-    await shoot(server.url, [{ name: 'job-running', at: `/jobs/${jobId}`, meanwhile: watchRate }], operator)
+    await shoot(server.url, [{ name: 'job-running', at: `/jobs/${jobId}`, meanwhile: watchRate }], signedIn)
     await api.jobs.cancel.mutate({ jobId })
     await until(
       () => api.jobs.get.query({ jobId }),
@@ -152,15 +153,14 @@ async function main() {
 }
 
 type Wanted = { name: string; at: string; press?: string; meanwhile?: (page: Page) => Promise<void> }
-type Operator = { email: string; password: string }
 type Page = Awaited<ReturnType<typeof newPage>>
+type SignedIn = Awaited<ReturnType<typeof signIn>>
 
-/** Takes pages at both widths in both themes. `as` signs in first. */
-async function shoot(url: string, pages: Wanted[], as?: Operator) {
+/** Takes pages at both widths in both themes, as who is signed in or as nobody. */
+async function shoot(url: string, pages: Wanted[], storageState?: SignedIn) {
   await using browser = await launchChromium()
   const shootAll = async ({ width, height, scheme }: View) => {
-    const page = await newPage(browser, { width, height, scheme })
-    if (as !== undefined) await signIn(page, url, as)
+    const page = await newPage(browser, { width, height, scheme, ...(storageState && { storageState }) })
     for (const wanted of pages) {
       await page.setViewportSize({ width, height })
       await page.goto(`${url}${wanted.at}`)
@@ -180,12 +180,16 @@ async function shoot(url: string, pages: Wanted[], as?: Operator) {
   await Promise.all(views.map(shootAll))
 }
 
-async function signIn(page: Page, url: string, { email, password }: Operator) {
+/** Signs in once and gives the session for other windows: the server counts how often somebody signs in. */
+async function signIn(url: string, { email, password }: { email: string; password: string }) {
+  await using browser = await launchChromium()
+  const page = await newPage(browser)
   await page.goto(`${url}/sign-in`)
   await page.getByLabel('E-mail').fill(email)
   await page.getByRole('textbox', { name: 'Password' }).fill(password)
   await page.getByRole('button', { name: 'Sign in' }).click()
   await page.waitForURL(/\/hosts/)
+  return await page.context().storageState()
 }
 
 /** Waits until the page has its words, no skeleton is left, and what it shows has stopped changing for a moment. */

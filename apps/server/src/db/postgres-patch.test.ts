@@ -1,5 +1,7 @@
 // What our patch of postgres.js promises: a backend that dies inside a transaction costs that transaction and nothing else.
+import { once } from 'node:events'
 import { createRequire } from 'node:module'
+import { connect as connectTo, createServer, type AddressInfo } from 'node:net'
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { testDatabase, type TestDatabase } from '../testing-database.ts'
@@ -44,6 +46,7 @@ describe.each(builds)('a backend that dies, with %s', (_name, connect) => {
   beforeEach(async () => {
     uncaught.length = 0
     process.on('uncaughtException', remember)
+    process.on('unhandledRejection', remember)
     admin = connect({ ...way, max: 1 })
     await admin`drop table if exists rows`
     await admin`create table rows (note text)`
@@ -56,6 +59,7 @@ describe.each(builds)('a backend that dies, with %s', (_name, connect) => {
   afterEach(async () => {
     await Promise.all([pool.end({ timeout: 1 }), admin.end({ timeout: 1 })])
     process.off('uncaughtException', remember)
+    process.off('unhandledRejection', remember)
   })
 
   /** The same three facts after every accident. */
@@ -168,6 +172,16 @@ describe.each(builds)('a backend that dies, with %s', (_name, connect) => {
     await expectNothingElseHappened()
   })
 
+  test('just as it was reached, before it named its types, ends nothing but what was asked of it', async () => {
+    await using relay = await startRelay(way)
+    const fresh = connect({ ...way, host: '127.0.0.1', port: relay.port, max: 1, connect_timeout: 5 })
+    await fresh`select 1 as one`.catch((error: unknown) => expect(error).toMatchObject(connectionLost))
+    expect(relay.cuts()).toBe(1)
+    expect(await fresh`select array['a', 'b'] as list`).toEqual([{ list: ['a', 'b'] }])
+    await fresh.end({ timeout: 1 })
+    await expectNothingElseHappened()
+  })
+
   async function untilActive(pid: number) {
     for (;;) {
       const [row] =
@@ -180,4 +194,31 @@ describe.each(builds)('a backend that dies, with %s', (_name, connect) => {
 async function pidOf(tx: postgres.TransactionSql) {
   const [row] = await tx<{ pid: number }[]>`select pg_backend_pid() as pid`
   return row?.pid ?? 0
+}
+
+/** A way to the database that resets the first connection when it asks for the types of arrays. */
+async function startRelay({ host, port }: postgres.Options<Record<string, never>>) {
+  const far = String(host)
+  let cuts = 0
+  const server = createServer(client => {
+    const database = far.startsWith('/')
+      ? connectTo(`${far}/.s.PGSQL.${String(port)}`)
+      : connectTo(Number(port), far)
+    for (const socket of [client, database]) socket.on('error', () => {})
+    client.on('data', (bytes: Buffer) => {
+      if (cuts > 0 || !bytes.includes('typcategory')) return database.write(bytes)
+      cuts += 1
+      database.destroy()
+      return client.resetAndDestroy()
+    })
+    database.pipe(client)
+    client.on('close', () => database.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    cuts: () => cuts,
+    [Symbol.asyncDispose]: async () => void server.close(),
+  }
 }

@@ -7,7 +7,7 @@ import { openScene } from './scene.ts'
 const talk = (lines: number) => ({ flood: { lines, text: 'a line restic says while nobody listens' } })
 
 /** Short enough for a test, long enough for a busy machine. */
-const watchful = { ping: 500, pong: 1_500, answer: 3_000 }
+const watchful = { ping: 500, pong: 1_500, answer: 2_000, handshake: 1_000 }
 
 test('a backup survives a cut link: its host is shown offline, and all it said is there when the link is back', async () => {
   await using scene = await openScene({

@@ -84,7 +84,12 @@ test('a running server turns agents of other machines away at both doors, and sa
 })
 
 test('the page is called unencrypted only where others reach it by plain http', () => {
-  const plain = ['http://10.0.0.5:8470', 'http://0.0.0.0:8470', 'http://backup.example.org', 'http://[::]:8470']
+  const plain = [
+    'http://10.0.0.5:8470',
+    'http://0.0.0.0:8470',
+    'http://backup.example.org',
+    'http://[::]:8470',
+  ]
   const safe = [
     'https://backup.example.org',
     'http://127.0.0.1:8470',

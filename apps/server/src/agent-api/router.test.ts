@@ -72,7 +72,7 @@ test('the configuration, a job and its cancel arrive as they come', async () => 
   const { jobId } = await backUp()
   expect(await next()).toMatchObject({ order: 'command.run', jobId, configVersion: 2 })
   await cancelJob(parts.database.db, { jobId, requestedBy: 'anna@example.com' })
-  expect(await next()).toEqual({ order: 'command.cancel', jobId })
+  expect(await next()).toMatchObject({ order: 'command.cancel', jobId, kind: 'backup' })
   const waiting = stream.next()
   expect(parts.bus.listeners()).toBe(1)
   socket.abort()

@@ -1,4 +1,5 @@
 // One run, five projects: what needs nothing, what needs PostgreSQL, what needs restic, the page, and everything together.
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const postgres = './apps/server/src/testing-setup.ts'
@@ -7,6 +8,8 @@ const endToEnd = 'apps/web/src/e2e/**/*.test.ts'
 export default defineConfig({
   test: {
     reporters: ['default', './scripts/closing-line.ts'],
+    // On two cores vitest would take one of them. Tests here mostly wait for other programs.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         test: {

@@ -15,8 +15,7 @@ export type OwnerLock = { release(): void }
  */
 export function tryOwning(dataDir: string, role: Owner['role']): OwnerLock | undefined {
   const file = join(dataDir, 'owner.lock')
-  // Whoever may read the file may lock it.
-  closeSync(openSync(file, 'a', 0o600))
+  makeFile(file)
   const lock = new DatabaseSync(file)
   try {
     lock.exec('pragma journal_mode = memory; begin exclusive')
@@ -32,6 +31,18 @@ export function tryOwning(dataDir: string, role: Owner['role']): OwnerLock | und
       rmSync(card, { force: true })
       lock.close()
     },
+  }
+}
+
+/**
+ * Whoever may read the file may lock it. One that is there is not opened: closing it again would let go of every lock
+ * that this process holds on it.
+ */
+function makeFile(file: string) {
+  try {
+    closeSync(openSync(file, 'wx', 0o600))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 

@@ -7,8 +7,11 @@ import { JobStatus } from './job.ts'
 import { ConfigUpdate } from './repository.ts'
 import { Count, Instant, Name, text, Version } from './scalars.ts'
 
-/** What the host's local policy allows, so that the page can grey out the rest. */
-export const PolicySummary = z.object({ hooks: z.enum(['off', 'listed', 'inline']) })
+/** What the host's local policy allows, so that the page can grey out the rest. `hookNames`: the programs in its folder of hooks. */
+export const PolicySummary = z.object({
+  hooks: z.enum(['off', 'listed', 'inline']),
+  hookNames: z.array(text(100)).max(200).optional(),
+})
 export type PolicySummary = z.infer<typeof PolicySummary>
 
 /** `agent.hello`: first call of a connection; anything before it is refused. `knownJobs`: those whose end is not acked yet. */

@@ -3,7 +3,9 @@ import { z } from 'zod'
 import { Fact } from './fact.ts'
 import { Id } from './ids.ts'
 import { JobHeader, type JobKind } from './job.ts'
-import { Instant, Path, Sentence, text, Version } from './scalars.ts'
+import { BackendEnvironment, RepositoryUrl } from './repository.ts'
+import { Retention } from './retention.ts'
+import { Count, Instant, Path, Sentence, text, Version } from './scalars.ts'
 
 /** A source path: absolute, and never something restic could take for a flag. */
 export const SourcePath = Path.refine(
@@ -17,22 +19,114 @@ export const SnapshotTag = text(100)
   .refine(tag => !tag.includes(','), 'must not contain a comma')
   .refine(tag => !tag.startsWith('rm-'), 'must not begin with rm-, which restic-manager uses itself')
 
-/** What a backup reads and leaves out. Typed options only, never free restic flags. */
+/** A job that takes longer is interrupted and ends as failed with `timeout`. */
+const timeoutMinutes = z.int().min(1).max(43_200).optional()
+const kibps = z.int().min(1).max(100_000_000)
+
+/**
+ * A program the host runs before or after a backup, as far as its own policy file allows. `name`: an executable of the host's
+ * folder of hooks. `script`: text for the host's shell. Exactly one of the two.
+ */
+export const Hook = z
+  .strictObject({
+    name: text(100)
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'is the name of a file in the folder of hooks')
+      .optional(),
+    script: text(20_000).min(1).optional(),
+    /** Stopped after this long, and counts as failed. */
+    timeoutMinutes: z.int().min(1).max(1_440).optional(),
+    /** What a failing hook does to a backup that has not begun. Of a hook that runs after it there is always only a warning. */
+    onFailure: z.enum(['stop', 'continue']).optional(),
+  })
+  .refine(
+    hook => (hook.name === undefined) !== (hook.script === undefined),
+    'needs either a name or a script',
+  )
+export type Hook = z.infer<typeof Hook>
+
+/** How a backup works. Bandwidth in KiB per second, sizes in bytes. What the host's restic is too old for is left out, with a warning. */
+export const backupOptions = {
+  iexcludes: z.array(text(4_096).min(1)).max(1_000).optional(),
+  /** Names of files that keep a folder out, such as `.nobackup`, optionally with `:` and how the file begins. */
+  excludeIfPresent: z.array(text(400).min(1)).max(100).optional(),
+  oneFileSystem: z.boolean().optional(),
+  excludeLargerThan: Count.min(1).optional(),
+  compression: z.enum(['auto', 'off', 'max']).optional(),
+  uploadKibps: kibps.optional(),
+  downloadKibps: kibps.optional(),
+  readConcurrency: z.int().min(1).max(64).optional(),
+  nice: z.int().min(0).max(19).optional(),
+  ionice: z.enum(['best-effort', 'idle']).optional(),
+}
+
+/** How a prune works. Without `maxUnused*` restic's own 5 %. Sizes in bytes. */
+export const pruneOptions = {
+  maxUnusedPercent: z.number().min(0).max(100).optional(),
+  maxUnusedBytes: Count.optional(),
+  maxRepackBytes: Count.min(1).optional(),
+}
+
+/** What a backup reads and leaves out, and how. Typed options only, never free restic flags. */
 export const BackupSpec = z.strictObject({
   paths: z.array(SourcePath).min(1).max(1_000),
   excludes: z.array(text(4_096).min(1)).max(1_000).optional(),
   tags: z.array(SnapshotTag).max(50).optional(),
+  options: z.strictObject(backupOptions).optional(),
+  preHook: Hook.optional(),
+  postHook: Hook.optional(),
+  timeoutMinutes,
 })
 export type BackupSpec = z.infer<typeof BackupSpec>
+
+/** Whose snapshots a `forget` thins: those that carry both tags, and no others. */
+export const ForgetTarget = z.strictObject({ hostId: Id, scheduleId: Id })
+export type ForgetTarget = z.infer<typeof ForgetTarget>
+
+/** Which snapshots are let go of. `dryRun` changes nothing: its result is a `ForgetPreview` in the job's stats. */
+export const ForgetSpec = z.strictObject({
+  retention: Retention,
+  dryRun: z.boolean(),
+  targets: z.array(ForgetTarget).min(1).max(1_000),
+  timeoutMinutes,
+})
+export type ForgetSpec = z.infer<typeof ForgetSpec>
+
+/** Frees the space of what no snapshot needs any more. */
+export const PruneSpec = z.strictObject({ ...pruneOptions, timeoutMinutes })
+export type PruneSpec = z.infer<typeof PruneSpec>
+
+/** How much of the data a check reads back: nothing, a random share, or one part of a rotation that reads everything in `of` runs. */
+export const CheckSpec = z.strictObject({
+  readPercent: z.number().min(0.1).max(100).optional(),
+  readPart: z
+    .strictObject({ part: z.int().min(1), of: z.int().min(2).max(1_000) })
+    .refine(({ part, of }) => part <= of, 'part is more than of')
+    .optional(),
+  timeoutMinutes,
+})
+export type CheckSpec = z.infer<typeof CheckSpec>
 
 /** What each kind of job needs to know. Strict: an unknown key means this agent cannot know what it would do. */
 export const jobSpecs = {
   init: z.strictObject({}),
   probe: z.strictObject({}),
   backup: BackupSpec,
+  forget: ForgetSpec,
+  prune: PruneSpec,
+  check: CheckSpec,
   unlock: z.strictObject({}),
 } as const satisfies Record<JobKind, z.ZodType>
 export type JobSpec<K extends JobKind = JobKind> = z.infer<(typeof jobSpecs)[K]>
+
+/** Access with the right to delete, for one run. Kept in memory only, never written to the host's disk. */
+export const ElevatedAccess = z.object({
+  url: RepositoryUrl,
+  password: text(2_000).min(1),
+  username: text(200).optional(),
+  credential: text(20_000).optional(),
+  environment: BackendEnvironment.optional(),
+})
+export type ElevatedAccess = z.infer<typeof ElevatedAccess>
 
 const runFields = {
   jobId: Id,
@@ -41,6 +135,7 @@ const runFields = {
   scheduleId: Id.optional(),
   scheduledAt: Instant.optional(),
   retryOf: Id.optional(),
+  elevatedAccess: ElevatedAccess.optional(),
 }
 
 /** `command.run`: run this now. Needs at least `configVersion` applied. Sent again after a reconnect until it is answered. */
@@ -48,6 +143,9 @@ export const CommandRun = z.discriminatedUnion('kind', [
   z.object({ ...runFields, kind: z.literal('init'), spec: jobSpecs.init }),
   z.object({ ...runFields, kind: z.literal('probe'), spec: jobSpecs.probe }),
   z.object({ ...runFields, kind: z.literal('backup'), spec: jobSpecs.backup }),
+  z.object({ ...runFields, kind: z.literal('forget'), spec: jobSpecs.forget }),
+  z.object({ ...runFields, kind: z.literal('prune'), spec: jobSpecs.prune }),
+  z.object({ ...runFields, kind: z.literal('check'), spec: jobSpecs.check }),
   z.object({ ...runFields, kind: z.literal('unlock'), spec: jobSpecs.unlock }),
 ])
 export type CommandRun = z.infer<typeof CommandRun>

@@ -5,7 +5,7 @@ import { Id } from './ids.ts'
 import { Count, Instant, Path, Sentence, StorableJson, text } from './scalars.ts'
 
 /** What a job does on its repository. */
-export const JobKind = z.enum(['init', 'probe', 'backup', 'unlock'])
+export const JobKind = z.enum(['init', 'probe', 'backup', 'forget', 'prune', 'check', 'unlock'])
 export type JobKind = z.infer<typeof JobKind>
 
 /** Every status a job can have. */
@@ -40,8 +40,8 @@ export const nextStatuses = {
   incomplete: [],
   failed: [],
   cancelled: [], // when an agent reported it; a cancel of a job nobody accepted is provisional, see `provisionalStatuses`
-  skipped: told,
-  missed: told,
+  skipped: ['queued', ...told], // the host asks after all, or was told otherwise: what it fires replaces our guess
+  missed: ['queued', 'skipped', ...told],
   expired: told,
   lost: told,
 } as const satisfies Record<JobStatus, readonly JobStatus[]>

@@ -84,6 +84,8 @@ export const ConfigUpdate = z.object({
   version: Version,
   repositories: z.array(RepositoryAccess).max(1_000),
   maxConcurrentRuns: z.int().min(1).max(64),
+  /** What runs the text of hooks, where the host's policy allows such: an absolute path. Absent: `/bin/sh`, on Windows PowerShell. */
+  hookShell: text(400).optional(),
 })
 export type ConfigUpdate = z.infer<typeof ConfigUpdate>
 

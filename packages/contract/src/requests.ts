@@ -4,6 +4,8 @@ import { jobSpecs } from './command.ts'
 import { Id } from './ids.ts'
 import { JobKind, JobStatus } from './job.ts'
 import { BackendEnvironment, backendOf, backends, RepositoryUrl } from './repository.ts'
+import { ScheduleDraft } from './schedule.ts'
+import { Retention } from './retention.ts'
 import { Name, text } from './scalars.ts'
 import { HostState } from './views.ts'
 
@@ -44,9 +46,17 @@ const repositoryFields = {
   name: Name,
   url: RepositoryUrl,
   username: text(200).min(1).optional(),
-  credential: text(2_000).min(1).optional(),
+  credential: text(20_000).min(1).optional(),
   environment: BackendEnvironment.optional(),
+  /** Whether the everyday credential may delete. Append-only storage: false. */
   mayDelete: z.boolean().default(true),
+  /** Runs forget, prune and check with the admin credential. Null: none. Absent: none, or as it is in an edit. */
+  maintenanceHostId: Id.nullish(),
+  adminUsername: text(200).min(1).optional(),
+  /** Absent: the everyday secret is used, or stays as it is in an edit. */
+  adminCredential: text(20_000).min(1).optional(),
+  /** Needed when the maintenance host also backs up here: that host could then delete every backup. */
+  acceptsRisk: z.boolean().optional(),
   hostIds: z.array(Id).max(10_000),
 }
 
@@ -107,15 +117,21 @@ export const JobRunRequest = z.discriminatedUnion('kind', [
   z.object({ ...jobOn, kind: z.literal('init'), spec: jobSpecs.init }),
   z.object({ ...jobOn, kind: z.literal('probe'), spec: jobSpecs.probe }),
   z.object({ ...jobOn, kind: z.literal('backup'), spec: jobSpecs.backup }),
+  z.object({ ...jobOn, kind: z.literal('forget'), spec: jobSpecs.forget }),
+  z.object({ ...jobOn, kind: z.literal('prune'), spec: jobSpecs.prune }),
+  z.object({ ...jobOn, kind: z.literal('check'), spec: jobSpecs.check }),
   z.object({ ...jobOn, kind: z.literal('unlock'), spec: jobSpecs.unlock }),
 ])
 export type JobRunRequest = z.infer<typeof JobRunRequest>
 export const JobRequest = z.object({ jobId: Id })
+/** Runs an ended job again, as a new one with `retryOf`. */
+export const JobRetryRequest = z.object({ requestId: RequestId, jobId: Id })
 export const JobListRequest = z.object({
   cursor: Cursor.optional(),
   limit: Limit,
   hostId: Id.optional(),
   repositoryId: Id.optional(),
+  scheduleId: Id.optional(),
   kinds: z.array(JobKind).max(JobKind.options.length).optional(),
   statuses: z.array(JobStatus).max(JobStatus.options.length).optional(),
 })
@@ -138,3 +154,36 @@ export const SnapshotListRequest = z.object({
   repositoryId: Id.optional(),
 })
 export const SnapshotRequest = z.object({ repositoryId: Id, snapshotId: z.string().regex(/^[0-9a-f]{64}$/) })
+
+export const ScheduleListRequest = z.object({ hostId: Id.optional(), repositoryId: Id.optional() })
+export const ScheduleRequest = z.object({ scheduleId: Id })
+export const ScheduleCreateRequest = z.object({ requestId: RequestId, hostId: Id, schedule: ScheduleDraft })
+/** `version` is the one that was edited: a stale edit is refused with both. */
+export const ScheduleUpdateRequest = z.object({
+  scheduleId: Id,
+  version: z.int().min(1),
+  schedule: ScheduleDraft,
+})
+/** Pauses or resumes without an edit of the rest. */
+export const ScheduleEnableRequest = z.object({
+  scheduleId: Id,
+  version: z.int().min(1),
+  enabled: z.boolean(),
+})
+export const ScheduleRemoveRequest = z.object({ scheduleId: Id, version: z.int().min(1) })
+/** Runs a schedule now, once, besides its slots: one job for each repository. */
+export const ScheduleRunNowRequest = z.object({ requestId: RequestId, scheduleId: Id })
+/** The next slots of a timetable that may not be saved yet. With a host and schedule, the spread is shown too. */
+export const SchedulePreviewRequest = z.object({
+  cron: text(200),
+  timeZone: text(100),
+  count: z.int().min(1).max(50).default(5),
+})
+/** What a retention would let go of: a dry run on the host, or on the maintenance host. The answer names the job. */
+export const RetentionPreviewRequest = z.object({
+  requestId: RequestId,
+  hostId: Id,
+  repositoryId: Id,
+  retention: Retention,
+  scheduleIds: z.array(Id).min(1).max(100),
+})

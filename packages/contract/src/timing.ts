@@ -31,6 +31,23 @@ export const timing = {
   lockRetry: 10_000,
   /** A backup in which nothing moves for this long is shown as stalled. */
   stalledAfter: 120_000,
+  /** A job in which nothing at all moves for this long hangs: it is interrupted, then killed. */
+  hungAfter: 60 * 60_000,
+  /** A fired slot's backup whose order does not come runs anyway: after this long with the link down, or that long with it up. */
+  orderLinkDown: 60_000,
+  orderWait: 60 * 60_000,
+  /** A slot this far past its time is late: it is caught up, or was missed. */
+  late: 5 * 60_000,
+  /** The server gives a host this long beyond that to tell of a slot, before it counts as missed for now. */
+  missedGrace: 10 * 60_000,
+  /** The wall clock is compared with the machine's own this often: a host that slept notices by it. */
+  tick: 15_000,
+  /** While the clocks of host and server differ by more, nothing later than the server's time is told as missed. */
+  skewTrusted: 5 * 60_000,
+  /** A backup waits this long at most for maintenance of its repository. */
+  maintenanceWait: 60 * 60_000,
+  /** A lock that was not refreshed for this long is left over. restic itself uses the same limit. */
+  staleLock: 30 * 60_000,
   /** What the agent's disk did not take is written again after this long. */
   diskRetry: 10_000,
   /** A bearer and a challenge live this long. */

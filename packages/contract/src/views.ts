@@ -1,6 +1,8 @@
 // What operators see: the answers of the operator procedures. Times are `Date`: superjson carries them.
 import { z } from 'zod'
+import { PolicySummary } from './agent.ts'
 import { Id } from './ids.ts'
+import { ScheduleDraft } from './schedule.ts'
 import { EndStatus, JobKind, JobStatus, Progress, Warning } from './job.ts'
 import { BackendEnvironment, BackendKind, RepositoryLock } from './repository.ts'
 
@@ -26,6 +28,18 @@ export const JobBrief = z.object({
   createdAt: z.date(),
   startedAt: z.date().nullable(),
   finishedAt: z.date().nullable(),
+  scheduleId: Id.nullable(),
+  scheduleName: z.string().nullable(), // null: none, or no longer known here
+  scheduledFor: z.date().nullable(), // its slot; of a range that did not run, the newest
+  notRunFrom: z.date().nullable(), // of a range that did not run, the oldest
+  slotCount: z.number(),
+  decidedBy: z.enum(['server', 'agent']), // agent: the host ran it by itself
+  forHostName: z.string().nullable(), // whose schedule it serves, when another host runs it
+  retryOf: Id.nullable(),
+  attempt: z.number(), // of a retry: which one, from 1
+  notBefore: z.date().nullable(),
+  /** While queued: the job on the repository that has to end first. */
+  waitsFor: z.object({ jobId: Id, kind: JobKind, hostName: z.string() }).nullable(),
 })
 export type JobBrief = z.infer<typeof JobBrief>
 
@@ -43,6 +57,8 @@ export const HostRow = z.object({
   tags: z.array(z.string()),
   configVersion: z.number(),
   appliedConfigVersion: z.number(),
+  scheduleVersion: z.number(),
+  appliedScheduleVersion: z.number(),
   lastJob: JobBrief.nullable(),
   runningJob: JobBrief.nullable(),
   lastGoodBackupAt: z.date().nullable(), // succeeded or incomplete: both are restore points
@@ -70,6 +86,20 @@ export const RepositoryView = z.object({
   hasCredential: z.boolean(),
   environment: BackendEnvironment,
   mayDelete: z.boolean(),
+  maintenanceHost: z.object({ id: Id, name: z.string() }).nullable(),
+  adminUsername: z.string().nullable(),
+  hasAdminCredential: z.boolean(),
+  /** The maintenance host also backs up here: a thief of that host could delete every backup. */
+  ransomwareUnsafe: z.boolean(),
+  riskAcceptedBy: z.string().nullable(),
+  lastPruneAt: z.date().nullable(), // of prunes that succeeded
+  lastForgetAt: z.date().nullable(),
+  /** Retention is planned and has not succeeded for two of its periods; since when. */
+  retentionOverdueSince: z.date().nullable(),
+  /** Of a check that reads everything in turns: how many parts of how many are done in this round. */
+  checkRotation: z.object({ done: z.number(), of: z.number() }).nullable(),
+  /** Running or waiting forget, prune, check and unlock jobs. */
+  maintenance: z.array(JobBrief),
   resticId: z.string().nullable(), // null: nobody has opened it yet
   version: z.number(), // send it back with an edit
   hosts: z.array(z.object({ id: Id, name: z.string() })),
@@ -92,6 +122,10 @@ export const HostView = HostRow.extend({
   bootTime: z.date().nullable(),
   enrolledAt: z.date(),
   configAppliedAt: z.date().nullable(),
+  scheduleAppliedAt: z.date().nullable(),
+  policy: PolicySummary.nullable(),
+  /** The newest agent this server knows of, when the host's is older. */
+  updateAvailable: z.string().nullable(),
   quarantineReason: z.string().nullable(),
   spoolFacts: z.number(), // facts waiting on the host's disk, as of its last heartbeat
   protectedBytes: z.number().nullable(), // of its newest snapshot in each repository
@@ -230,3 +264,34 @@ export const Me = z.object({
   plainHttp: z.boolean(), // the page is served without TLS to others than this machine
 })
 export type Me = z.infer<typeof Me>
+
+/** How far a schedule has reached its host. `rejected`: the host turned it down; `waiting`: it has not acked this version yet. */
+export const ScheduleSync = z.enum(['in sync', 'waiting', 'rejected'])
+export type ScheduleSync = z.infer<typeof ScheduleSync>
+
+/** A schedule with how it stands. */
+export const ScheduleView = z.object({
+  id: Id,
+  hostId: Id,
+  hostName: z.string(),
+  version: z.number(), // send it back with an edit
+  schedule: ScheduleDraft,
+  repositories: z.array(z.object({ id: Id, name: z.string().nullable() })), // in the order they run
+  sync: ScheduleSync,
+  waitingSince: z.date().nullable(),
+  rejected: z.object({ code: z.string(), reason: z.string() }).nullable(),
+  nextRunAt: z.date().nullable(), // the next slot plus this host's spread; null: paused or manual
+  lastJob: JobBrief.nullable(),
+  lastSucceededAt: z.date().nullable(),
+  /** It should have succeeded by then and has not, for two of its periods. */
+  overdueSince: z.date().nullable(),
+  createdAt: z.date(),
+  updatedAt: z.date(),
+})
+export type ScheduleView = z.infer<typeof ScheduleView>
+
+/** The next slots of a timetable. `local` is the wall clock in the zone, with its offset; `shifted` marks the days clocks change. */
+export const SchedulePreview = z.object({
+  runs: z.array(z.object({ at: z.date(), local: z.string(), shifted: z.boolean() })),
+})
+export type SchedulePreview = z.infer<typeof SchedulePreview>

@@ -16,9 +16,10 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
-import type { BackupSpec } from '@restic-manager/contract/command'
+import type { JobSpec } from '@restic-manager/contract/command'
 import type { JobKind, JobStatus, Progress, Warning } from '@restic-manager/contract/job'
 import type { BackendKind, RepositoryLock } from '@restic-manager/contract/repository'
+import type { ScheduleDraft, ScheduleKind } from '@restic-manager/contract/schedule'
 import type { Snapshot } from '@restic-manager/contract/snapshots'
 
 const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' })
@@ -171,7 +172,11 @@ export const hosts = pgTable(
     configVersion: integer('config_version').notNull().default(1),
     appliedConfigVersion: integer('applied_config_version').notNull().default(0),
     configAppliedAt: at('config_applied_at'),
+    scheduleVersion: integer('schedule_version').notNull().default(1),
+    appliedScheduleVersion: integer('applied_schedule_version').notNull().default(0),
+    scheduleAppliedAt: at('schedule_applied_at'),
     maxConcurrentRuns: integer('max_concurrent_runs').notNull().default(1),
+    hookShell: text('hook_shell'),
     quarantinedAt: at('quarantined_at'),
     quarantineReason: text('quarantine_reason'),
     lastGoodBackupAt: at('last_good_backup_at'), // of its jobs that ended succeeded or incomplete, so that a list can be sorted by it
@@ -238,6 +243,10 @@ export const repositories = pgTable('repositories', {
   username: text(),
   environment: jsonb().$type<Record<string, string>>().notNull().default({}),
   mayDelete: boolean('may_delete').notNull().default(true),
+  maintenanceHostId: uuid('maintenance_host_id').references(() => hosts.id, { onDelete: 'set null' }), // who gets the admin credential, one order at a time
+  adminUsername: text('admin_username'),
+  riskAcceptedAt: at('risk_accepted_at'), // somebody accepted that the maintenance host also backs up here
+  riskAcceptedBy: text('risk_accepted_by'),
   version: integer().notNull().default(1),
   resticId: text('restic_id'),
   sizeBytes: bytes('size_bytes'),
@@ -251,7 +260,7 @@ export const repositories = pgTable('repositories', {
   updatedAt: at('updated_at').notNull().defaultNow(),
 })
 
-/** Secrets of a repository, sealed. `password` is restic's; `everyday` is the backend's. */
+/** Secrets of a repository, sealed. `password` is restic's; `everyday` and `admin` are the backend's. */
 export const credentials = pgTable(
   'credentials',
   {
@@ -259,7 +268,7 @@ export const credentials = pgTable(
     repositoryId: uuid('repository_id')
       .notNull()
       .references(() => repositories.id, { onDelete: 'cascade' }),
-    purpose: text().$type<'password' | 'everyday'>().notNull(),
+    purpose: text().$type<'password' | 'everyday' | 'admin'>().notNull(),
     sealed: text().notNull(),
     updatedAt: at('updated_at').notNull().defaultNow(),
   },
@@ -284,6 +293,52 @@ export const hostRepositories = pgTable(
   ],
 )
 
+/**
+ * What hosts are to do, and when. `definition` is the draft without what has a column. `counted*`: the timetable by which host
+ * and server count slots now, as the host last acked it; null: it counts none. A deleted row is a tombstone for its host.
+ */
+export const schedules = pgTable(
+  'schedules',
+  {
+    id: uuid().primaryKey(),
+    requestId: uuid('request_id').unique(),
+    hostId: uuid('host_id')
+      .notNull()
+      .references(() => hosts.id, { onDelete: 'cascade' }),
+    name: text().notNull(),
+    kind: text().$type<ScheduleKind>().notNull(),
+    repositoryIds: uuid('repository_ids').array().notNull(),
+    enabled: boolean().notNull(),
+    manual: boolean().notNull(),
+    cron: text(),
+    timeZone: text('time_zone').notNull(),
+    definition: jsonb()
+      .$type<
+        Omit<ScheduleDraft, 'name' | 'kind' | 'repositoryIds' | 'enabled' | 'manual' | 'cron' | 'timeZone'>
+      >()
+      .notNull(),
+    version: integer().notNull().default(1), // for optimistic edits
+    rejectedCode: text('rejected_code'), // the host turned this version down
+    rejectedReason: text('rejected_reason'),
+    countedCron: text('counted_cron'),
+    countedTimeZone: text('counted_time_zone'),
+    countedFrom: at('counted_from'), // slots after this are counted by the two above
+    expectedThrough: at('expected_through'), // slots up to here have an outcome
+    newestFireFor: at('newest_fire_for'), // the newest slot its host fired
+    nextCheckPart: integer('next_check_part').notNull().default(1), // of a check that reads in turns
+    createdAt: at('created_at').notNull().defaultNow(),
+    updatedAt: at('updated_at').notNull().defaultNow(),
+    deletedAt: at('deleted_at'),
+  },
+  table => [
+    index('schedules_host').on(table.hostId, table.name, table.id),
+    index('schedules_repositories').using('gin', table.repositoryIds),
+    index('schedules_counted')
+      .on(table.expectedThrough)
+      .where(sql`${table.countedCron} is not null`),
+  ],
+)
+
 /** Jobs: the row is the command. A repository is a bare id here: a true fact about one that is gone is still kept. */
 export const jobs = pgTable(
   'jobs',
@@ -296,7 +351,16 @@ export const jobs = pgTable(
     kind: text().$type<JobKind>().notNull(),
     status: text().$type<JobStatus>().notNull(),
     reported: boolean().notNull().default(false), // the agent itself reported the end: final
-    spec: jsonb().$type<BackupSpec | Record<string, never>>().notNull(),
+    spec: jsonb().$type<JobSpec>().notNull(),
+    forHostId: uuid('for_host_id'), // whose schedule it serves, when its maintenance host runs it
+    decidedBy: text('decided_by').$type<'server' | 'agent'>().notNull().default('server'), // `agent`: recorded, never ordered
+    elevated: boolean().notNull().default(false), // ordered with the admin credential
+    notBefore: at('not_before'), // a retry waits until then
+    releasedAt: at('released_at'), // null: held back until nothing on the repository is in its way
+    waitsForJobId: uuid('waits_for_job_id'), // what holds it back
+    attempt: integer().notNull().default(0), // of a retry: which one, from 1
+    notRunFrom: at('not_run_from'), // of a range of slots that did not run: the oldest; `scheduledFor` is the newest
+    slotCount: integer('slot_count').notNull().default(1),
     requestId: uuid('request_id').unique(),
     requestedBy: text('requested_by'), // an operator's e-mail; null: not asked for by a person
     scheduleId: uuid('schedule_id'),
@@ -340,6 +404,10 @@ export const jobs = pgTable(
     index('jobs_cancel_wish')
       .on(table.hostId)
       .where(sql`${table.cancelRequestedAt} is not null and not ${table.reported}`),
+    index('jobs_held')
+      .on(table.createdAt)
+      .where(sql`${table.status} = 'queued' and ${table.releasedAt} is null`),
+    index('jobs_schedule_newest').on(table.scheduleId, table.createdAt, table.id),
     index('jobs_expiry')
       .on(table.expiresAt)
       .where(sql`${table.status} = 'queued'`),

@@ -13,6 +13,9 @@ const succeeded = {
   probe: (host: string) => `${host} reaches the repository, and the password fits.`,
   init: () => 'The repository is initialised and empty. It is ready for the first backup.',
   backup: () => 'The backup succeeded.',
+  forget: () => 'The retention is applied.',
+  prune: () => 'Unused space is freed.',
+  check: () => 'The check found no damage.',
   unlock: () => 'Stale locks are removed.',
 }
 

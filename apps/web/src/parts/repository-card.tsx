@@ -1,5 +1,4 @@
 // One repository of a host: size, ages, locks, and what can be done with it from this host.
-import type { JobKind } from '@restic-manager/contract/job'
 import type { HostView, RepositoryView } from '@restic-manager/contract/views'
 import { ActionIcon, Menu } from '@mantine/core'
 import {
@@ -70,7 +69,7 @@ export function RepositoryCard({ host, repository }: { host: HostView; repositor
       },
     }),
   )
-  const start = (kind: Exclude<JobKind, 'backup'>) => {
+  const start = (kind: 'probe' | 'init' | 'unlock') => {
     const asked = { hostId: host.id, repositoryId: repository.id, kind, spec: {} }
     run.mutate({ requestId: idFor(asked), ...asked })
   }

@@ -15,8 +15,11 @@ export declare function findRestic(options?: FindOptions): Promise<FoundRestic |
 /** The restic to use, or an Error that says what to install. */
 export declare function ensureRestic(options?: FindOptions): Promise<FoundRestic>
 
+/** What `ensureTool` can get. */
+export type ToolName = '0.14.0' | '0.18.0' | 'rest-server' | 'rclone' | 'sshd'
+
 /** The path of one tool in .tools, fetched when missing. Throws a sentence when it cannot be had. */
 export declare function ensureTool(
-  name: '0.14.0' | '0.18.0' | 'rest-server',
+  name: ToolName,
   options?: Omit<FindOptions, 'pathVariable'>,
 ): Promise<string>

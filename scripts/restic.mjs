@@ -1,4 +1,4 @@
-// Finds a good restic, or fetches one into .tools without root. Also fetches the versions that tests need.
+// Finds a good restic, or fetches one into .tools without root. Also fetches the programs that tests need.
 // Run it as `node scripts/restic.mjs ensure 0.14.0 0.18.0 rest-server` (prints JSON) or `node scripts/restic.mjs find`.
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
@@ -17,24 +17,45 @@ const rememberMs = 600_000
 
 const debianRestic = { packageName: 'restic', program: 'usr/bin/restic' }
 
-/** What can be fetched: where it lies in .tools, what it must call itself, and the ways to get it in order. */
+/**
+ * What can be fetched: where it lies in .tools, what it must call itself, and the ways to get it in order.
+ * `installed`: one that the machine has is as good.
+ */
 const tools = {
   '0.14.0': {
+    label: 'restic 0.14.0',
     path: 'restic/0.14.0/restic',
     says: /^restic 0\.14\.0\b/,
     debian: { suite: 'bookworm', ...debianRestic },
   },
   '0.18.0': {
+    label: 'restic 0.18.0',
     path: 'restic/0.18.0/restic',
     says: /^restic 0\.18\.0\b/,
     release: '0.18.0',
     debian: { suite: 'trixie', ...debianRestic },
   },
   'rest-server': {
+    label: 'the restic REST server',
     path: 'rest-server/0.13.0/restic-rest-server',
     says: /rest-server 0\.13\./,
     versionArgs: ['--version'],
     debian: { suite: 'trixie', packageName: 'restic-rest-server', program: 'usr/bin/restic-rest-server' },
+  },
+  rclone: {
+    label: 'rclone',
+    path: 'rclone/1.60.1/rclone',
+    says: /^rclone v1\.60\.1/,
+    debian: { suite: 'bookworm', packageName: 'rclone', program: 'usr/bin/rclone' },
+  },
+  // The last Debian whose sshd is one program: newer ones look for further parts at fixed places.
+  sshd: {
+    label: 'the SSH server',
+    path: 'sshd/9.2/sshd',
+    installed: '/usr/sbin/sshd',
+    says: /OpenSSH_/,
+    versionArgs: ['-V'], // known or not, it says its version
+    debian: { suite: 'bookworm', packageName: 'openssh-server', program: 'usr/sbin/sshd' },
   },
 }
 
@@ -85,6 +106,7 @@ export async function ensureRestic(options) {
 export async function ensureTool(name, { toolsFolder = projectTools, onNote = () => {} } = {}) {
   const tool = tools[name]
   if (!tool) throw new Error(`unknown tool '${name}'; known are ${Object.keys(tools).join(', ')}`)
+  if (tool.installed && isExecutable(tool.installed)) return tool.installed
   const target = join(toolsFolder, tool.path)
   if (existsSync(target)) return target
   const failure = join(toolsFolder, 'failed', `${name}.json`)
@@ -96,12 +118,12 @@ export async function ensureTool(name, { toolsFolder = projectTools, onNote = ()
         `${earlier.reason} (seen ${new Date(earlier.at).toISOString()}; remove ${failure} to try again now)`,
       )
     }
-    onNote(`Fetching ${labelOf(name)} ...`)
+    onNote(`Fetching ${tool.label} ...`)
     try {
       await fetchTool(tool, target, toolsFolder)
     } catch (error) {
-      await writeJson(failure, { at: Date.now(), reason: `${labelOf(name)} cannot be had: ${error.message}` })
-      throw new Error(`${labelOf(name)} cannot be had: ${error.message}`, { cause: error })
+      await writeJson(failure, { at: Date.now(), reason: `${tool.label} cannot be had: ${error.message}` })
+      throw new Error(`${tool.label} cannot be had: ${error.message}`, { cause: error })
     }
     await rm(failure, { force: true })
     return target
@@ -123,10 +145,10 @@ async function fetchTool(tool, target, toolsFolder) {
       try {
         await way()
         await chmod(candidate, 0o755)
-        const { ok, output } = await runProgram(candidate, tool.versionArgs ?? ['version'], {
+        const { output } = await runProgram(candidate, tool.versionArgs ?? ['version'], {
           timeoutMs: 20_000,
         })
-        if (!ok || !tool.says.test(output))
+        if (!tool.says.test(output))
           throw new Error(`the fetched program does not run here: ${output.trim().slice(0, 200)}`)
         return await rename(candidate, target)
       } catch (error) {
@@ -181,10 +203,6 @@ function isExecutable(path) {
 function isAtLeast(version, [major, minor]) {
   const [ownMajor = 0, ownMinor = 0] = version.split('.').map(Number)
   return ownMajor > major || (ownMajor === major && ownMinor >= minor)
-}
-
-function labelOf(name) {
-  return name === 'rest-server' ? 'the restic REST server' : `restic ${name}`
 }
 
 function readJson(file) {

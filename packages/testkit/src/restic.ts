@@ -1,6 +1,6 @@
-// The real programs for tests: the restics of the matrix and the REST server, fetched by the project's own script.
+// The real programs for tests: the restics of the matrix and what they talk to, fetched by the project's own script.
 import { describe } from 'vitest'
-import { ensureTool } from '../../../scripts/restic.mjs'
+import { ensureTool, type ToolName } from '../../../scripts/restic.mjs'
 
 /** The oldest restic that is supported, and a current one. */
 export const testedVersions = ['0.14.0', '0.18.0'] as const
@@ -8,11 +8,11 @@ export type TestedVersion = (typeof testedVersions)[number]
 
 export type RealRestic = { version: TestedVersion; path: string }
 
-/** A program of the matrix, or why it cannot be had on this machine. */
+/** A program, or why it cannot be had on this machine. */
 export type Found = { path: string } | { missing: string }
 
-/** A program of the matrix, fetched when it is not there yet. Never rejects. */
-export async function findTool(tool: TestedVersion | 'rest-server'): Promise<Found> {
+/** A program, fetched when it is not there yet. Never rejects. */
+export async function findTool(tool: ToolName): Promise<Found> {
   return ensureTool(tool).then(
     path => ({ path }),
     (error: unknown) => ({ missing: error instanceof Error ? error.message : String(error) }),

@@ -1,18 +1,27 @@
 // Repositories: where one may be, what of it reaches a host, and the rules both ends check.
 import { z } from 'zod'
 import { Id } from './ids.ts'
+import { rcloneRemoteOf, readRcloneSection } from './rclone.ts'
 import { Count, Instant, Name, text, Version } from './scalars.ts'
 
 /** The backends restic-manager sets up by itself. */
-export const BackendKind = z.enum(['local', 'rest', 'sftp', 's3'])
+export const BackendKind = z.enum(['local', 'rest', 'sftp', 's3', 'b2', 'azure', 'gs', 'rclone'])
 export type BackendKind = z.infer<typeof BackendKind>
 
-/** What each backend takes beside the address. Environment names not listed here never reach restic. */
+/**
+ * What each backend takes beside the address. Environment names not listed here never reach restic. What the two fields
+ * mean: b2 key id and key · azure account and its key or a SAS token · gs project and the JSON key of a service account ·
+ * rclone the section of the remote, none where the host has a configuration of its own.
+ */
 export const backends = {
   local: { username: false, credential: false, environment: [] },
-  rest: { username: true, credential: true, environment: [] },
+  rest: { username: true, credential: true, environment: ['RESTIC_CACERT'] },
   sftp: { username: false, credential: false, environment: [] },
-  s3: { username: true, credential: true, environment: ['AWS_DEFAULT_REGION'] },
+  s3: { username: true, credential: true, environment: ['AWS_DEFAULT_REGION', 'RESTIC_CACERT'] },
+  b2: { username: true, credential: true, environment: [] },
+  azure: { username: true, credential: true, environment: ['AZURE_ENDPOINT_SUFFIX'] },
+  gs: { username: true, credential: true, environment: [] },
+  rclone: { username: false, credential: true, environment: [] },
 } as const satisfies Record<
   BackendKind,
   { username: boolean; credential: boolean; environment: readonly string[] }
@@ -21,27 +30,63 @@ export const backends = {
 /** The backend an address names: the word before the first colon, or local for an absolute path. */
 export function backendOf(url: string): BackendKind | undefined {
   if (/^(\/|[A-Za-z]:[\\/])/.test(url)) return 'local'
-  const scheme = /^([a-z0-9]+):/.exec(url)?.[1]
-  return scheme === 'rest' || scheme === 'sftp' || scheme === 's3' ? scheme : undefined
+  const scheme = BackendKind.safeParse(/^([a-z0-9]+):/.exec(url)?.[1])
+  return scheme.data === 'local' ? undefined : scheme.data
 }
+
+/** Addresses that are a place in a store and nothing else. */
+const storeAddresses = {
+  b2: [
+    /^b2:[A-Za-z0-9-]{3,63}(:[^:]*)?$/,
+    'A B2 address looks like b2:bucket:path. The bucket has letters, digits and dashes.',
+  ],
+  azure: [
+    /^azure:(\$root|[a-z0-9-]{3,63}):\/?[^:]*$/,
+    'An Azure address looks like azure:container:/path. The container has small letters, digits and dashes.',
+  ],
+  gs: [
+    /^gs:[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]:\/?[^:]*$/,
+    'A Google Cloud Storage address looks like gs:bucket:/path.',
+  ],
+} as const
 
 /** What is wrong with a repository address, as a sentence; undefined when it can be used. */
 export function complaintAboutUrl(url: string): string | undefined {
-  if (/[\s\0]/.test(url) && backendOf(url) !== 'local') return 'The address must not contain spaces.'
   const kind = backendOf(url)
-  if (kind === undefined)
-    return 'The address must be an absolute path, or begin with rest:, sftp: or s3:, such as rest:https://backup.example.com/host-1/.'
-  if (kind === 'local')
-    return url.split(/[\\/]/).includes('..') ? 'The path must not contain "..".' : undefined
-  if (kind === 'sftp') {
-    if (/^sftp:(\/\/)?-/.test(url)) return 'The SFTP host must not begin with a dash.'
-    if (/^sftp:(\/\/)?[^@/]*:[^@/]*@/.test(url))
-      return 'The address must not contain a password. SFTP signs in with the SSH key of the host.'
-    return /^sftp:(\/\/[^/]+\/.+|[^/:]+:.+)$/.test(url)
-      ? undefined
-      : 'An SFTP address looks like sftp:user@host:/path or sftp://user@host:port//path.'
+  if (/[\s\0]/.test(url) && kind !== 'local') return 'The address must not contain spaces.'
+  switch (kind) {
+    case undefined:
+      return 'The address must be an absolute path, or begin with rest:, sftp:, s3:, b2:, azure:, gs: or rclone:, such as rest:https://backup.example.com/host-1/.'
+    case 'local':
+      return url.split(/[\\/]/).includes('..') ? 'The path must not contain "..".' : undefined
+    case 'sftp':
+      return complaintAboutSftp(url)
+    case 'rclone':
+      return rcloneRemoteOf(url) === undefined
+        ? 'An rclone address looks like rclone:remote:path. The name of the remote begins with a letter and has letters, digits and _ only.'
+        : undefined
+    case 'b2':
+    case 'azure':
+    case 'gs': {
+      const [shape, sentence] = storeAddresses[kind]
+      return shape.test(url) ? undefined : sentence
+    }
+    case 'rest':
+    case 's3':
+      return complaintAboutHttp(kind, url.slice(kind.length + 1))
   }
-  const inner = url.slice(kind.length + 1)
+}
+
+function complaintAboutSftp(url: string): string | undefined {
+  if (/^sftp:(\/\/)?([^:/]*@)?-/.test(url)) return 'The SFTP host must not begin with a dash.'
+  if (/^sftp:(\/\/)?[^@/]*:[^@/]*@/.test(url))
+    return 'The address must not contain a password. SFTP signs in with the SSH key of the host.'
+  return /^sftp:(\/\/[^/]+\/.+|[^/:]+:.+)$/.test(url)
+    ? undefined
+    : 'An SFTP address looks like sftp:user@host:/path or sftp://user@host:port//path.'
+}
+
+function complaintAboutHttp(kind: 'rest' | 's3', inner: string): string | undefined {
   const target = /^https?:\/\//.test(inner) ? inner : kind === 's3' ? `https://${inner}` : undefined
   const parsed = target === undefined ? null : URL.parse(target)
   if (parsed === null)
@@ -53,6 +98,30 @@ export function complaintAboutUrl(url: string): string | undefined {
   if (kind === 's3' && parsed.pathname.replaceAll('/', '') === '')
     return 'The S3 address names no bucket. It looks like s3:https://host/bucket.'
   return undefined
+}
+
+/** What is wrong with a backend's secret, as a sentence; undefined when it can be used. Holds no part of the secret. */
+export function complaintAboutCredential(kind: BackendKind, credential: string): string | undefined {
+  if (kind === 'rclone') {
+    const remote = readRcloneSection(credential)
+    return 'complaint' in remote ? remote.complaint : undefined
+  }
+  if (kind === 'gs')
+    return readGoogleKey(credential) === undefined
+      ? 'Paste the JSON key file of a Google service account as it is.'
+      : undefined
+  return /[\r\n]/.test(credential) ? 'The secret must be one line.' : undefined
+}
+
+const GoogleKey = z.looseObject({ type: z.enum(['service_account', 'authorized_user']) })
+
+/** The JSON key of a Google account. Other types of it make the library run programs or call addresses it names. */
+export function readGoogleKey(credential: string): Record<string, unknown> | undefined {
+  try {
+    return GoogleKey.safeParse(JSON.parse(credential)).data
+  } catch {
+    return undefined
+  }
 }
 
 /** An address restic can use, without credentials in it. */
@@ -73,7 +142,7 @@ export const RepositoryAccess = z.object({
   url: RepositoryUrl,
   password: text(2_000).min(1),
   username: text(200).optional(),
-  credential: text(2_000).optional(),
+  credential: text(20_000).optional(),
   environment: BackendEnvironment.optional(),
   mayDelete: z.boolean(),
 })

@@ -3,7 +3,13 @@ import { z } from 'zod'
 import { jobSpecs } from './command.ts'
 import { Id } from './ids.ts'
 import { JobKind, JobStatus } from './job.ts'
-import { BackendEnvironment, backendOf, backends, RepositoryUrl } from './repository.ts'
+import {
+  BackendEnvironment,
+  backendOf,
+  backends,
+  complaintAboutCredential,
+  RepositoryUrl,
+} from './repository.ts'
 import { ScheduleDraft } from './schedule.ts'
 import { Retention } from './retention.ts'
 import { Name, text } from './scalars.ts'
@@ -64,27 +70,42 @@ type BackendFields = {
   url: string
   username?: string | undefined
   credential?: string | undefined
+  adminUsername?: string | undefined
+  adminCredential?: string | undefined
   environment?: Record<string, string> | undefined
 }
+type BackendComplaint = { field: Exclude<keyof BackendFields, 'url'>; message: string }
 
 /** What does not fit the address's backend, as sentences by field. */
-export function complaintsAboutBackend(
-  repository: BackendFields,
-): { field: 'username' | 'credential' | 'environment'; message: string }[] {
+export function complaintsAboutBackend(repository: BackendFields): BackendComplaint[] {
   const kind = backendOf(repository.url)
   if (kind === undefined) return []
   const takes = backends[kind]
   const allowed: readonly string[] = takes.environment
-  const complaints: { field: 'username' | 'credential' | 'environment'; message: string }[] = []
-  if (repository.username !== undefined && !takes.username)
-    complaints.push({ field: 'username', message: `A ${kind} repository takes no user name.` })
-  if (repository.credential !== undefined && !takes.credential)
-    complaints.push({ field: 'credential', message: `A ${kind} repository takes no secret.` })
-  const stray = Object.keys(repository.environment ?? {}).find(name => !allowed.includes(name))
+  const complaints: BackendComplaint[] = []
+  for (const field of ['username', 'adminUsername'] as const)
+    if (repository[field] !== undefined && !takes.username)
+      complaints.push({ field, message: `A ${kind} repository takes no user name.` })
+  for (const field of ['credential', 'adminCredential'] as const) {
+    const secret = repository[field]
+    if (secret === undefined) continue
+    const complaint = takes.credential
+      ? complaintAboutCredential(kind, secret)
+      : `A ${kind} repository takes no secret.`
+    if (complaint !== undefined) complaints.push({ field, message: complaint })
+  }
+  const environment = repository.environment ?? {}
+  const stray = Object.keys(environment).find(name => !allowed.includes(name))
   if (stray !== undefined)
     complaints.push({
       field: 'environment',
       message: `${stray} may not be set for a ${kind} repository. Accepted: ${allowed.join(', ') || 'none'}.`,
+    })
+  const authorities = environment['RESTIC_CACERT']
+  if (stray === undefined && authorities !== undefined && backendOf(authorities) !== 'local')
+    complaints.push({
+      field: 'environment',
+      message: 'The file of certificate authorities must be an absolute path on the hosts.',
     })
   return complaints
 }

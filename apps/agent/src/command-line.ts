@@ -9,6 +9,8 @@ type Flag = { type: 'string' | 'boolean'; value?: string; says: string; required
 
 const stateDir: Flag = { type: 'string', value: 'DIR', says: 'where the agent keeps its key and its records' }
 
+const policyFile: Flag = { type: 'string', value: 'FILE', says: 'what this host allows a server' }
+
 const commands = {
   enrol: {
     says: 'make this machine a host of a server',
@@ -34,10 +36,17 @@ const commands = {
       'allow-plain-http': { type: 'boolean', says: 'speak to a server elsewhere without encryption' },
     },
   },
-  run: { says: 'connect to the server and do its backups', flags: { 'state-dir': stateDir } },
+  run: {
+    says: 'connect to the server and do its backups',
+    flags: { 'state-dir': stateDir, 'policy-file': policyFile },
+  },
   status: {
     says: 'say how this agent stands',
-    flags: { 'state-dir': stateDir, json: { type: 'boolean', says: 'as JSON, for programs' } },
+    flags: {
+      'state-dir': stateDir,
+      'policy-file': policyFile,
+      json: { type: 'boolean', says: 'as JSON, for programs' },
+    },
   },
   version: { says: 'print the version', flags: {} },
 } as const satisfies Record<string, { says: string; flags: Record<string, Flag> }>
@@ -51,8 +60,8 @@ export type CommandLine =
       name?: string
       allowPlainHttp: boolean
     }
-  | { command: 'run'; stateDir?: string }
-  | { command: 'status'; stateDir?: string; json: boolean }
+  | { command: 'run'; stateDir?: string; policyFile?: string }
+  | { command: 'status'; stateDir?: string; policyFile?: string; json: boolean }
   | { command: 'version' }
   | { command: 'help'; text: string }
 
@@ -72,6 +81,8 @@ export function readCommandLine(words: readonly string[]): CommandLine {
   const text = (name: string) => values[name] as string | undefined
   const folder = text('state-dir')
   const shared = folder === undefined ? {} : { stateDir: folder }
+  const file = text('policy-file')
+  const local = { ...shared, ...(file === undefined ? {} : { policyFile: file }) }
   switch (command) {
     case 'enrol': {
       const name = text('name')
@@ -85,9 +96,9 @@ export function readCommandLine(words: readonly string[]): CommandLine {
       }
     }
     case 'status':
-      return { command, ...shared, json: values.json === true }
+      return { command, ...local, json: values.json === true }
     case 'run':
-      return { command, ...shared }
+      return { command, ...local }
     case 'version':
       return { command }
   }

@@ -1,14 +1,17 @@
 // What the agent takes from its environment. A bad value is named, and stops it before anything starts.
 import { homedir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { timing, type Timing } from '@restic-manager/contract/timing'
 import { z } from 'zod'
+import { defaultPolicyFile } from './policy.ts'
 
 export type AgentConfig = {
   stateDir: string
   /** A path or a name; undefined: restic as the search path finds it. */
   restic: string | undefined
   searchPath: string
+  /** What the owner of this host allows a server. It need not be there. */
+  policyFile: string
   logLevel: LogLevel
   timing: Timing
 }
@@ -25,20 +28,24 @@ const Periods = z.strictObject(
 
 /** Lines of the help text for what `readConfig` reads. */
 export const environmentHelp = `  RM_STATE_DIR   where the agent keeps its key and its records (as --state-dir)
+  RM_POLICY_FILE what this host allows a server (as --policy-file)
   RM_RESTIC      restic to run: a path, or a name on PATH (default: restic)
   RM_LOG_LEVEL   ${LogLevel.options.join(', ')} (default: info)
   RM_TIMING      other periods than the usual ones, as JSON in milliseconds: {"heartbeat":5000}`
 
-/** Reads the environment. `stateDir` given on the command line wins. Throws `BadConfig`. */
-export function readConfig(stateDir?: string, env: NodeJS.ProcessEnv = process.env): AgentConfig {
+/** Reads the environment. What is given on the command line wins. Throws `BadConfig`. */
+export function readConfig(
+  given: { stateDir?: string | undefined; policyFile?: string | undefined } = {},
+  env: NodeJS.ProcessEnv = process.env,
+): AgentConfig {
   const level = LogLevel.safeParse(env.RM_LOG_LEVEL ?? 'info')
   if (!level.success)
     throw new BadConfig(
       `RM_LOG_LEVEL is ${JSON.stringify(env.RM_LOG_LEVEL)}; it must be one of ${LogLevel.options.join(', ')}.`,
     )
-  const folder = stateDir ?? env.RM_STATE_DIR ?? defaultStateDir(env)
   return {
-    stateDir: isAbsolute(folder) ? folder : join(process.cwd(), folder),
+    stateDir: resolve(given.stateDir ?? env.RM_STATE_DIR ?? defaultStateDir(env)),
+    policyFile: resolve(given.policyFile ?? env.RM_POLICY_FILE ?? defaultPolicyFile(process.platform, env)),
     restic: env.RM_RESTIC === '' ? undefined : env.RM_RESTIC,
     searchPath: env.PATH ?? '',
     logLevel: level.data,

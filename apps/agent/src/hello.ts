@@ -6,12 +6,17 @@ import { toInstant } from '@restic-manager/contract/scalars'
 import type { AppliedConfig } from './applied-config.ts'
 import { knownJobs } from './job-book.ts'
 import { fitText } from './restic/fit-text.ts'
-import { policy } from './policy.ts'
+import { policySummary, type HostPolicy } from './policy.ts'
 import type { State } from './state.ts'
 import { agentVersion } from './version.ts'
 
 /** The first call of a connection. */
-export function helloOf(state: State, config: AppliedConfig, resticVersion: string | null): AgentHello {
+export function helloOf(
+  state: State,
+  config: AppliedConfig,
+  resticVersion: string | null,
+  policy: HostPolicy,
+): AgentHello {
   return {
     protocolVersion: PROTOCOL,
     agentVersion,
@@ -25,7 +30,7 @@ export function helloOf(state: State, config: AppliedConfig, resticVersion: stri
     appliedScheduleVersion: 0,
     appliedConfigVersion: config.current().version,
     knownJobs: knownJobs(state),
-    policy,
+    policy: policySummary(policy),
   }
 }
 

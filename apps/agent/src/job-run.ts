@@ -1,5 +1,6 @@
 // One run of one job: restic is started once, its words are kept, and the job is ended exactly once.
 import type { AgentLimits } from '@restic-manager/contract/agent'
+import type { ElevatedAccess } from '@restic-manager/contract/command'
 import { MAX_WARNINGS, type Warning } from '@restic-manager/contract/job'
 import { jobReasons } from '@restic-manager/contract/reasons'
 import type { RepositoryAccess } from '@restic-manager/contract/repository'
@@ -12,6 +13,7 @@ import { startJobLog } from './job-log.ts'
 import type { Outcome, RepositoryContext } from './jobs/context.ts'
 import { runJob } from './jobs/run.ts'
 import type { LogSpool } from './log-spool.ts'
+import type { HostPolicy } from './policy.ts'
 import { processStart } from './processes.ts'
 import { reportAfterJob } from './reports.ts'
 import { pauseFor } from './pause.ts'
@@ -28,6 +30,7 @@ export type Workshop = {
   telemetry: Telemetry
   enrolment: Enrolment
   folders: { cache: string; temp: string }
+  policy: HostPolicy
   /** restic as it is on this host now; null when there is none. */
   restic(): Promise<Restic | null>
   limits(): AgentLimits
@@ -38,6 +41,14 @@ export type Workshop = {
 /** A fact of one mebibyte would close the socket. This leaves room for the rest of it. */
 const maxWarningBytes = 512 * 1024
 
+/** `elevated`: access lent for this one run, in place of the everyday one. It is in memory only. */
+export type RunOrders = {
+  signal: AbortSignal
+  hurry: AbortSignal
+  stopping: AbortSignal
+  elevated?: ElevatedAccess | undefined
+}
+
 /**
  * Runs a job that was marked as starting. `signal` stops it, with the reason `agent_stopping` when the agent stops.
  * Resolves when the job has ended and the repository was looked at; never rejects.
@@ -45,7 +56,7 @@ const maxWarningBytes = 512 * 1024
 export async function carryOut(
   shop: Workshop,
   job: Job,
-  { signal, hurry, stopping }: { signal: AbortSignal; hurry: AbortSignal; stopping: AbortSignal },
+  { signal, hurry, stopping, elevated }: RunOrders,
 ): Promise<void> {
   const { state, telemetry, log } = shop
   const jobLog = startJobLog(
@@ -71,11 +82,11 @@ export async function carryOut(
 
   async function runGuarded(): Promise<Outcome> {
     try {
-      const repository = shop.config.repository(job.header.repositoryId)
+      const repository = accessFor(shop, job.header.repositoryId, elevated)
       if (repository === undefined) return failure('configuration_missing')
       const restic = await shop.restic()
       if (restic === null) return failure('restic_missing')
-      context = repositoryContext(shop, repository, restic, signal)
+      context = repositoryContext(shop, repository, restic, signal, elevated !== undefined)
       return await runJob(
         job.kind,
         {
@@ -123,15 +134,26 @@ export async function untilWritten(
   }
 }
 
+/** The access a job works with. What was lent is all it needs: the maintenance host may have no everyday access. */
+function accessFor(
+  shop: Workshop,
+  repositoryId: string,
+  elevated: ElevatedAccess | undefined,
+): RepositoryAccess | undefined {
+  if (elevated === undefined) return shop.config.repository(repositoryId)
+  return { repositoryId, ...elevated, mayDelete: true }
+}
+
 /** What it takes to ask a repository something on this host. */
 export function repositoryContext(
   shop: Workshop,
   repository: RepositoryAccess,
   restic: Restic,
   signal: AbortSignal,
+  isElevated = false,
 ): RepositoryContext {
   const { enrolment, folders, timing } = shop
-  return { hostId: enrolment.hostId, repository, restic, folders, signal, timing }
+  return { hostId: enrolment.hostId, repository, isElevated, restic, folders, signal, timing }
 }
 
 /** An outcome without a run, in the words the contract has for it. */

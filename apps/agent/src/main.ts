@@ -23,17 +23,17 @@ async function obey(line: CommandLine): Promise<void> {
     case 'enrol':
       return enrol(line)
     case 'status': {
-      const { stateDir } = readConfig(line.stateDir)
+      const { stateDir } = readConfig(line)
       const status = readStatus(stateDir, createLog({ level: 'silent' }))
       return say(line.json ? `${JSON.stringify(status)}\n` : describeStatus(status))
     }
     case 'run':
-      return run(line.stateDir)
+      return run(line)
   }
 }
 
 async function enrol(line: CommandLine & { command: 'enrol' }): Promise<void> {
-  const { stateDir } = readConfig(line.stateDir)
+  const { stateDir } = readConfig(line)
   const { enrolment, already } = await enrolHost({ ...line, stateDir })
   const { hostName, hostId, serverUrl } = enrolment
   if (already) return say(`${stateDir} is enrolled with ${serverUrl} already, as ${hostName} (${hostId}).\n`)
@@ -42,8 +42,8 @@ async function enrol(line: CommandLine & { command: 'enrol' }): Promise<void> {
     say('This link is not encrypted: whoever can listen to it can read the repository passwords.\n')
 }
 
-async function run(stateDir: string | undefined): Promise<void> {
-  const config = readConfig(stateDir)
+async function run(line: CommandLine & { command: 'run' }): Promise<void> {
+  const config = readConfig(line)
   const log = createLog({ level: config.logLevel })
   // restic asks by SIGHUP whether the owner of a lock lives, and process ids are recycled.
   process.on('SIGHUP', () => log.info('ignored a SIGHUP'))

@@ -14,6 +14,7 @@ import type { LogSpool } from './log-spool.ts'
 import { openOrderDesk } from './orders.ts'
 import { sendFacts } from './outbox.ts'
 import { pauseFor } from './pause.ts'
+import type { HostPolicy } from './policy.ts'
 import type { Restic } from './restic/version.ts'
 import type { Runner } from './runner.ts'
 import type { State } from './state.ts'
@@ -25,6 +26,7 @@ export type SessionParts = {
   spool: LogSpool
   telemetry: Telemetry
   runner: Runner
+  policy: HostPolicy
   restic(): Promise<Restic | null>
   onLimits(limits: AgentLimits): void
   timing: Timing
@@ -45,7 +47,7 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
 
   const restic = await parts.restic()
   const saidAt = Date.now()
-  const hello = helloOf(state, parts.config, restic?.version ?? null)
+  const hello = helloOf(state, parts.config, restic?.version ?? null, parts.policy)
   const { data: welcome } = AgentWelcome.safeParse(await api.agent.hello.mutate(hello, answerIn()))
   if (welcome === undefined) throw new Error('the server answered hello in a way this agent does not know')
   const limits = withinReason(welcome.limits)

@@ -15,6 +15,7 @@ import { keepLinked } from './keep-linked.ts'
 import { noteLink, readLinkStatus } from './link-status.ts'
 import { openLogSpool } from './log-spool.ts'
 import { pauseFor } from './pause.ts'
+import { readHostPolicy } from './policy.ts'
 import { findRestic, type Restic } from './restic/version.ts'
 import { startRunner } from './runner.ts'
 import { lockState } from './state-lock.ts'
@@ -65,9 +66,15 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   const applied = openAppliedConfig(stateDir, log)
   let limits = usualLimits
 
+  const policy = readHostPolicy(config.policyFile)
+  if (policy.problem !== undefined)
+    log.error(
+      { problem: policy.problem },
+      'the policy file of this host is not followed; nothing it could allow is allowed',
+    )
   const restic = keepFinding(config, log)
   noteLink(state, { state: 'connecting', resticVersion: (await restic())?.version ?? null })
-  const shared = { state, config: applied, spool, telemetry, restic, timing, log }
+  const shared = { state, config: applied, spool, telemetry, policy, restic, timing, log }
   const runner = startRunner({ ...shared, enrolment, folders, limits: () => limits })
   const tidying = setInterval(tidy, hourMs)
   tidying.unref()

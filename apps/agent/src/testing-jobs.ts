@@ -58,6 +58,7 @@ export function jobBench(
       jobId: newId(),
       hostname: 'bench-host',
       repository,
+      isElevated: false,
       restic,
       folders,
       signal: cancel.signal,

@@ -25,6 +25,8 @@ export type AgentOptions = {
   url?: string
   name?: string
   timing?: Partial<Timing>
+  /** What the host allows. When left out there is no such file. */
+  policyFile?: string
   /** A state directory of an agent that was stopped, to go on with. */
   stateDir?: string
   /** How much a process of its own tells; see `output`. */
@@ -77,6 +79,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
       stateDir,
       restic: current.restic,
       searchPath: process.env.PATH ?? '',
+      policyFile: current.policyFile ?? join(stateDir, 'policy.json'),
       logLevel: 'silent',
       timing: { ...timing, ...current.timing },
     }
@@ -96,6 +99,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
           PATH: process.env.PATH,
           RM_TIMING: JSON.stringify(current.timing ?? {}),
           RM_LOG_LEVEL: current.logLevel,
+          RM_POLICY_FILE: current.policyFile ?? join(stateDir, 'policy.json'),
           ...(current.restic === undefined ? {} : { RM_RESTIC: current.restic }),
         },
         stdio: ['ignore', 'ignore', 'pipe'],

@@ -11,6 +11,8 @@ import type { JsonValue } from '../restic/messages.ts'
 export type RepositoryContext = {
   hostId: Id
   repository: RepositoryAccess
+  /** Whether the access was lent for this one run, with the right to delete. */
+  isElevated: boolean
   /** `path` is absolute. */
   restic: { path: string; version: string }
   /** `temp` is 0700: lists of paths lie there for a moment, and restic's own temporary files. */

@@ -1,6 +1,7 @@
 // The one door into the jobs: which kind runs what.
 import type { JobSpec } from '@restic-manager/contract/command'
 import type { JobKind } from '@restic-manager/contract/job'
+import { jobReasons } from '@restic-manager/contract/reasons'
 import { backUp } from './backup.ts'
 import { stoppedOutcome } from './command.ts'
 import type { JobContext, Outcome } from './context.ts'
@@ -8,7 +9,7 @@ import { initialise } from './init.ts'
 import { probe } from './probe.ts'
 import { unlock } from './unlock.ts'
 
-const jobs: { [K in JobKind]: (context: JobContext, spec: JobSpec<K>) => Promise<Outcome> } = {
+const jobs: { [K in JobKind]?: (context: JobContext, spec: JobSpec<K>) => Promise<Outcome> } = {
   init: initialise,
   probe,
   backup: backUp,
@@ -22,5 +23,8 @@ export async function runJob<K extends JobKind>(
   spec: JobSpec<K>,
 ): Promise<Outcome> {
   if (context.signal.aborted) return stoppedOutcome(context.signal)
-  return jobs[kind](context, spec)
+  const job = jobs[kind]
+  if (job === undefined)
+    return { status: 'failed', reason: 'unsupported', error: jobReasons.unsupported, warnings: [] }
+  return job(context, spec)
 }

@@ -2,11 +2,16 @@
 import { TRPCError } from '@trpc/server'
 import { TRPC_ERROR_CODES_BY_KEY, type TRPC_ERROR_CODE_KEY, type TRPCErrorShape } from '@trpc/server/rpc'
 import { ZodError } from 'zod'
-import { Refusal, type RefusalCode, refusals } from '@restic-manager/contract/refusal'
+import { type Complaint, Refusal, type RefusalCode, refusals } from '@restic-manager/contract/refusal'
 import { isOutage } from './db/outage.ts'
 
-/** What an error says beside its sentence. `refusal` is our stable code; absent for a bug. */
-export type WireErrorData = { code: TRPC_ERROR_CODE_KEY; httpStatus: number; refusal?: RefusalCode }
+/** What an error says beside its sentence. `refusal` is our stable code; absent for a bug. `complaints`: what is wrong with each field. */
+export type WireErrorData = {
+  code: TRPC_ERROR_CODE_KEY
+  httpStatus: number
+  refusal?: RefusalCode
+  complaints?: Complaint[]
+}
 export type WireErrorShape = TRPCErrorShape<WireErrorData>
 
 /** A refusal in tRPC's form. */
@@ -52,6 +57,8 @@ const plainSentences: Partial<Record<TRPC_ERROR_CODE_KEY, string>> = {
   INTERNAL_SERVER_ERROR: 'Something went wrong in the server. Its log says what.',
 }
 
+const bareComplaint = ({ code, field, message }: Complaint): Complaint => ({ code, field, message })
+
 /** The only things that may leave with an error: our code, our sentence, the class. Built anew, never copied from the error. */
 export function formatError({
   error,
@@ -61,12 +68,17 @@ export function formatError({
   shape: TRPCErrorShape & { data: { httpStatus: number } }
 }): WireErrorShape {
   const { cause, code } = error
-  const answer = (message: string, refusal?: RefusalCode): WireErrorShape => ({
+  const answer = (message: string, refusal?: RefusalCode, complaints?: readonly Complaint[]) => ({
     message,
     code: TRPC_ERROR_CODES_BY_KEY[code],
-    data: { code, httpStatus: shape.data.httpStatus, ...(refusal === undefined ? {} : { refusal }) },
+    data: {
+      code,
+      httpStatus: shape.data.httpStatus,
+      ...(refusal === undefined ? {} : { refusal }),
+      ...(complaints === undefined ? {} : { complaints: complaints.map(bareComplaint) }),
+    },
   })
-  if (cause instanceof Refusal) return answer(cause.message, cause.code)
+  if (cause instanceof Refusal) return answer(cause.message, cause.code, cause.complaints)
   if (code === 'BAD_REQUEST')
     return answer(
       cause instanceof ZodError ? inputSentence(cause) : 'The request could not be read.',

@@ -35,12 +35,17 @@ export const refusals = {
 } as const
 export type RefusalCode = keyof typeof refusals
 
-/** Thrown where the rule is known, mapped to the wire in one place. `message` says what to do. */
+/** One thing that is wrong with what was sent: a stable code, the field it belongs to, a sentence for it. */
+export type Complaint = { code: string; field: string; message: string }
+
+/** Thrown where the rule is known, mapped to the wire in one place. `message` says what to do; `complaints` what is wrong with each field. */
 export class Refusal extends Error {
   readonly code: RefusalCode
-  constructor(code: RefusalCode, sentence: string) {
+  readonly complaints: readonly Complaint[] | undefined
+  constructor(code: RefusalCode, sentence: string, complaints?: readonly Complaint[]) {
     super(sentence)
     this.name = 'Refusal'
     this.code = code
+    this.complaints = complaints
   }
 }

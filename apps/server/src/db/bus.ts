@@ -4,8 +4,17 @@ import type postgres from 'postgres'
 import { timing } from '@restic-manager/contract/timing'
 import type { Db } from './open.ts'
 
-/** What may change. The id is that of the noun; for `orders` it is the host's, for `progress` and `log` the job's. */
-export type Topic = 'host' | 'job' | 'repository' | 'snapshots' | 'enrolment' | 'orders' | 'progress' | 'log'
+/** What may change. The id is that of the noun; for `orders` and `schedule` it is the host's, for `progress` and `log` the job's. */
+export type Topic =
+  | 'host'
+  | 'job'
+  | 'repository'
+  | 'snapshots'
+  | 'enrolment'
+  | 'orders'
+  | 'schedule'
+  | 'progress'
+  | 'log'
 export type BusChange = { topic: Topic; id: string }
 
 /**

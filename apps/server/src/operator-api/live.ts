@@ -44,7 +44,7 @@ export function worthSaying(wakeup: Wakeup, stirred: Map<string, number>, nowMs:
   for (const [jobId, at] of stirred) if (nowMs - at >= PROGRESS_MS) stirred.delete(jobId)
   const said = new Map<string, Change>()
   for (const { topic, id } of wakeup.changes) {
-    if (topic === 'orders' || topic === 'log' || topic === 'progress') continue
+    if (topic === 'orders' || topic === 'schedule' || topic === 'log' || topic === 'progress') continue
     said.set(`${topic}:${id}`, { topic, id })
   }
   if (said.size > MOST_CHANGES) return [everything]

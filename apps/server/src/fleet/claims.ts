@@ -2,9 +2,12 @@
 import { sql } from 'drizzle-orm'
 
 /**
- * True for a job the server itself made on its repository, and for one of a host with access to it. Names its columns in
- * full, for any query in which the table `jobs` goes by its own name.
+ * True for a job the server itself made on its repository, and for one of a host that has access to it or maintains it. Only
+ * the server leaves a row queued, and only it says when one expires. Names its columns in full, for any query in which the
+ * table `jobs` goes by its own name.
  */
-export const concernsItsRepository = sql`(jobs.request_id is not null or exists (
-  select 1 from host_repositories
-  where host_repositories.host_id = jobs.host_id and host_repositories.repository_id = jobs.repository_id))`
+export const concernsItsRepository = sql`(jobs.request_id is not null or jobs.expires_at is not null or jobs.status = 'queued'
+  or exists (select 1 from host_repositories
+    where host_repositories.host_id = jobs.host_id and host_repositories.repository_id = jobs.repository_id)
+  or exists (select 1 from repositories maintained
+    where maintained.id = jobs.repository_id and maintained.maintenance_host_id = jobs.host_id))`

@@ -1,0 +1,153 @@
+// Lets held jobs go, one repository at a time: backups together, whatever needs a repository to itself alone.
+import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
+import type { JobKind } from '@restic-manager/contract/job'
+import { timing, type Timing } from '@restic-manager/contract/timing'
+import { notify } from '../db/bus.ts'
+import type { Db } from '../db/open.ts'
+import { hosts, jobs, repositories } from '../db/schema.ts'
+import { concernsItsRepository } from './claims.ts'
+import { decideLine, type LineJob } from './dispatch-decision.ts'
+
+/** How long a job that was let go may stay unclaimed, and how long a backup waits at most. */
+export type LinePeriods = Pick<Timing, 'queuedLife' | 'maintenanceWait' | 'offlineAfter'>
+
+/** Two repositories with one restic id are one repository on disk, and share a line. */
+const lineKey = sql<string>`coalesce(${repositories.resticId}, ${repositories.id}::text)`
+
+/** A lost job may still be running on a host that is out of reach; after a day it is not waited for any more. */
+const LOST_COUNTS = '1 day'
+
+/** True for a job that may be at work, or may begin without another word from us. */
+export const mayBeAtWork = sql`(jobs.status in ('accepted', 'running') or (jobs.status = 'lost'
+  and coalesce(jobs.started_at, jobs.accepted_at, jobs.created_at) > now() - ${LOST_COUNTS}::interval))`
+
+/**
+ * Decides again over everything that waits on these repositories: called whenever a job of theirs was queued or came to an
+ * end. Lines are taken one after another by a lock that lasts as long as the transaction, always in the same order.
+ */
+export async function dispatch(
+  tx: Db,
+  repositoryIds: readonly string[],
+  periods: LinePeriods = timing,
+): Promise<void> {
+  if (repositoryIds.length === 0) return
+  const lines = await tx
+    .selectDistinct({ key: lineKey })
+    .from(repositories)
+    .where(inArray(repositories.id, [...repositoryIds]))
+  for (const key of lines.map(line => line.key).toSorted()) await dispatchLine(tx, key, periods)
+}
+
+async function dispatchLine(tx: Db, key: string, periods: LinePeriods) {
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`line ${key}`}, 0))`)
+  const line = await readLine(tx, key, periods)
+  if (!line.some(job => job.held)) return
+  const now = line[0]?.now ?? 0
+  const { release, wait } = decideLine(line, { now, maintenanceWait: periods.maintenanceWait })
+  await letGo(tx, release, periods)
+  const before = new Map(line.map(job => [job.id, job.waitsFor]))
+  const changed = wait.filter(({ id, waitsFor }) => before.get(id) !== waitsFor)
+  for (const [waitsFor, of] of Map.groupBy(changed, each => each.waitsFor))
+    await holdBack(
+      tx,
+      of.map(each => each.id),
+      waitsFor,
+    )
+}
+
+type ReadJob = LineJob & { waitsFor: string | null; now: number }
+
+/**
+ * Who stands in a line. A job whose host has been away since before it was let go cannot have begun and stands in nobody's
+ * way; one that may be at work on a host out of reach does, until it is lost and a day has passed.
+ */
+async function readLine(tx: Db, key: string, { offlineAfter }: LinePeriods): Promise<ReadJob[]> {
+  const milliseconds = (of: ReturnType<typeof sql>) => sql<number>`(extract(epoch from ${of}) * 1000)::float8`
+  return tx
+    .select({
+      id: jobs.id,
+      kind: sql<JobKind>`${jobs.kind}`,
+      dryRun: sql<boolean>`coalesce(${jobs.spec} ->> 'dryRun' = 'true', false)`,
+      held: sql<boolean>`${jobs.status} = 'queued' and ${jobs.releasedAt} is null and ${jobs.decidedBy} = 'server'`,
+      ripe: sql<boolean>`coalesce(${jobs.notBefore} <= clock_timestamp(), true)`,
+      linedUpAt: milliseconds(sql`greatest(${jobs.createdAt}, ${jobs.notBefore})`),
+      waitsFor: jobs.waitsForJobId,
+      now: milliseconds(sql`clock_timestamp()`),
+    })
+    .from(jobs)
+    .innerJoin(repositories, eq(repositories.id, jobs.repositoryId))
+    .innerJoin(hosts, and(eq(hosts.id, jobs.hostId), isNull(hosts.removedAt)))
+    .where(
+      and(
+        eq(lineKey, key),
+        inArray(jobs.status, ['queued', 'accepted', 'running', 'lost']),
+        concernsItsRepository,
+        or(
+          mayBeAtWork,
+          and(
+            eq(jobs.status, 'queued'),
+            or(
+              isNull(jobs.releasedAt),
+              hosts.online,
+              sql`${jobs.releasedAt} <= ${hosts.lastSeenAt} + ${offlineAfter} * interval '1 millisecond'`,
+            ),
+          ),
+        ),
+      ),
+    )
+}
+
+/** Those of these jobs that nobody else is changing at this moment: whoever does will look at the line again. */
+const heldOf = (tx: Db, ids: string[]) =>
+  tx
+    .select({ id: jobs.id })
+    .from(jobs)
+    .where(and(inArray(jobs.id, ids), eq(jobs.status, 'queued'), isNull(jobs.releasedAt)))
+    .for('no key update', { skipLocked: true })
+
+async function letGo(tx: Db, ids: string[], { queuedLife }: LinePeriods) {
+  if (ids.length === 0) return
+  const released = await tx
+    .update(jobs)
+    .set({
+      releasedAt: sql`now()`,
+      waitsForJobId: null,
+      expiresAt: sql`now() + ${queuedLife} * interval '1 millisecond'`,
+    })
+    .where(inArray(jobs.id, heldOf(tx, ids)))
+    .returning({ id: jobs.id, hostId: jobs.hostId, repositoryId: jobs.repositoryId })
+  for (const job of released) await notify(tx, 'orders', job.hostId)
+  await tellOfLine(tx, released)
+}
+
+async function holdBack(tx: Db, ids: string[], waitsFor: string) {
+  const held = await tx
+    .update(jobs)
+    .set({ waitsForJobId: waitsFor })
+    .where(inArray(jobs.id, heldOf(tx, ids)))
+    .returning({ id: jobs.id, hostId: jobs.hostId, repositoryId: jobs.repositoryId })
+  await tellOfLine(tx, held)
+}
+
+async function tellOfLine(tx: Db, moved: { id: string; hostId: string; repositoryId: string }[]) {
+  for (const { id } of moved) await notify(tx, 'job', id)
+  for (const hostId of new Set(moved.map(job => job.hostId))) await notify(tx, 'host', hostId)
+  for (const id of new Set(moved.map(job => job.repositoryId))) await notify(tx, 'repository', id)
+}
+
+/** Repositories looked at in one round, picked by lot so that none is always beyond. */
+const MOST_LINES = 500
+
+/**
+ * Looks again wherever something is held: a retry's time may have come, a backup may have waited long enough, a host that was
+ * waited for may be lost. Safe to run anywhere, several at once. Answers how many repositories were looked at.
+ */
+export async function dispatchHeld(db: Db, periods: LinePeriods): Promise<number> {
+  const waiting = await db.execute<{ id: string }>(sql`
+    select id from (
+      select distinct jobs.repository_id as id from jobs
+      where jobs.status = 'queued' and jobs.released_at is null and coalesce(jobs.not_before <= now(), true)) waiting
+    order by random() limit ${MOST_LINES}`)
+  for (const { id } of waiting) await db.transaction(tx => dispatch(tx, [id], periods))
+  return waiting.length
+}

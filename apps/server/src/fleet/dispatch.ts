@@ -12,7 +12,7 @@ import { decideLine, type LineJob } from './dispatch-decision.ts'
 export type LinePeriods = Pick<Timing, 'queuedLife' | 'maintenanceWait' | 'offlineAfter'>
 
 /** Two repositories with one restic id are one repository on disk, and share a line. */
-const lineKey = sql<string>`coalesce(${repositories.resticId}, ${repositories.id}::text)`
+export const lineKey = sql<string>`coalesce(${repositories.resticId}, ${repositories.id}::text)`
 
 /** A lost job may still be running on a host that is out of reach; after a day it is not waited for any more. */
 const LOST_COUNTS = '1 day'

@@ -1,14 +1,18 @@
 // Jobs as operators ask for them: run, cancel, expire. The row is the command.
-import { and, eq, gt, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { newId } from '@restic-manager/contract/ids'
 import { hasEnded } from '@restic-manager/contract/job'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { JobRunRequest } from '@restic-manager/contract/requests'
+import { timing, type Timing } from '@restic-manager/contract/timing'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
-import { hostRepositories, hosts, jobs, repositories } from '../db/schema.ts'
-import { concernsItsRepository } from './claims.ts'
+import { hosts, jobs } from '../db/schema.ts'
+import { isBusy } from './busy.ts'
+import { dispatch, type LinePeriods } from './dispatch.ts'
+import { queueJobs } from './new-jobs.ts'
+import { type NoPlace, type Place, placeJob } from './placement.ts'
 
 type RunRequest = z.infer<typeof JobRunRequest>
 
@@ -19,41 +23,30 @@ async function tellOfJob(tx: Db, job: { id: string; hostId: string }) {
   await notify(tx, 'orders', job.hostId)
 }
 
+/** Who asks for a job, and how long it may stay unclaimed once it was let go. */
+export type Asking = { requestedBy: string } & Pick<Timing, 'queuedLife'> & Partial<Timing>
+
 /**
  * Queues a job for a host, connected or not. A repeat with the same request id starts nothing and answers the same job.
- * Throws `host_not_found`, `host_quarantined`, `repository_not_on_host`, `repository_busy` or `request_reused`.
+ * Throws `host_not_found`, `host_quarantined`, `repository_not_on_host`, `not_maintenance_host`, `repository_busy` or
+ * `request_reused`.
  */
 export async function runJob(
   db: Db,
   request: RunRequest,
-  { requestedBy, queuedLife }: { requestedBy: string; queuedLife: number },
+  { requestedBy, ...periods }: Asking,
 ): Promise<{ jobId: string }> {
   return db.transaction(async tx => {
     const before = await jobOfRequest(tx, request)
     if (before !== undefined) return before
-    await checkCanRun(tx, request)
-    const [made] = await tx
-      .insert(jobs)
-      .values({
-        id: newId(),
-        hostId: request.hostId,
-        repositoryId: request.repositoryId,
-        kind: request.kind,
-        status: 'queued',
-        spec: request.spec,
-        requestId: request.requestId,
-        requestedBy,
-        expiresAt: sql`now() + ${queuedLife} * interval '1 millisecond'`,
-      })
-      .onConflictDoNothing({ target: jobs.requestId })
-      .returning({ id: jobs.id, hostId: jobs.hostId })
-    if (made === undefined) {
-      const raced = await jobOfRequest(tx, request)
-      if (raced === undefined) throw new Error('a job that was in the way of another is not there')
-      return raced
-    }
-    await tellOfJob(tx, made)
-    return { jobId: made.id }
+    const { elevated } = await placeRequest(tx, request)
+    const { requestId, hostId, repositoryId, kind, spec } = request
+    const job = { id: newId(), hostId, repositoryId, kind, spec, requestId, requestedBy, elevated }
+    const [jobId] = await queueJobs(tx, [job], periods)
+    if (jobId !== undefined) return { jobId }
+    const raced = await jobOfRequest(tx, request)
+    if (raced === undefined) throw new Error('a job that was in the way of another is not there')
+    return raced
   })
 }
 
@@ -68,7 +61,25 @@ async function jobOfRequest(tx: Db, request: RunRequest): Promise<{ jobId: strin
   return { jobId: job.jobId }
 }
 
-async function checkCanRun(tx: Db, { hostId, repositoryId, kind }: RunRequest) {
+/** An operator names the host a job runs on; one that has to run elsewhere is refused, with the name of that host. */
+async function placeRequest(tx: Db, { hostId, repositoryId, kind, spec }: RunRequest): Promise<Place> {
+  await checkHost(tx, hostId)
+  const dryRun = 'dryRun' in spec && spec.dryRun
+  const place = await placeJob(tx, { kind, hostId, repositoryId, dryRun })
+  if ('refused' in place) throw refusalOf(place)
+  if (place.hostId !== hostId) {
+    const [right] = await tx.select({ name: hosts.name }).from(hosts).where(eq(hosts.id, place.hostId))
+    throw new Refusal(
+      'not_maintenance_host',
+      `The ${kind} of this repository runs on its maintenance host, ${right?.name}. Start it there.`,
+    )
+  }
+  if (kind === 'unlock') await checkIsIdle(tx, repositoryId)
+  return place
+}
+
+/** Throws `host_not_found` or `host_quarantined`. */
+export async function checkHost(tx: Db, hostId: string): Promise<void> {
   const [host] = await tx
     .select({ quarantinedAt: hosts.quarantinedAt })
     .from(hosts)
@@ -80,58 +91,27 @@ async function checkCanRun(tx: Db, { hostId, repositoryId, kind }: RunRequest) {
       'host_quarantined',
       'This host is quarantined and gets no orders. Remove this host and enrol it again.',
     )
-  // Shared with the removal of the repository, which therefore sees this job or comes first.
-  const [repository] = await tx
-    .select({ resticId: repositories.resticId })
-    .from(repositories)
-    .innerJoin(
-      hostRepositories,
-      and(eq(hostRepositories.repositoryId, repositories.id), eq(hostRepositories.hostId, hostId)),
-    )
-    .where(eq(repositories.id, repositoryId))
-    .for('key share')
-  if (repository === undefined)
-    throw new Refusal(
-      'repository_not_on_host',
-      'This host has no access to this repository. Give it access first.',
-    )
-  if (kind === 'unlock' && (await isBusy(tx, repositoryId, repository.resticId)))
+}
+
+/** Why a job can be placed nowhere, in a sentence for who asked. */
+export const refusalOf = ({ refused }: NoPlace): Refusal =>
+  refused === 'no_maintenance_host'
+    ? new Refusal(
+        'not_maintenance_host',
+        'This repository has no maintenance host, and this needs one. Choose one on its page.',
+      )
+    : new Refusal(
+        'repository_not_on_host',
+        'This host has no access to this repository. Give it access first.',
+      )
+
+/** Throws `repository_busy` while the records show a live job: an unlock must not meet one. */
+export async function checkIsIdle(tx: Db, repositoryId: string): Promise<void> {
+  if (await isBusy(tx, repositoryId))
     throw new Refusal(
       'repository_busy',
       'A job is running on this repository. Unlock it when that has ended.',
     )
-}
-
-/** A lost job may still be running on a host that is out of reach; after a day it is not waited for any more. */
-const LOST_COUNTS_MS = 24 * 3_600_000
-
-/** Whether the records show a live job on this repository, under any of the names it is known by. */
-async function isBusy(tx: Db, repositoryId: string, resticId: string | null): Promise<boolean> {
-  const same =
-    resticId === null
-      ? eq(repositories.id, repositoryId)
-      : or(eq(repositories.id, repositoryId), eq(repositories.resticId, resticId))
-  const live = await tx
-    .select({ id: jobs.id })
-    .from(jobs)
-    .where(
-      and(
-        inArray(jobs.repositoryId, tx.select({ id: repositories.id }).from(repositories).where(same)),
-        concernsItsRepository,
-        or(
-          inArray(jobs.status, ['accepted', 'running']),
-          and(
-            eq(jobs.status, 'lost'),
-            gt(
-              sql`coalesce(${jobs.startedAt}, ${jobs.acceptedAt}, ${jobs.createdAt})`,
-              sql`now() - ${LOST_COUNTS_MS} * interval '1 millisecond'`,
-            ),
-          ),
-        ),
-      ),
-    )
-    .limit(1)
-  return live.length > 0
 }
 
 /**
@@ -141,6 +121,7 @@ async function isBusy(tx: Db, repositoryId: string, resticId: string | null): Pr
 export async function cancelJob(
   db: Db,
   { jobId, requestedBy }: { jobId: string; requestedBy: string },
+  periods: LinePeriods = timing,
 ): Promise<void> {
   await db.transaction(async tx => {
     const whenQueued = <T>(then: T) => sql`case when ${jobs.status} = 'queued' then ${then} end`
@@ -160,8 +141,11 @@ export async function cancelJob(
           isNull(jobs.cancelRequestedAt),
         ),
       )
-      .returning({ id: jobs.id, hostId: jobs.hostId })
-    if (wished !== undefined) return tellOfJob(tx, wished)
+      .returning({ id: jobs.id, hostId: jobs.hostId, repositoryId: jobs.repositoryId })
+    if (wished !== undefined) {
+      await tellOfJob(tx, wished)
+      return dispatch(tx, [wished.repositoryId], periods)
+    }
     const [job] = await tx
       .select({ status: jobs.status, wishedAt: jobs.cancelRequestedAt })
       .from(jobs)
@@ -176,7 +160,7 @@ export async function cancelJob(
  * Ends queued jobs that nobody claimed in time. Where the agent may run a slot by itself it is also told to leave it.
  * Safe to run anywhere, at any time, several at once.
  */
-export async function expireJobs(db: Db): Promise<number> {
+export async function expireJobs(db: Db, periods: LinePeriods = timing): Promise<number> {
   return db.transaction(async tx => {
     const due = tx
       .select({ id: jobs.id })
@@ -193,8 +177,9 @@ export async function expireJobs(db: Db): Promise<number> {
         cancelRequestedAt: sql`case when ${jobs.scheduleId} is not null then coalesce(${jobs.cancelRequestedAt}, now()) else ${jobs.cancelRequestedAt} end`,
       })
       .where(inArray(jobs.id, due))
-      .returning({ id: jobs.id, hostId: jobs.hostId })
+      .returning({ id: jobs.id, hostId: jobs.hostId, repositoryId: jobs.repositoryId })
     for (const job of expired) await tellOfJob(tx, job)
+    await dispatch(tx, [...new Set(expired.map(job => job.repositoryId))], periods)
     return expired.length
   })
 }

@@ -9,6 +9,8 @@ export const jobReasons = {
   unreachable:
     'The repository could not be reached from this host. Check the address, the network and the server behind it.',
   backend_auth: 'The storage refused the credentials. Check user name and secret of this repository.',
+  host_key_unknown:
+    'The SSH server is not known by its key on this host, or has another key now. Compare its fingerprint, connect once by hand as the user the agent runs as, then try again.',
   storage_full: 'The storage is full. Free space or raise the quota, then run the backup again.',
   source_missing: 'None of the folders to back up exists on this host.',
   sources_unread: 'Some files could not be read. The restore point holds everything else.',

@@ -1,7 +1,9 @@
 // One restic command on a job's repository: access put in, words collected, a deadline kept.
 import { jobReasons, type JobReason } from '@restic-manager/contract/reasons'
 import type { Target } from '../restic/args.ts'
-import { accessEnvironment, baseEnvironment, secretsOf } from '../restic/environment.ts'
+import { askSsh, lacksWordsOfSsh } from '../restic/ask-ssh.ts'
+import { baseEnvironment, secretsOf } from '../restic/environment.ts'
+import { lendAccess } from '../restic/lend-access.ts'
 import type { ResticLine } from '../restic/messages.ts'
 import {
   failureReason,
@@ -46,20 +48,25 @@ export async function runCommand(context: RepositoryContext, command: Command): 
     ...(command.deadlineMs === undefined ? [] : [AbortSignal.timeout(command.deadlineMs)]),
     ...(command.giveUp === undefined ? [] : [command.giveUp]),
   ]
+  const hear = (line: ResticLine) => {
+    evidence.hear(line)
+    command.onLine?.(line)
+  }
+  const base = baseEnvironment(folders)
+  using lent = lendAccess(repository, restic.version, folders)
   const exit = await runRestic({
     path: restic.path,
     args: command.args,
-    env: { ...baseEnvironment(folders), ...accessEnvironment(repository, restic.version) },
+    env: { ...base, ...lent.env },
     secrets: secretsOf(repository),
     signal: AbortSignal.any([signal, ...impatience]),
     graceMs: command.graceMs ?? timing.cancelGrace,
     document: command.document ?? false,
     ...(command.onSpawn === undefined ? {} : { onSpawn: command.onSpawn }),
-    onLine: line => {
-      evidence.hear(line)
-      command.onLine?.(line)
-    },
+    onLine: hear,
   })
+  if (exit.exitCode !== 0 && !exit.interrupted && lacksWordsOfSsh(evidence.words()))
+    for (const payload of await askSsh(repository.url, base, signal)) hear({ stream: 'stderr', payload })
   const unanswered = exit.interrupted && !signal.aborted && impatience.some(each => each.aborted)
   return {
     exit,

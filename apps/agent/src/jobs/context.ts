@@ -5,6 +5,7 @@ import type { LogStream } from '@restic-manager/contract/log'
 import type { JobReason } from '@restic-manager/contract/reasons'
 import type { RepositoryAccess } from '@restic-manager/contract/repository'
 import type { Timing } from '@restic-manager/contract/timing'
+import type { Folders } from '../restic/environment.ts'
 import type { JsonValue } from '../restic/messages.ts'
 
 /** Everything needed to ask a repository something. `signal` stops the restic that runs. */
@@ -16,7 +17,7 @@ export type RepositoryContext = {
   /** `path` is absolute. */
   restic: { path: string; version: string }
   /** `temp` is 0700: lists of paths lie there for a moment, and restic's own temporary files. */
-  folders: { cache: string; temp: string }
+  folders: Folders
   signal: AbortSignal
   timing: Timing
 }

@@ -10,8 +10,9 @@ const rules: readonly (readonly [RegExp, JobReason])[] = [
   [/already locked( exclusively)? by PID \d+|repository is already locked/, 'locked'],
   [/config file already exists/, 'already_initialised'],
   [/507 Insufficient Storage|no space left on device|disk quota exceeded/, 'storage_full'],
+  [/Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/, 'host_key_unknown'],
   [
-    /\b40[13] (Unauthorized|Forbidden)|unexpected HTTP response \(40[13]\)|Permission denied \(|Host key verification failed|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch/,
+    /\b40[13] (Unauthorized|Forbidden)|unexpected HTTP response \(40[13]\)|Permission denied \(|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch/,
     'backend_auth',
   ],
   [

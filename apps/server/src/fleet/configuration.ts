@@ -1,5 +1,5 @@
 // A host's configuration: its version, what it holds, and the one door for changing it.
-import { asc, eq, inArray, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, sql } from 'drizzle-orm'
 import type { ConfigAck, ConfigUpdate, RepositoryAccess } from '@restic-manager/contract/repository'
 import type { HostSession } from '../context.ts'
 import { notify } from '../db/bus.ts'
@@ -59,11 +59,14 @@ export const placeOf = (credentialId: string) => ({
   column: 'sealed',
 })
 
-/** The whole configuration of a host, secrets opened. `version` is read first: what comes with it may only be newer. */
+/** What stands with a host itself. `version` is read first: what comes with it may only be newer. */
+type Settings = { hostId: string; version: number; maxConcurrentRuns: number; hookShell?: string | null }
+
+/** The whole configuration of a host, secrets opened. Everyday access only: an admin credential is never even read here. */
 export async function configurationOf(
   db: Db,
   seal: Seal,
-  { hostId, version, maxConcurrentRuns }: { hostId: string; version: number; maxConcurrentRuns: number },
+  { hostId, version, maxConcurrentRuns, hookShell }: Settings,
 ): Promise<ConfigUpdate> {
   const rows = await db
     .select({
@@ -74,16 +77,22 @@ export async function configurationOf(
       environment: repositories.environment,
       mayDelete: repositories.mayDelete,
       credentialId: credentials.id,
-      purpose: credentials.purpose,
+      purpose: sql<'password' | 'everyday'>`${credentials.purpose}`,
       sealed: credentials.sealed,
     })
     .from(hostRepositories)
     .innerJoin(repositories, eq(repositories.id, hostRepositories.repositoryId))
-    .innerJoin(credentials, eq(credentials.repositoryId, repositories.id))
+    .innerJoin(
+      credentials,
+      and(
+        eq(credentials.repositoryId, repositories.id),
+        inArray(credentials.purpose, ['password', 'everyday']),
+      ),
+    )
     .where(eq(hostRepositories.hostId, hostId))
     .orderBy(asc(repositories.id))
   const access = [...Map.groupBy(rows, row => row.repositoryId).values()].flatMap(of => accessFrom(of, seal))
-  return { version, maxConcurrentRuns, repositories: access }
+  return { version, maxConcurrentRuns, repositories: access, ...(hookShell == null ? {} : { hookShell }) }
 }
 
 type AccessRow = {

@@ -1,18 +1,34 @@
 // What a host has to be told, and what this connection has told it already.
 import { inArray, sql } from 'drizzle-orm'
 import type { AgentOrder } from '@restic-manager/contract/agent'
+import type { ElevatedAccess } from '@restic-manager/contract/command'
 import type { JobKind, JobStatus } from '@restic-manager/contract/job'
 import { toInstant } from '@restic-manager/contract/scalars'
 import type { HostSession } from '../context.ts'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
 import { hosts, jobs } from '../db/schema.ts'
+import { isOlderVersion } from '../version.ts'
 import { configurationOf } from './configuration.ts'
+import { elevatedAccessOf } from './elevated-access.ts'
 import { fenced, isNewestSession } from './facts.ts'
 
 /** What was said on one connection. A new connection begins with nothing, so whatever is not answered is said again. */
-export type Sent = { configVersion: number | undefined; runs: Set<string>; cancels: Set<string> }
-export const nothingSent = (): Sent => ({ configVersion: undefined, runs: new Set(), cancels: new Set() })
+export type Sent = {
+  configVersion: number | undefined
+  runs: Set<string>
+  cancels: Set<string>
+  toldOfRelease: boolean
+}
+export const nothingSent = (): Sent => ({
+  configVersion: undefined,
+  runs: new Set(),
+  cancels: new Set(),
+  toldOfRelease: false,
+})
+
+/** The newest agent there is, as this server knows it, and where its package lies. */
+export type Release = { version: string; packageUrl: string }
 
 /** Orders in one batch, and open jobs that are looked at. What is beyond waits until these are answered. */
 const BATCH = 50
@@ -20,17 +36,30 @@ const MOST_OPEN = 1_000
 
 /**
  * The next orders for a host, at most a batch, and remembers them in `sent`: the configuration when it changed, cancels, then
- * queued jobs that have not expired, oldest first. None: nothing to say for now. Throws `session_fenced`.
+ * jobs that were let go and have not expired, oldest first, and once that there is a newer agent. The admin credential goes
+ * with a job that needs it, and only to who is the maintenance host now. None: nothing to say for now. Throws `session_fenced`.
  */
-export async function nextOrders(db: Db, seal: Seal, host: HostSession, sent: Sent): Promise<AgentOrder[]> {
+export async function nextOrders(
+  db: Db,
+  seal: Seal,
+  host: HostSession,
+  sent: Sent,
+  release?: Release,
+): Promise<AgentOrder[]> {
   // Inner queries name their columns in full: from a single table Drizzle writes bare names, and the inner table would take them.
   const [look] = await db
     .select({
       configVersion: hosts.configVersion,
       maxConcurrentRuns: hosts.maxConcurrentRuns,
+      hookShell: hosts.hookShell,
+      agentVersion: hosts.agentVersion,
       queued: sql<string[]>`array(select jobs.id from jobs
         where jobs.host_id = hosts.id and jobs.status = 'queued'
+          and jobs.released_at is not null and jobs.decided_by = 'server'
+          and (jobs.not_before is null or jobs.not_before <= now())
           and (jobs.expires_at is null or jobs.expires_at > now())
+          and (not jobs.elevated or exists (select 1 from repositories
+            where repositories.id = jobs.repository_id and repositories.maintenance_host_id = hosts.id))
         order by jobs.created_at, jobs.id limit ${MOST_OPEN})`,
       cancelled: sql<string[]>`array(select jobs.id from jobs
         where jobs.host_id = hosts.id and jobs.cancel_requested_at is not null and not jobs.reported
@@ -51,12 +80,22 @@ export async function nextOrders(db: Db, seal: Seal, host: HostSession, sent: Se
   const namesOf = (ids: string[]) => ids.flatMap(id => named.get(id) ?? [])
   orders.push(...namesOf(cancels).map(cancelOrder))
   const stillQueued = namesOf(runs).filter(({ status }) => status === 'queued')
-  orders.push(...stillQueued.map(job => runOrder(job, look.configVersion)))
+  const lent = stillQueued.filter(job => job.elevated).map(job => job.repositoryId)
+  const access = await elevatedAccessOf(db, seal, { hostId: host.id, repositoryIds: lent })
+  orders.push(...stillQueued.flatMap(job => runOrder(job, look.configVersion, access)))
+  const isOutdated = release !== undefined && isOlderVersion(look.agentVersion, release.version)
+  if (isOutdated && !sent.toldOfRelease)
+    orders.push({
+      order: 'agent.updateAvailable',
+      latestVersion: release.version,
+      packageUrl: release.packageUrl,
+    })
 
   // Only now, when nothing can fail any more: what was not handed over is to be said again.
   sent.configVersion = look.configVersion
   for (const id of cancels) sent.cancels.add(id)
   for (const id of runs) sent.runs.add(id)
+  sent.toldOfRelease = true
   return orders
 }
 
@@ -73,6 +112,7 @@ type NamedJob = {
   repositoryId: string
   status: JobStatus
   spec: object
+  elevated: boolean
   scheduleId: string | null
   scheduledFor: Date | null
   retryOf: string | null
@@ -87,6 +127,7 @@ async function nameJobs(db: Db, jobIds: string[]): Promise<NamedJob[]> {
       repositoryId: jobs.repositoryId,
       status: jobs.status,
       spec: jobs.spec,
+      elevated: jobs.elevated,
       scheduleId: jobs.scheduleId,
       scheduledFor: jobs.scheduledFor,
       retryOf: jobs.retryOf,
@@ -107,7 +148,11 @@ const headerOf = ({ jobId, kind, repositoryId, scheduleId, scheduledFor, retryOf
 /** Names the job in full: an agent that never saw it can then report its end. */
 const cancelOrder = (job: NamedJob): AgentOrder => ({ order: 'command.cancel', ...headerOf(job) })
 
-function runOrder(job: NamedJob, configVersion: number): AgentOrder {
-  const order = { order: 'command.run', ...headerOf(job), configVersion, spec: job.spec }
-  return order as AgentOrder // kind and spec were checked together when the job was made
+/** Nothing for a job that needs what its host may not be lent any more. */
+function runOrder(job: NamedJob, configVersion: number, access: Map<string, ElevatedAccess>): AgentOrder[] {
+  const elevatedAccess = job.elevated ? access.get(job.repositoryId) : undefined
+  if (job.elevated && elevatedAccess === undefined) return []
+  const lent = elevatedAccess === undefined ? {} : { elevatedAccess }
+  const order = { order: 'command.run', ...headerOf(job), configVersion, spec: job.spec, ...lent }
+  return [order as AgentOrder] // kind and spec were checked together when the job was made
 }

@@ -10,6 +10,8 @@ export type AgentConfig = {
   /** A path or a name; undefined: restic as the search path finds it. */
   restic: string | undefined
   searchPath: string
+  /** A folder where ssh and rclone are looked for before the usual ones. */
+  programs?: string | undefined
   /** What the owner of this host allows a server. It need not be there. */
   policyFile: string
   logLevel: LogLevel
@@ -30,6 +32,7 @@ const Periods = z.strictObject(
 export const environmentHelp = `  RM_STATE_DIR   where the agent keeps its key and its records (as --state-dir)
   RM_POLICY_FILE what this host allows a server (as --policy-file)
   RM_RESTIC      restic to run: a path, or a name on PATH (default: restic)
+  RM_PROGRAMS    a folder where ssh and rclone are looked for first (default: only where the system keeps them)
   RM_LOG_LEVEL   ${LogLevel.options.join(', ')} (default: info)
   RM_TIMING      other periods than the usual ones, as JSON in milliseconds: {"heartbeat":5000}`
 
@@ -48,6 +51,7 @@ export function readConfig(
     policyFile: resolve(given.policyFile ?? env.RM_POLICY_FILE ?? defaultPolicyFile(process.platform, env)),
     restic: env.RM_RESTIC === '' ? undefined : env.RM_RESTIC,
     searchPath: env.PATH ?? '',
+    ...(env.RM_PROGRAMS ? { programs: resolve(env.RM_PROGRAMS) } : {}),
     logLevel: level.data,
     timing: readTiming(env.RM_TIMING),
   }

@@ -17,6 +17,7 @@ import type { HostPolicy } from './policy.ts'
 import { processStart } from './processes.ts'
 import { reportAfterJob } from './reports.ts'
 import { pauseFor } from './pause.ts'
+import type { Folders } from './restic/environment.ts'
 import { fitText } from './restic/fit-text.ts'
 import type { Restic } from './restic/version.ts'
 import type { State } from './state.ts'
@@ -29,7 +30,7 @@ export type Workshop = {
   spool: LogSpool
   telemetry: Telemetry
   enrolment: Enrolment
-  folders: { cache: string; temp: string }
+  folders: Folders
   policy: HostPolicy
   /** restic as it is on this host now; null when there is none. */
   restic(): Promise<Restic | null>

@@ -54,7 +54,11 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   const complaint = complaintAboutServer(enrolment.serverUrl, enrolment.allowPlainHttp)
   if (complaint !== undefined) throw new CannotStart(complaint)
 
-  const folders = { cache: join(stateDir, 'cache'), temp: join(stateDir, 'temp') }
+  const folders = {
+    cache: join(stateDir, 'cache'),
+    temp: join(stateDir, 'temp'),
+    programs: config.programs,
+  }
   makePrivateFolder(stateDir)
   const lock = lockState(stateDir)
   rmSync(folders.temp, { recursive: true, force: true }) // what an agent that was killed left there

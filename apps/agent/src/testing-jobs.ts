@@ -9,7 +9,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { JobContext, ResticStart } from './jobs/context.ts'
-import { accessEnvironment } from './restic/environment.ts'
+import { accessEnvironment, baseEnvironment } from './restic/environment.ts'
 import type { Restic } from './restic/version.ts'
 
 export type JobBench = {
@@ -31,11 +31,11 @@ export type JobBench = {
 /** A bench with a new repository address. The repository itself is not made. */
 export function jobBench(
   restic: Restic,
-  over: { access?: Partial<RepositoryAccess>; timing?: Partial<Timing> } = {},
+  over: { access?: Partial<RepositoryAccess>; timing?: Partial<Timing>; programs?: string | undefined } = {},
 ): JobBench {
   const folder = mkdtempSync(join(tmpdir(), 'job-'))
   const source = join(folder, 'source')
-  const folders = { cache: join(folder, 'cache'), temp: join(folder, 'temp') }
+  const folders = { cache: join(folder, 'cache'), temp: join(folder, 'temp'), programs: over.programs }
   for (const each of [source, folders.cache, folders.temp]) mkdirSync(each, { mode: 0o700 })
   const repository: RepositoryAccess = {
     repositoryId: newId(),
@@ -72,7 +72,7 @@ export function jobBench(
       restic: restic.path,
       url: repository.url,
       password: repository.password,
-      env: accessEnvironment(repository, restic.version),
+      env: { PATH: baseEnvironment(folders).PATH ?? '', ...accessEnvironment(repository, restic.version) },
     }),
     said: () => JSON.stringify([bench.starts, bench.lines, bench.progress]),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),

@@ -21,6 +21,8 @@ export type AgentOptions = {
   process?: boolean
   /** The restic to run; the one on PATH when left out. */
   restic?: string
+  /** A folder where ssh and rclone are looked for first. */
+  programs?: string
   /** Dial here instead of the server's own address: a proxy in between. */
   url?: string
   name?: string
@@ -79,6 +81,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
       stateDir,
       restic: current.restic,
       searchPath: process.env.PATH ?? '',
+      programs: current.programs,
       policyFile: current.policyFile ?? join(stateDir, 'policy.json'),
       logLevel: 'silent',
       timing: { ...timing, ...current.timing },
@@ -101,6 +104,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
           RM_LOG_LEVEL: current.logLevel,
           RM_POLICY_FILE: current.policyFile ?? join(stateDir, 'policy.json'),
           ...(current.restic === undefined ? {} : { RM_RESTIC: current.restic }),
+          ...(current.programs === undefined ? {} : { RM_PROGRAMS: current.programs }),
         },
         stdio: ['ignore', 'ignore', 'pipe'],
       },

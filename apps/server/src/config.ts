@@ -18,6 +18,8 @@ export type Config = {
   secretKeyFile: string
   /** An origin without a slash at its end. Undefined: whatever address the server listens on. */
   publicUrl: string | undefined
+  /** Undefined: the public address. */
+  agentPackageUrl: string | undefined
   logLevel: (typeof logLevels)[number]
   /** Addresses whose X-Forwarded-* headers are believed. */
   trustedProxies: BlockList
@@ -81,6 +83,12 @@ const variables = {
     shape: z.string().transform(readOrigin),
     accepted: 'an address such as https://backup.example.org, without a path',
     help: 'how browsers and agents reach the server from outside',
+  },
+  RM_AGENT_PACKAGE_URL: {
+    shape: z.string().max(2_000).refine(isWebAddress),
+    accepted: 'an address such as https://packages.example.org/restic-manager-agent',
+    secret: true, // somebody may have put a password into it
+    help: 'where hosts with an older agent are told to find a newer one (default: the public address)',
   },
   RM_LOG_LEVEL: {
     shape: z.enum(logLevels),
@@ -154,6 +162,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     dataDir,
     secretKeyFile: resolve(read('RM_SECRET_KEY_FILE') ?? `${dataDir}/secret.key`),
     publicUrl: read('RM_PUBLIC_URL'),
+    agentPackageUrl: read('RM_AGENT_PACKAGE_URL'),
     logLevel: read('RM_LOG_LEVEL') ?? 'info',
     trustedProxies: read('RM_TRUSTED_PROXIES') ?? new BlockList(),
     allowPlainHttp: read('RM_ALLOW_PLAIN_HTTP') ?? false,
@@ -167,6 +176,11 @@ function isDatabaseUrl(value: string): boolean {
   return (
     url !== null && /^postgres(?:ql)?:$/.test(url.protocol) && url.hostname !== '' && url.pathname.length > 1
   )
+}
+
+function isWebAddress(value: string): boolean {
+  const url = URL.parse(value)
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
 }
 
 function maskUrl(value: string): string {

@@ -4,6 +4,7 @@ import type { Log } from '@restic-manager/runtime/log'
 import type { Bus } from './db/bus.ts'
 import type { Db } from './db/open.ts'
 import type { Seal } from './db/seal.ts'
+import type { Release } from './fleet/orders.ts'
 import type { Presence } from './fleet/presence.ts'
 
 /** The host behind an agent's connection. `session` fences: writes of an older session change nothing. */
@@ -29,7 +30,12 @@ type Wire = {
 
 /** `connection` lives as long as the socket: `spoolEpoch` is set by hello, and nothing but hello is allowed before. */
 export type AgentContext = Shared &
-  Wire & { host: HostSession; connection: { spoolEpoch: string | undefined }; presence: Presence }
+  Wire & {
+    host: HostSession
+    connection: { spoolEpoch: string | undefined }
+    presence: Presence
+    release: Release
+  }
 
 /** A machine that is not let in yet. `address` is where it dials from. */
 export type JoinContext = Pick<Shared, 'db' | 'log' | 'timing'> & { address: string }

@@ -69,7 +69,13 @@ describe('settings', () => {
   test('--help lists every variable and --version the version, and neither starts anything', async () => {
     const [help, version] = await Promise.all([run('main', ['--help']), run('main', ['--version'])])
     expect(help.code).toBe(0)
-    for (const name of ['PORT', 'DATABASE_URL', 'RM_SECRET_KEY_FILE', 'RM_PUBLIC_URL'])
+    for (const name of [
+      'PORT',
+      'DATABASE_URL',
+      'RM_SECRET_KEY_FILE',
+      'RM_PUBLIC_URL',
+      'RM_AGENT_PACKAGE_URL',
+    ])
       expect(help.out).toContain(name)
     expect(version.out).toMatch(/^\d+\.\d+\.\d+\n$/)
     await expect(stat(join(folder, 'unused'))).rejects.toThrow('ENOENT')

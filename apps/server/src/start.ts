@@ -90,7 +90,13 @@ export async function startServer(config: Config, options: StartOptions): Promis
     readiness: async () => (stopping ? 'stopping' : ready.ask()),
     claimBearer: bearer => claimBearer(db, bearer),
     agents,
-    agent: { ...shared, presence },
+    agent: {
+      ...shared,
+      presence,
+      get release() {
+        return { version, packageUrl: config.agentPackageUrl ?? publicUrl.is }
+      },
+    },
     operator: {
       ...shared,
       get publicUrl() {

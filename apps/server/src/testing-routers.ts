@@ -10,6 +10,7 @@ import { createPresence } from './fleet/presence.ts'
 import { operatorRouter } from './operator-api/router.ts'
 import { testDatabase } from './testing.ts'
 import { quiet } from './testing-fleet.ts'
+import { version } from './version.ts'
 
 type Role = Principal['role'] | undefined
 
@@ -44,6 +45,7 @@ export async function routerParts({ broken = false } = {}) {
       host,
       connection: { spoolEpoch: undefined },
       presence: createPresence(),
+      release: { version, packageUrl: 'https://packages.example.org' },
     }),
     async close() {
       await bus.close()

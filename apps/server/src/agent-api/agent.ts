@@ -50,7 +50,7 @@ async function* tellOrders(
   const sent = nothingSent()
   for await (const _ of ctx.bus.wakeups([{ topic: 'orders', id: ctx.host.id }], until)) {
     for (;;) {
-      const orders = await unlessOutage(() => nextOrders(ctx.db, ctx.seal, ctx.host, sent))
+      const orders = await unlessOutage(() => nextOrders(ctx.db, ctx.seal, ctx.host, sent, ctx.release))
       if (orders === undefined || orders.length === 0 || until.aborted) break
       for (const order of orders) {
         await ctx.room()

@@ -2,7 +2,7 @@
 import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { AgentOrder } from '@restic-manager/contract/agent'
-import { jobs } from '../db/schema.ts'
+import { hosts, jobs } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
 import { connectMachine, makeHost, type TestHost } from '../testing-fleet.ts'
 import { ackConfiguration } from './configuration.ts'
@@ -147,5 +147,40 @@ test('a job whose time has passed is not ordered, even before anybody has writte
     .update(jobs)
     .set({ expiresAt: new Date(Date.now() - 1_000) })
     .where(eq(jobs.id, jobId))
+  expect(await told(host, nothingSent())).toMatchObject([{ order: 'config.update' }])
+})
+
+test('an agent older than the release is told of it once on each connection, and nobody else', async () => {
+  const release = { version: '0.2.0', packageUrl: 'https://packages.example.org' }
+  const host = await makeHost(database.db, database.seal)
+  const hear = async (sent: Sent, of = release) => {
+    const orders = await nextOrders(database.db, database.seal, host.sender, sent, of)
+    return orders.filter(order => order.order === 'agent.updateAvailable')
+  }
+  const sent = nothingSent()
+  expect(await hear(sent)).toEqual([
+    { order: 'agent.updateAvailable', latestVersion: '0.2.0', packageUrl: release.packageUrl },
+  ])
+  expect(await hear(sent)).toEqual([])
+  expect(await hear(nothingSent())).toHaveLength(1)
+  expect(await hear(nothingSent(), { ...release, version: '0.1.0' })).toEqual([])
+})
+
+test('the shell for hooks reaches the host with its configuration', async () => {
+  const host = await makeHost(database.db, database.seal)
+  await database.db.update(hosts).set({ hookShell: '/bin/bash' }).where(eq(hosts.id, host.hostId))
+  expect(await told(host, nothingSent())).toMatchObject([{ order: 'config.update', hookShell: '/bin/bash' }])
+})
+
+test('a job is not ordered while it is held back, before its time, or when its host decided it alone', async () => {
+  const host = await makeHost(database.db, database.seal)
+  for (const not of [
+    { releasedAt: null },
+    { notBefore: new Date(Date.now() + 60_000) },
+    { decidedBy: 'agent' as const },
+  ]) {
+    const { jobId } = await host.backUp()
+    await database.db.update(jobs).set(not).where(eq(jobs.id, jobId))
+  }
   expect(await told(host, nothingSent())).toMatchObject([{ order: 'config.update' }])
 })

@@ -174,13 +174,16 @@ test('the shell for hooks reaches the host with its configuration', async () => 
 
 test('a job is not ordered while it is held back, before its time, or when its host decided it alone', async () => {
   const host = await makeHost(database.db, database.seal)
-  for (const not of [
+  const states = [
     { releasedAt: null },
     { notBefore: new Date(Date.now() + 60_000) },
     { decidedBy: 'agent' as const },
-  ]) {
-    const { jobId } = await host.backUp()
-    await database.db.update(jobs).set(not).where(eq(jobs.id, jobId))
-  }
+  ]
+  const made = await Promise.all(states.map(() => host.backUp()))
+  for (const [at, { jobId }] of made.entries())
+    await database.db
+      .update(jobs)
+      .set(states[at] ?? {})
+      .where(eq(jobs.id, jobId))
   expect(await told(host, nothingSent())).toMatchObject([{ order: 'config.update' }])
 })

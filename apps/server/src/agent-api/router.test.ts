@@ -33,6 +33,10 @@ test('these and no others are the messages of an agent', () => {
     'job.started',
     'log.stream',
     'repo.stats',
+    'schedule.ack',
+    'schedule.fire',
+    'schedule.notRun',
+    'schedule.set',
     'snapshots.report',
   ])
 })

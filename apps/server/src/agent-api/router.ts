@@ -5,12 +5,14 @@ import { configNoun } from './config.ts'
 import { jobNoun } from './job.ts'
 import { logNoun } from './log.ts'
 import { repoNoun } from './repo.ts'
+import { scheduleNoun } from './schedule.ts'
 import { snapshotsNoun } from './snapshots.ts'
 import { router } from './trpc.ts'
 
 export const agentRouter = router({
   agent: agentNoun,
   config: configNoun,
+  schedule: scheduleNoun,
   command: commandNoun,
   job: jobNoun,
   log: logNoun,

@@ -3,9 +3,12 @@ import { and, eq, isNull, lt, sql } from 'drizzle-orm'
 import type { Fact } from '@restic-manager/contract/fact'
 import { JobKind, type JobStatus } from '@restic-manager/contract/job'
 import { Refusal } from '@restic-manager/contract/refusal'
+import { slotJobId } from '@restic-manager/contract/slots'
 import type { HostSession } from '../context.ts'
 import type { Db } from '../db/open.ts'
-import { hosts, jobs, spools } from '../db/schema.ts'
+import { hosts, jobs, repositories, schedules, spools } from '../db/schema.ts'
+import type { ScheduleRow } from './schedule-rows.ts'
+import { checkSlot } from './slot-rows.ts'
 
 /** Whose fact it is, and out of which spool. */
 export type Sender = HostSession & { spoolEpoch: string }
@@ -72,7 +75,8 @@ type Header = {
 
 /**
  * Takes the row of the job a fact speaks of. A job nobody here has heard of (an offline run, an older dump) becomes a row of
- * the sender. Undefined: unknown here, and of a kind this server does not know. Throws `job_not_found` for another host's.
+ * the sender. Undefined: unknown here, and of a kind this server does not know. Throws `job_not_found` for another host's,
+ * `bad_input` for a slot's job under an id that is not derived from it.
  */
 export async function holdJob(
   tx: Db,
@@ -80,23 +84,34 @@ export async function holdJob(
   header: Header,
   occurredAt: string,
 ): Promise<HeldJob | undefined> {
+  const known = await readJob(tx, sender, header.jobId)
+  if (known !== undefined) return known
   const kind = JobKind.safeParse(header.kind)
-  if (kind.success)
-    await tx
-      .insert(jobs)
-      .values({
-        id: header.jobId,
-        hostId: sender.id,
-        repositoryId: header.repositoryId,
-        kind: kind.data,
-        status: 'queued',
-        spec: {},
-        scheduleId: header.scheduleId ?? null,
-        scheduledFor: header.scheduledAt === undefined ? null : new Date(header.scheduledAt),
-        retryOf: header.retryOf ?? null,
-        createdAt: sql`least(now(), ${occurredAt}::timestamptz)`,
-      })
-      .onConflictDoNothing()
+  if (!kind.success) return undefined
+  checkSlotJob(header)
+  await tx
+    .insert(jobs)
+    .values({
+      id: header.jobId,
+      hostId: sender.id,
+      repositoryId: header.repositoryId,
+      kind: kind.data,
+      status: 'queued',
+      spec: {},
+      // Not from our queue, so never to be ordered from it.
+      decidedBy: 'agent',
+      releasedAt: sql`now()`,
+      forHostId: await checkSchedule(tx, sender, { ...header, kind: kind.data }),
+      scheduleId: header.scheduleId ?? null,
+      scheduledFor: header.scheduledAt === undefined ? null : new Date(header.scheduledAt),
+      retryOf: header.retryOf ?? null,
+      createdAt: sql`least(now(), ${occurredAt}::timestamptz)`,
+    })
+    .onConflictDoNothing()
+  return readJob(tx, sender, header.jobId)
+}
+
+async function readJob(tx: Db, sender: Sender, jobId: string): Promise<HeldJob | undefined> {
   const [held] = await tx
     .select({
       hostId: jobs.hostId,
@@ -107,16 +122,67 @@ export async function holdJob(
       acceptedAt: jobs.acceptedAt,
     })
     .from(jobs)
-    .where(eq(jobs.id, header.jobId))
+    .where(eq(jobs.id, jobId))
     .for('update')
-  if (held === undefined) return undefined
-  if (held.hostId !== sender.id) throw new ForeignJob()
+  if (held !== undefined && held.hostId !== sender.id) throw new ForeignJob()
   return held
 }
 
+/** One slot and repository, one id: a host cannot put another in its place. */
+function checkSlotJob({ jobId, repositoryId, scheduleId, scheduledAt, retryOf }: Header) {
+  if (scheduleId === undefined || scheduledAt === undefined || retryOf !== undefined) return
+  checkSlot(scheduledAt)
+  if (jobId.toLowerCase() !== slotJobId(scheduleId, scheduledAt, repositoryId))
+    throw new Refusal('bad_input', `jobId: ${jobId} is not the id of this slot on this repository`)
+}
+
+/**
+ * The host a job nobody here has heard of serves by its schedule, null when that is the sender itself. Another host's schedule may
+ * only be named by who maintains the repository, for what it does there for others. Throws `schedule_not_found`.
+ */
+async function checkSchedule(
+  tx: Db,
+  sender: Sender,
+  { scheduleId, repositoryId, kind }: Header,
+): Promise<string | null> {
+  if (scheduleId === undefined) return null
+  const [schedule] = await tx
+    .select({ hostId: schedules.hostId, kind: schedules.kind })
+    .from(schedules)
+    .where(eq(schedules.id, scheduleId))
+  if (schedule === undefined || schedule.hostId === sender.id) return null
+  const maintained = await tx
+    .select({ id: repositories.id })
+    .from(repositories)
+    .where(and(eq(repositories.id, repositoryId), eq(repositories.maintenanceHostId, sender.id)))
+  if (maintained.length === 0 || kind === 'backup' || kind !== schedule.kind) throw new ForeignSchedule()
+  return schedule.hostId
+}
+
+/** Takes the row of a schedule for the rest of the transaction. Undefined: unknown here. Throws `schedule_not_found` for another host's. */
+export async function holdSchedule(
+  tx: Db,
+  sender: Sender,
+  scheduleId: string,
+): Promise<ScheduleRow | undefined> {
+  const [row] = await tx.select().from(schedules).where(eq(schedules.id, scheduleId)).for('no key update')
+  if (row !== undefined && row.hostId !== sender.id) throw new ForeignSchedule()
+  return row
+}
+
 /** The refusal of an id that belongs to another host. It says no more than for an id that does not exist. */
-export class ForeignJob extends Refusal {
+export class ForeignId extends Refusal {}
+
+/** A job of another host. */
+export class ForeignJob extends ForeignId {
   constructor() {
     super('job_not_found', 'This host has no such job.')
+  }
+}
+
+/** A schedule of another host. */
+export class ForeignSchedule extends ForeignId {
+  constructor() {
+    super('schedule_not_found', 'This host has no such schedule.')
   }
 }

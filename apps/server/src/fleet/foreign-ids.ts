@@ -1,22 +1,22 @@
-// A host that names a job of another host is refused, counted and written down: it is broken or hostile.
+// A host that names a job or a schedule of another host is refused, counted and written down: it is broken or hostile.
 import { eq, sql } from 'drizzle-orm'
 import type { Log } from '@restic-manager/runtime/log'
 import type { HostSession } from '../context.ts'
 import type { Db } from '../db/open.ts'
 import { hosts } from '../db/schema.ts'
-import { ForeignJob } from './facts.ts'
+import { ForeignId } from './facts.ts'
 
-/** Runs a verb of `host` and counts it against the host when the verb refuses the job's id. Rethrows whatever it threw. */
+/** Runs a verb of `host` and counts it against the host when the verb refuses the id. Rethrows whatever it threw. */
 export async function countForeignIds<T>(
   { db, host, log }: { db: Db; host: HostSession; log: Log },
-  jobId: string,
+  id: string,
   verb: () => Promise<T>,
 ): Promise<T> {
   try {
     return await verb()
   } catch (error) {
-    if (error instanceof ForeignJob) {
-      log.warn({ hostId: host.id, jobId }, 'a host named a job that is not its own')
+    if (error instanceof ForeignId) {
+      log.warn({ hostId: host.id, id }, 'a host named what is not its own')
       await db
         .update(hosts)
         .set({ foreignIdCount: sql`${hosts.foreignIdCount} + 1` })

@@ -1,5 +1,6 @@
 // Hello: what the server learns when an agent connects, and what both then agree on.
-import { and, eq, inArray, notInArray, sql } from 'drizzle-orm'
+import { and, eq, inArray, notInArray, or, type SQL, sql } from 'drizzle-orm'
+import type { PgColumn } from 'drizzle-orm/pg-core'
 import type { AgentHello, AgentWelcome } from '@restic-manager/contract/agent'
 import { protocolComplaint, protocolWindow } from '@restic-manager/contract/protocol'
 import { Refusal } from '@restic-manager/contract/refusal'
@@ -62,12 +63,9 @@ export async function greetAgent(
         connectedAt: sql`now()`,
         lastSeenAt: sql`now()`,
         appliedConfigVersion: hello.appliedConfigVersion,
-        // Applied above ours: this database comes from an older dump. Past it, so that the version never stands for two plans.
-        configVersion:
-          hello.appliedConfigVersion > HIGHEST_BELIEVED_VERSION
-            ? sql`${hosts.configVersion}`
-            : sql`case when ${hosts.configVersion} < ${hello.appliedConfigVersion}
-                then ${hello.appliedConfigVersion}::integer + 1 else ${hosts.configVersion} end`,
+        configVersion: raisedPast(hosts.configVersion, hello.appliedConfigVersion),
+        appliedScheduleVersion: hello.appliedScheduleVersion,
+        scheduleVersion: raisedPast(hosts.scheduleVersion, hello.appliedScheduleVersion),
       })
       .where(isNewestSession(host))
       .returning({ enrolmentId: hosts.enrolmentId })
@@ -89,6 +87,12 @@ export async function greetAgent(
   }
 }
 
+/** Applied above ours: this database comes from an older dump. Past it, so that the version never stands for two plans. */
+const raisedPast = (ours: PgColumn, applied: number): SQL =>
+  applied > HIGHEST_BELIEVED_VERSION
+    ? sql`${ours}`
+    : sql`case when ${ours} < ${applied} then ${applied}::integer + 1 else ${ours} end`
+
 /** Believed under way here and unknown there: lost, until a fact says otherwise. Lost here and known there: found again. */
 async function settleJobs(tx: Db, hostId: string, known: AgentHello['knownJobs']) {
   const idsOf = (status: string) => known.filter(job => job.status === status).map(job => job.jobId)
@@ -101,7 +105,11 @@ async function settleJobs(tx: Db, hostId: string, known: AgentHello['knownJobs']
         .where(
           and(
             eq(jobs.hostId, hostId),
-            inArray(jobs.status, ['accepted', 'running']),
+            // A slot the host runs by itself is accepted there as soon as it is told of.
+            or(
+              inArray(jobs.status, ['accepted', 'running']),
+              and(eq(jobs.status, 'queued'), eq(jobs.decidedBy, 'agent')),
+            ),
             notInArray(
               jobs.id,
               known.map(job => job.jobId),

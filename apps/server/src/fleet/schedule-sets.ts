@@ -1,0 +1,113 @@
+// The set of schedules a host works by: what it is sent, what it says of it, and from when its slots count.
+import { and, asc, eq, isNotNull, isNull, or, sql } from 'drizzle-orm'
+import type { ScheduleAck, ScheduleSet } from '@restic-manager/contract/schedule'
+import type { HostSession } from '../context.ts'
+import { notify } from '../db/bus.ts'
+import type { Db } from '../db/open.ts'
+import { hosts, schedules } from '../db/schema.ts'
+import { expectSlots } from './expectations.ts'
+import { fenced, isNewestSession } from './facts.ts'
+import { countedTimetableOf, scheduleOf, type ScheduleRow, timetableOf } from './schedule-rows.ts'
+
+/** The version of a host's schedules: all that has to be read to know whether there is something to send. Throws `session_fenced`. */
+export async function scheduleVersionOf(db: Db, host: HostSession): Promise<number> {
+  const [found] = await db.select({ version: hosts.scheduleVersion }).from(hosts).where(isNewestSession(host))
+  if (found === undefined) throw fenced()
+  return found.version
+}
+
+/** Everything a host is to do by itself: one statement, so that version and content belong together. Throws `session_fenced`. */
+export async function scheduleSetFor(db: Db, host: HostSession): Promise<ScheduleSet> {
+  const rows = await db
+    .select({ version: hosts.scheduleVersion, configVersion: hosts.configVersion, schedule: schedules })
+    .from(hosts)
+    .leftJoin(schedules, and(eq(schedules.hostId, hosts.id), isNull(schedules.deletedAt)))
+    .where(isNewestSession(host))
+    .orderBy(asc(schedules.createdAt), asc(schedules.id))
+  const [first] = rows
+  if (first === undefined) throw fenced()
+  return {
+    version: first.version,
+    configVersion: first.configVersion,
+    schedules: rows.flatMap(({ schedule }) => (schedule === null ? [] : scheduleOf(schedule))),
+  }
+}
+
+/** A clock that runs ahead is believed this far: counting that began later would never find a slot missed. */
+const MOST_AHEAD_MS = 24 * 3_600_000
+
+/**
+ * The host works by this version now. Slots of a timetable that changed are expected by the old one up to then, and counted by
+ * the new one from then on. Safe to deliver twice. Throws `session_fenced`.
+ */
+export async function ackSchedules(db: Db, host: HostSession, ack: ScheduleAck): Promise<void> {
+  await db.transaction(async tx => {
+    const [acked] = await tx
+      .update(hosts)
+      .set({
+        appliedScheduleVersion: ack.version,
+        // By our own clock, which the times of edits are by as well.
+        scheduleAppliedAt: sql`case when ${hosts.scheduleVersion} = ${ack.version} then now() else ${hosts.scheduleAppliedAt} end`,
+      })
+      .where(isNewestSession(host))
+      .returning({ version: hosts.scheduleVersion })
+    if (acked === undefined) throw fenced()
+    const isCurrent = acked.version === ack.version
+    if (isCurrent) await keepRejections(tx, host.id, ack.rejected ?? [])
+    const rows = await tx
+      .select()
+      .from(schedules)
+      .where(
+        and(eq(schedules.hostId, host.id), or(isNull(schedules.deletedAt), isNotNull(schedules.countedCron))),
+      )
+      .orderBy(asc(schedules.id))
+      .for('no key update')
+    for (const row of rows) await recount(tx, row, { appliedAt: new Date(ack.appliedAt), isCurrent })
+    await notify(tx, 'host', host.id)
+  })
+}
+
+async function keepRejections(tx: Db, hostId: string, rejected: NonNullable<ScheduleAck['rejected']>) {
+  await tx.execute(sql`
+    update schedules set rejected_code = said.code, rejected_reason = said.reason
+    from schedules kept left join jsonb_to_recordset(${JSON.stringify(rejected)}::jsonb)
+      as said("scheduleId" uuid, code text, reason text) on said."scheduleId" = kept.id
+    where schedules.id = kept.id and kept.host_id = ${hostId} and kept.deleted_at is null
+      and (kept.rejected_code, kept.rejected_reason) is distinct from (said.code, said.reason)`)
+}
+
+/**
+ * Counting restarts only where the timetable changed. An ack of a version that was edited since says only that the old timetable
+ * is over: by what the host counts until the next ack is not known here, so nothing is expected.
+ */
+async function recount(
+  tx: Db,
+  row: ScheduleRow,
+  { appliedAt, isCurrent }: { appliedAt: Date; isCurrent: boolean },
+) {
+  const counted = countedTimetableOf(row)
+  const next = timetableOf(row)
+  if (counted?.cron === next?.cron && counted?.timeZone === next?.timeZone) return
+  const from = new Date(
+    Math.min(Math.max(appliedAt.getTime(), row.updatedAt.getTime()), Date.now() + MOST_AHEAD_MS),
+  )
+  if (counted !== undefined) {
+    const through = new Date(Math.min(from.getTime(), Date.now()))
+    for (let isDone = false; !isDone;) isDone = await expectSlots(tx, row.id, through)
+    await takeBack(tx, row.id, from)
+  }
+  await tx
+    .update(schedules)
+    .set(
+      isCurrent && next !== undefined
+        ? { countedCron: next.cron, countedTimeZone: next.timeZone, countedFrom: from, expectedThrough: from }
+        : { countedCron: null, countedTimeZone: null },
+    )
+    .where(eq(schedules.id, row.id))
+}
+
+/** What was expected by the old timetable after the host had stopped counting by it never was a slot. */
+async function takeBack(tx: Db, scheduleId: string, from: Date) {
+  await tx.execute(sql`delete from jobs where schedule_id = ${scheduleId} and status = 'missed'
+    and not reported and scheduled_for > ${from.toISOString()}::timestamptz`)
+}

@@ -4,7 +4,7 @@ import { execa } from 'execa'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { portIn } from './port-in.ts'
 
 export type RestServer = AsyncDisposable & {
   readonly port: number
@@ -50,7 +50,7 @@ export async function restServer({
     buffer: false,
     reject: false,
   })
-  const port = await portIn(server.all)
+  const port = await portIn(server.all, /start server on .*:(\d+)$/)
   return {
     port,
     dir,
@@ -66,21 +66,4 @@ export async function restServer({
       await rm(dir, { recursive: true })
     },
   }
-}
-
-async function portIn(output: NodeJS.ReadableStream): Promise<number> {
-  const lines = createInterface({ input: output })
-  const seen: string[] = []
-  try {
-    for await (const line of lines) {
-      const [, port] = /start server on .*:(\d+)$/.exec(line) ?? []
-      if (port !== undefined) return Number(port)
-      seen.push(line)
-    }
-  } finally {
-    // Closing the reader pauses the stream: what comes later must still be read, or the server would stop.
-    lines.close()
-    output.resume()
-  }
-  throw new Error(`the REST server ended before it listened: ${seen.join(' ')}`)
 }

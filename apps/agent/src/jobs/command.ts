@@ -1,7 +1,7 @@
 // One restic command on a job's repository: access put in, words collected, a deadline kept.
 import { jobReasons, type JobReason } from '@restic-manager/contract/reasons'
 import type { Target } from '../restic/args.ts'
-import { askSsh, lacksWordsOfSsh } from '../restic/ask-ssh.ts'
+import { askHelper, lacksWordsOfHelper } from '../restic/ask-helper.ts'
 import { baseEnvironment, secretsOf } from '../restic/environment.ts'
 import { lendAccess } from '../restic/lend-access.ts'
 import type { ResticLine } from '../restic/messages.ts'
@@ -12,6 +12,7 @@ import {
   reasonOfSilence,
   type Evidence,
 } from '../restic/outcome.ts'
+import { makeRedactor } from '../restic/redact.ts'
 import { runRestic, type ResticExit } from '../restic/run.ts'
 import type { Outcome, RepositoryContext } from './context.ts'
 
@@ -52,21 +53,25 @@ export async function runCommand(context: RepositoryContext, command: Command): 
     evidence.hear(line)
     command.onLine?.(line)
   }
-  const base = baseEnvironment(folders)
   using lent = lendAccess(repository, restic.version, folders)
+  const env = { ...baseEnvironment(folders), ...lent.env }
+  const secrets = secretsOf(repository)
   const exit = await runRestic({
     path: restic.path,
     args: command.args,
-    env: { ...base, ...lent.env },
-    secrets: secretsOf(repository),
+    env,
+    secrets,
     signal: AbortSignal.any([signal, ...impatience]),
     graceMs: command.graceMs ?? timing.cancelGrace,
     document: command.document ?? false,
     ...(command.onSpawn === undefined ? {} : { onSpawn: command.onSpawn }),
     onLine: hear,
   })
-  if (exit.exitCode !== 0 && !exit.interrupted && lacksWordsOfSsh(evidence.words()))
-    for (const payload of await askSsh(repository.url, base, signal)) hear({ stream: 'stderr', payload })
+  if (exit.exitCode !== 0 && !exit.interrupted && lacksWordsOfHelper(evidence.words())) {
+    const redact = makeRedactor(secrets)
+    for (const said of await askHelper(repository.url, env, signal))
+      hear({ stream: 'stderr', payload: redact(said) })
+  }
   const unanswered = exit.interrupted && !signal.aborted && impatience.some(each => each.aborted)
   return {
     exit,

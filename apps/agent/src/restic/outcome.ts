@@ -16,7 +16,7 @@ const rules: readonly (readonly [RegExp, JobReason])[] = [
     'backend_auth',
   ],
   [
-    /connection refused|no such host|server misbehaving|i\/o timeout|connection lost|network is unreachable|no route to host|connection reset|Connection (refused|timed out|closed)|Could not resolve hostname|x509:|tls:|server gave HTTP response to HTTPS|context deadline exceeded|executable file not found|unable to start the sftp session|ssh command exited|50[234] (Bad Gateway|Service Unavailable|Gateway Timeout)/,
+    /connection refused|no such host|server misbehaving|i\/o timeout|connection lost|network is unreachable|no route to host|connection reset|Connection (refused|timed out|closed)|Could not resolve hostname|x509:|tls:|server gave HTTP response to HTTPS|context deadline exceeded|executable file not found|unable to start the sftp session|ssh command exited|error talking HTTP to rclone|rclone: .*(ERROR|Failed to)|50[234] (Bad Gateway|Service Unavailable|Gateway Timeout)/,
     'unreachable',
   ],
   [
@@ -109,8 +109,10 @@ function tellingLine(reason: JobReason, words: string): string {
         ),
     )
   const phrases = rules.filter(([, code]) => code === reason).map(([phrase]) => phrase)
+  // Whom restic sends ahead knows better what is wrong.
+  const helpers = lines.filter(each => /^(subprocess ssh|rclone): /.test(each))
   const line =
-    lines.find(each => phrases.some(phrase => phrase.test(each))) ??
+    [...helpers, ...lines].find(each => phrases.some(phrase => phrase.test(each))) ??
     lines.find(each => each.includes('Fatal:')) ??
     lines[0] ??
     ''

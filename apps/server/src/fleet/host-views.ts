@@ -1,12 +1,14 @@
 // Hosts as operators see them: the fleet as a list, and one host whole.
 import { and, asc, desc, eq, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
+import { PolicySummary } from '@restic-manager/contract/agent'
 import type { BackupSpec } from '@restic-manager/contract/command'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { HostListRequest } from '@restic-manager/contract/requests'
 import type { HostPage, HostRow, HostState, HostView } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs, snapshots } from '../db/schema.ts'
+import { isOlderVersion, version } from '../version.ts'
 import { cursorAt, keysOf } from './cursor.ts'
 import { briefsOf } from './job-views.ts'
 import { repositoriesOf } from './repository-views.ts'
@@ -29,6 +31,8 @@ const columns = {
   tags: hosts.tags,
   configVersion: hosts.configVersion,
   appliedConfigVersion: hosts.appliedConfigVersion,
+  scheduleVersion: hosts.scheduleVersion,
+  appliedScheduleVersion: hosts.appliedScheduleVersion,
   lastGoodBackupAt: hosts.lastGoodBackupAt,
   repositoryCount: sql<number>`(select count(*)::integer from host_repositories where host_repositories.host_id = hosts.id)`,
   snapshotCount: sql<number>`(select coalesce(sum(held.count), 0)::integer from snapshot_counts held where held.host_id = hosts.id)`,
@@ -137,6 +141,8 @@ export async function viewHost(db: Db, hostId: string): Promise<HostView> {
       bootTime: hosts.bootTime,
       enrolledAt: hosts.enrolledAt,
       configAppliedAt: hosts.configAppliedAt,
+      scheduleAppliedAt: hosts.scheduleAppliedAt,
+      policy: hosts.policy,
       quarantineReason: hosts.quarantineReason,
       spoolFacts: hosts.spoolFacts,
     })
@@ -146,6 +152,8 @@ export async function viewHost(db: Db, hostId: string): Promise<HostView> {
   if (row === undefined) throw new Refusal('host_not_found', 'There is no such host.')
   return {
     ...row,
+    policy: PolicySummary.safeParse(row.policy).data ?? null,
+    updateAvailable: isOlderVersion(row.agentVersion, version) ? version : null,
     ...(await protectionOf(db, hostId)),
     suggestedBackup: await lastBackupOf(db, hostId),
     repositories: await repositoriesOf(db, hostId),

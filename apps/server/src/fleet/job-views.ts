@@ -1,15 +1,20 @@
 // Jobs as operators see them: lists, one job, and what moves while it runs.
 import { and, desc, eq, inArray, sql } from 'drizzle-orm'
+import { alias, type PgSelect } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
-import type { JobStatus } from '@restic-manager/contract/job'
+import type { JobKind, JobStatus } from '@restic-manager/contract/job'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { JobListRequest } from '@restic-manager/contract/requests'
 import type { JobBrief, JobLive, JobPage, JobView } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
-import { hosts, jobProgress, jobs, repositories, snapshots } from '../db/schema.ts'
+import { hosts, jobProgress, jobs, repositories, schedules, snapshots } from '../db/schema.ts'
 import { cursorAt, keysOf } from './cursor.ts'
 
 const isOpen = sql`${jobs.status} in ('accepted', 'running')`
+
+const servedHosts = alias(hosts, 'served_hosts')
+const blockers = alias(jobs, 'blockers')
+const blockerHosts = alias(hosts, 'blocker_hosts')
 
 const briefColumns = {
   id: jobs.id,
@@ -33,15 +38,33 @@ const briefColumns = {
   createdAt: jobs.createdAt,
   startedAt: jobs.startedAt,
   finishedAt: jobs.finishedAt,
+  scheduleId: jobs.scheduleId,
+  scheduleName: schedules.name,
+  scheduledFor: jobs.scheduledFor,
+  notRunFrom: jobs.notRunFrom,
+  slotCount: jobs.slotCount,
+  decidedBy: jobs.decidedBy,
+  forHostName: servedHosts.name,
+  retryOf: jobs.retryOf,
+  attempt: jobs.attempt,
+  notBefore: jobs.notBefore,
+  waitsFor: sql<{ jobId: string; kind: JobKind; hostName: string } | null>`case
+    when ${jobs.status} = 'queued' and ${jobs.releasedAt} is null and ${blockerHosts.name} is not null
+    then jsonb_build_object('jobId', ${blockers.id}, 'kind', ${blockers.kind}, 'hostName', ${blockerHosts.name}) end`,
 }
 
-const selectBriefs = (db: Db) =>
-  db
-    .select(briefColumns)
-    .from(jobs)
+/** A list of jobs must stay one statement: each table beside it is read by its key. */
+const withBeside = <T extends PgSelect>(query: T) =>
+  query
     .innerJoin(hosts, eq(hosts.id, jobs.hostId))
     .leftJoin(repositories, eq(repositories.id, jobs.repositoryId))
     .leftJoin(jobProgress, eq(jobProgress.jobId, jobs.id))
+    .leftJoin(schedules, eq(schedules.id, jobs.scheduleId))
+    .leftJoin(servedHosts, eq(servedHosts.id, jobs.forHostId))
+    .leftJoin(blockers, eq(blockers.id, jobs.waitsForJobId))
+    .leftJoin(blockerHosts, eq(blockerHosts.id, blockers.hostId))
+
+const selectBriefs = (db: Db) => withBeside(db.select(briefColumns).from(jobs).$dynamic())
 
 const Keys = z.tuple([z.number(), z.uuid()])
 
@@ -53,6 +76,7 @@ export async function jobPage(db: Db, request: z.infer<typeof JobListRequest>): 
       and(
         request.hostId === undefined ? undefined : eq(jobs.hostId, request.hostId),
         request.repositoryId === undefined ? undefined : eq(jobs.repositoryId, request.repositoryId),
+        request.scheduleId === undefined ? undefined : eq(jobs.scheduleId, request.scheduleId),
         request.kinds === undefined ? undefined : inArray(jobs.kind, request.kinds),
         request.statuses === undefined ? undefined : inArray(jobs.status, request.statuses),
         after &&
@@ -78,7 +102,7 @@ const isFollowed = (status: JobStatus) => status === 'accepted' || status === 'r
 
 /** Everything about one job. Throws `job_not_found`. */
 export async function viewJob(db: Db, jobId: string): Promise<JobView> {
-  const [row] = await db
+  const query = db
     .select({
       ...briefColumns,
       spec: jobs.spec,
@@ -102,10 +126,8 @@ export async function viewJob(db: Db, jobId: string): Promise<JobView> {
       hostLastSeenAt: hosts.lastSeenAt,
     })
     .from(jobs)
-    .innerJoin(hosts, eq(hosts.id, jobs.hostId))
-    .leftJoin(repositories, eq(repositories.id, jobs.repositoryId))
-    .leftJoin(jobProgress, eq(jobProgress.jobId, jobs.id))
-    .where(eq(jobs.id, jobId))
+    .$dynamic()
+  const [row] = await withBeside(query).where(eq(jobs.id, jobId))
   if (row === undefined) throw new Refusal('job_not_found', 'There is no such job.')
   const { nextLogSeq, progress, progressAt, spec, stats, ...view } = row
   const showsProgress = isFollowed(row.status)

@@ -6,6 +6,7 @@ import {
   JobListRequest,
   JobLogRequest,
   JobRequest,
+  JobRetryRequest,
   JobRunRequest,
   JobTailRequest,
 } from '@restic-manager/contract/requests'
@@ -15,6 +16,7 @@ import { unlessOutage } from '../db/outage.ts'
 import { hostOfJob, jobPage, liveJob, viewJob } from '../fleet/job-views.ts'
 import { cancelJob, runJob } from '../fleet/jobs.ts'
 import { readLog } from '../fleet/logs.ts'
+import { retryJob } from '../fleet/retries.ts'
 import { withWireErrors } from '../wire-errors.ts'
 import { operator, router, viewer } from './trpc.ts'
 
@@ -33,13 +35,19 @@ export const jobsRouter = router({
   run: operator
     .input(JobRunRequest)
     .output(z.object({ jobId: Id }))
+    .mutation(({ ctx, input }) => runJob(ctx.db, input, { requestedBy: ctx.principal.email, ...ctx.timing })),
+  retry: operator
+    .input(JobRetryRequest)
+    .output(z.object({ jobId: Id }))
     .mutation(({ ctx, input }) =>
-      runJob(ctx.db, input, { requestedBy: ctx.principal.email, queuedLife: ctx.timing.queuedLife }),
+      retryJob(ctx.db, input, { requestedBy: ctx.principal.email, ...ctx.timing }),
     ),
   cancel: operator
     .input(JobRequest)
     .output(z.void())
-    .mutation(({ ctx, input }) => cancelJob(ctx.db, { ...input, requestedBy: ctx.principal.email })),
+    .mutation(({ ctx, input }) =>
+      cancelJob(ctx.db, { ...input, requestedBy: ctx.principal.email }, ctx.timing),
+    ),
   log: viewer
     .input(JobLogRequest)
     .output(LogPage)

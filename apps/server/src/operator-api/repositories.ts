@@ -42,7 +42,7 @@ export const repositoriesRouter = router({
       runJob(
         ctx.db,
         { ...input, kind: 'probe', spec: {} },
-        { requestedBy: ctx.principal.email, queuedLife: ctx.timing.queuedLife },
+        { requestedBy: ctx.principal.email, ...ctx.timing },
       ),
     ),
 })

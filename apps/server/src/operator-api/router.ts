@@ -5,6 +5,7 @@ import { jobsRouter } from './jobs.ts'
 import { liveRouter } from './live.ts'
 import { meRouter } from './me.ts'
 import { repositoriesRouter } from './repositories.ts'
+import { schedulesRouter } from './schedules.ts'
 import { snapshotsRouter } from './snapshots.ts'
 import { router } from './trpc.ts'
 
@@ -13,6 +14,7 @@ export const operatorRouter = router({
   hosts: hostsRouter,
   enrolments: enrolmentsRouter,
   repositories: repositoriesRouter,
+  schedules: schedulesRouter,
   jobs: jobsRouter,
   snapshots: snapshotsRouter,
   live: liveRouter,

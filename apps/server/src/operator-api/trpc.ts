@@ -35,7 +35,7 @@ const forRole = (role: Role) =>
 export const router = t.router
 /** May look at everything. */
 export const viewer = forRole('viewer')
-/** May also run, cancel and test. */
+/** May also run, cancel, test and pause. */
 export const operator = forRole('operator')
-/** May also let machines in and change what they back up to. */
+/** May also let machines in and change what they do, and where to. */
 export const admin = forRole('admin')

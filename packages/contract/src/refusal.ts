@@ -20,6 +20,7 @@ export const refusals = {
   request_reused: 'CONFLICT',
   repository_in_use: 'CONFLICT',
   job_ended: 'CONFLICT',
+  job_not_ended: 'CONFLICT',
   setup_done: 'CONFLICT',
   hello_first: 'PRECONDITION_FAILED',
   protocol_mismatch: 'PRECONDITION_FAILED',

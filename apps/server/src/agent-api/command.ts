@@ -9,6 +9,6 @@ export const commandNoun = router({
     .input(CommandResult)
     .output(CommandAnswer)
     .mutation(({ ctx, input }) =>
-      countForeignIds(ctx, input.jobId, () => answerCommand(ctx.db, ctx.sender, input)),
+      countForeignIds(ctx, input.jobId, () => answerCommand(ctx.db, ctx.sender, input, ctx.timing)),
     ),
 })

@@ -23,6 +23,6 @@ export const jobNoun = router({
     .input(JobFinished)
     .output(Ack)
     .mutation(({ ctx, input }) =>
-      countForeignIds(ctx, input.jobId, () => finishJob(ctx.db, ctx.sender, input)),
+      countForeignIds(ctx, input.jobId, () => finishJob(ctx.db, ctx.sender, input, ctx.timing)),
     ),
 })

@@ -38,8 +38,17 @@ export async function dispatch(
   for (const key of lines.map(line => line.key).toSorted()) await dispatchLine(tx, key, periods)
 }
 
+const lockLine = (tx: Db, key: string) =>
+  tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`line ${key}`}, 0))`)
+
+/** Keeps the line of a repository as it is until the transaction ends, but for what this transaction does to it. */
+export async function holdLine(tx: Db, repositoryId: string): Promise<void> {
+  const [line] = await tx.select({ key: lineKey }).from(repositories).where(eq(repositories.id, repositoryId))
+  if (line !== undefined) await lockLine(tx, line.key)
+}
+
 async function dispatchLine(tx: Db, key: string, periods: LinePeriods) {
-  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`line ${key}`}, 0))`)
+  await lockLine(tx, key)
   const line = await readLine(tx, key, periods)
   if (!line.some(job => job.held)) return
   const now = line[0]?.now ?? 0

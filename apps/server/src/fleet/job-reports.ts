@@ -10,9 +10,12 @@ import {
   provisionalStatuses,
   statusesBefore,
 } from '@restic-manager/contract/job'
+import { timing } from '@restic-manager/contract/timing'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobProgress, jobs } from '../db/schema.ts'
+import type { LinePeriods } from './dispatch.ts'
+import { followEnd } from './endings.ts'
 import {
   fenced,
   ForeignJob,
@@ -42,14 +45,19 @@ async function tellOfReport(tx: Db, jobId: string, hostId: string) {
  * The agent has taken a job on, or says why not. Answers whether to go ahead: not when it was cancelled or expired meanwhile.
  * Safe to deliver twice: the second answer is the first one.
  */
-export async function answerCommand(db: Db, sender: Sender, result: CommandResult): Promise<CommandAnswer> {
+export async function answerCommand(
+  db: Db,
+  sender: Sender,
+  result: CommandResult,
+  periods: LinePeriods = timing,
+): Promise<CommandAnswer> {
   return db.transaction(async tx => {
     await holdHost(tx, sender)
     await keepFact(tx, sender, result)
     const job = await holdJob(tx, sender, result, result.occurredAt)
     const proceed = job !== undefined && result.accepted && mayProceed(job)
     if (proceed) await acceptJob(tx, sender, result)
-    else if (job !== undefined && !result.accepted) await endUnaccepted(tx, sender, result, job)
+    else if (job !== undefined && !result.accepted) await endUnaccepted(tx, sender, { result, job }, periods)
     return { seq: result.seq, proceed }
   })
 }
@@ -72,7 +80,12 @@ async function acceptJob(tx: Db, sender: Sender, result: CommandResult) {
 }
 
 /** A job the agent will not run has ended; no `job.finished` follows, unless it was a cancel that came first. */
-async function endUnaccepted(tx: Db, sender: Sender, result: CommandResult, job: HeldJob) {
+async function endUnaccepted(
+  tx: Db,
+  sender: Sender,
+  { result, job }: { result: CommandResult; job: HeldJob },
+  periods: LinePeriods,
+) {
   const status =
     job.cancelRequestedAt !== null || result.reason === 'cancelled_by_operator' ? 'cancelled' : 'failed'
   const ended = await tx
@@ -86,7 +99,9 @@ async function endUnaccepted(tx: Db, sender: Sender, result: CommandResult, job:
     })
     .where(and(own(result.jobId, sender), mayBecome(status)))
     .returning({ id: jobs.id })
-  if (ended.length > 0) await tellOfReport(tx, result.jobId, sender.id)
+  if (ended.length === 0) return
+  await tellOfReport(tx, result.jobId, sender.id)
+  await followEnd(tx, result.jobId, periods)
 }
 
 /** restic is running. Safe to deliver twice. */
@@ -114,7 +129,12 @@ export async function startJob(db: Db, sender: Sender, started: JobStarted): Pro
 }
 
 /** How a job ended, as the agent saw it; nothing changes it after. Safe to deliver twice. */
-export async function finishJob(db: Db, sender: Sender, finished: JobFinished): Promise<Ack> {
+export async function finishJob(
+  db: Db,
+  sender: Sender,
+  finished: JobFinished,
+  periods: LinePeriods = timing,
+): Promise<Ack> {
   const isRestorePoint =
     finished.kind === 'backup' && (finished.status === 'succeeded' || finished.status === 'incomplete')
   const finishedAt = notAhead(finished.finishedAt)
@@ -151,6 +171,7 @@ export async function finishJob(db: Db, sender: Sender, finished: JobFinished): 
     }
     await tx.delete(jobProgress).where(eq(jobProgress.jobId, finished.jobId))
     await tellOfReport(tx, finished.jobId, sender.id)
+    await followEnd(tx, finished.jobId, periods)
     return { seq: finished.seq }
   })
 }

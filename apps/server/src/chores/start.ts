@@ -3,7 +3,6 @@ import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import type { Db } from '../db/open.ts'
 import { dispatchHeld } from '../fleet/dispatch.ts'
-import { dispatchHeld } from '../fleet/dispatch.ts'
 import { expectDueSlots } from '../fleet/expectations.ts'
 import { expireJobs, loseSilentJobs } from '../fleet/jobs.ts'
 import { clearLeftovers } from '../fleet/leftovers.ts'
@@ -17,8 +16,10 @@ type ChoresContext = { db: Db; log: Log; timing: Timing; presence: Presence }
 const usualPeriods = {
   presence: 2_000,
   sweep: 5_000,
+  expectations: 10_000,
   expiry: 15_000,
-  dispatch: 5_000,
+  lines: 5_000,
+  expectations: 30_000,
   staleLocks: 60_000,
   leftovers: 10 * 60_000,
 }
@@ -38,9 +39,6 @@ export function startChores(
       const gone = await sweepSilentHosts(db, timing.offlineAfter)
       if (gone.length > 0) log.info({ hosts: gone.length }, 'hosts went silent')
     }),
-    repeat('look at what is held', periods.lines, log, async () => {
-      await dispatchHeld(db, timing)
-    }),
     repeat('expect slots', periods.expectations, log, async () => {
       // After a start hosts first get the time to tell what they did meanwhile.
       if (performance.now() - startedAt < timing.late + timing.missedGrace) return
@@ -52,7 +50,7 @@ export function startChores(
       const lost = await loseSilentJobs(db, timing.lostAfter)
       if (lost > 0) log.warn({ jobs: lost }, 'jobs of silent hosts were given up for now')
     }),
-    repeat('let held jobs go', periods.dispatch, log, async () => {
+    repeat('look at what is held', periods.lines, log, async () => {
       await dispatchHeld(db, timing)
     }),
     repeat('clear stale locks', periods.staleLocks, log, async () => {

@@ -19,7 +19,6 @@ const usualPeriods = {
   expectations: 10_000,
   expiry: 15_000,
   lines: 5_000,
-  expectations: 30_000,
   staleLocks: 60_000,
   leftovers: 10 * 60_000,
 }

@@ -3,11 +3,14 @@ import type { CommandResult } from '@restic-manager/contract/command'
 import type { AckedSeq, Lane } from '@restic-manager/contract/fact'
 import type { JobFinished, JobStarted } from '@restic-manager/contract/job'
 import { toInstant } from '@restic-manager/contract/scalars'
+import type { ScheduleFire, ScheduleNotRun } from '@restic-manager/contract/schedule'
 import type { SnapshotsReport } from '@restic-manager/contract/snapshots'
 import { type Row, type State, type Store } from './state.ts'
 
 /** Every fact this agent tells, by the name of its message. */
 export type FactPayloads = {
+  'schedule.fire': ScheduleFire
+  'schedule.notRun': ScheduleNotRun
   'command.result': CommandResult
   'job.started': JobStarted
   'job.finished': JobFinished
@@ -21,13 +24,15 @@ export type Fact = { [N in FactName]: { name: N; message: FactPayloads[N] } }[Fa
 
 /** `first`: the server waits for the answer. `rest`: told in the order it happened. */
 const lanes: Record<FactName, Lane> = {
+  'schedule.fire': 'first',
+  'schedule.notRun': 'rest',
   'command.result': 'first',
   'job.started': 'rest',
   'job.finished': 'rest',
   'snapshots.report': 'rest',
 }
-/** A fact whose answer matters is sent until the answer is in, whatever the server says it has committed. */
-const answered: FactName = 'command.result'
+/** Facts of the first lane have answers. They are sent until the answer is in, whatever the server says it has committed. */
+const answeredLane: Lane = 'first'
 
 /** Writes a fact down; returns its number in its lane. From here on it will be told, whatever happens. */
 export function recordFact<N extends FactName>(
@@ -42,7 +47,15 @@ export function recordFact<N extends FactName>(
     const seq = Number(row?.last_seq)
     state.run(
       'insert into facts (lane, seq, name, job_id, scope, payload, created_at) values (?, ?, ?, ?, ?, ?, ?)',
-      ...[lane, seq, name, about.jobId ?? null, about.scope ?? null, JSON.stringify(payload), Date.now()],
+      ...[
+        lane,
+        seq,
+        name,
+        about.jobId ?? null,
+        about.scope ?? null,
+        JSON.stringify(payload),
+        state.clock.now(),
+      ],
     )
     return seq
   })
@@ -50,12 +63,26 @@ export function recordFact<N extends FactName>(
   return seq
 }
 
-/** The fact to send now: the oldest that waits in `first`, else the oldest in `rest`. */
+/**
+ * The fact to send now: the newest slot that came due, since a backup may be waiting for its answer; else the oldest
+ * that waits in `first`, else the oldest in `rest`.
+ */
 export function nextFact(state: State): Fact | undefined {
-  const row = state.one(
-    'select * from facts where acked_at is null and set_aside is null order by lane, seq limit 1',
+  const fire = state.one(
+    `select * from facts where name = 'schedule.fire' and acked_at is null and set_aside is null
+     order by seq desc limit 1`,
   )
+  const row =
+    fire ??
+    state.one('select * from facts where acked_at is null and set_aside is null order by lane, seq limit 1')
   return row === undefined ? undefined : toFact(row)
+}
+
+/** Takes back a fact that was never answered: what it asked has been decided here. False: it has been answered. */
+export function withdrawFact(state: State, fact: { lane: Lane; seq: number }): boolean {
+  return (
+    state.run('delete from facts where lane = ? and seq = ? and acked_at is null', fact.lane, fact.seq) === 1
+  )
 }
 
 /** The server has committed this fact. Safe to call twice. */
@@ -63,7 +90,7 @@ export function ackFact(state: State, fact: { lane: Lane; seq: number }): void {
   const { lane, seq } = fact
   state.run(
     'update facts set acked_at = ? where lane = ? and seq = ? and acked_at is null',
-    Date.now(),
+    state.clock.now(),
     lane,
     seq,
   )
@@ -82,8 +109,8 @@ export function reconcileFacts(state: State, acked: AckedSeq): JobFinished[] {
   const again = state.transaction(() =>
     (['first', 'rest'] as const).flatMap(lane => {
       state.run(
-        'update facts set acked_at = ? where lane = ? and seq <= ? and acked_at is null and set_aside is null and name <> ?',
-        ...[Date.now(), lane, acked[lane], answered],
+        'update facts set acked_at = ? where lane = ? and seq <= ? and acked_at is null and set_aside is null and lane <> ?',
+        ...[state.clock.now(), lane, acked[lane], answeredLane],
       )
       return state.all(
         'update facts set acked_at = null where lane = ? and seq > ? and acked_at is not null returning *',
@@ -127,7 +154,7 @@ export function forgetScope(state: State, scope: string): void {
 }
 
 /** Forgets facts that were committed longer ago than `keptMs`, but never the newest full report of a scope. */
-export function pruneFacts(state: State, keptMs: number, now = Date.now()): number {
+export function pruneFacts(state: State, keptMs: number, now = state.clock.now()): number {
   return state.run('delete from facts where acked_at < ? and scope is null', now - keptMs)
 }
 

@@ -6,6 +6,7 @@ import { toInstant } from '@restic-manager/contract/scalars'
 import type { AppliedConfig } from './applied-config.ts'
 import { knownJobs } from './job-book.ts'
 import { fitText } from './restic/fit-text.ts'
+import { appliedSet } from './plan-book.ts'
 import { policySummary, type HostPolicy } from './policy.ts'
 import type { State } from './state.ts'
 import { agentVersion } from './version.ts'
@@ -24,10 +25,10 @@ export function helloOf(
     hostname: fitText(hostname(), 200) || 'unknown',
     os: osOf(platform()),
     arch: arch() === 'arm64' ? 'arm64' : 'amd64',
-    bootTime: toInstant(Date.now() - Math.round(uptime() * 1000)),
+    bootTime: toInstant(state.clock.now() - Math.round(uptime() * 1000)),
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC',
     spoolEpoch: state.epoch,
-    appliedScheduleVersion: 0,
+    appliedScheduleVersion: appliedSet(state).version,
     appliedConfigVersion: config.current().version,
     knownJobs: knownJobs(state),
     policy: policySummary(policy),

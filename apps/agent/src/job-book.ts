@@ -1,6 +1,6 @@
-// Every job this host was ever asked for, and how far each came. Each step is on disk before the next is taken.
+// Every job of this host and how far each came. Each step is on disk before the next is taken.
 import type { AgentHello } from '@restic-manager/contract/agent'
-import type { CommandRun, CommandRunHeader } from '@restic-manager/contract/command'
+import type { CommandRun } from '@restic-manager/contract/command'
 import type { EndStatus, JobHeader, JobKind } from '@restic-manager/contract/job'
 import { recordFact, repeatFact, type Untold } from './facts.ts'
 import type { Row, State, Store } from './state.ts'
@@ -17,6 +17,8 @@ export type Job = {
   /** The server's answer to the acceptance; undefined: none yet. */
   proceed: boolean | undefined
   cancelled: boolean
+  /** Access was lent for its run. It is in memory only. */
+  isElevated: boolean
   pid: number | undefined
   /** When the process of that id began, in the system's own words: a recycled id has another. */
   pidStarted: string | undefined
@@ -25,67 +27,6 @@ export type Job = {
 
 /** How a job ended, before it gets its number. */
 export type Ending = Omit<Untold<'job.finished'>, keyof JobHeader | 'finishedAt'>
-
-const headerOf = (order: CommandRunHeader | CommandRun): JobHeader => ({
-  jobId: order.jobId,
-  kind: order.kind as JobKind, // of a refused job it may be any word; it goes back as it came
-  repositoryId: order.repositoryId,
-  ...(order.scheduleId === undefined ? {} : { scheduleId: order.scheduleId }),
-  ...(order.scheduledAt === undefined ? {} : { scheduledAt: order.scheduledAt }),
-  ...(order.retryOf === undefined ? {} : { retryOf: order.retryOf }),
-})
-
-/** Accepts a job: the job and the fact that says so are one commit. False: this id is known already. */
-export function acceptJob(state: State, order: CommandRun): boolean {
-  return enterJob(state, order, undefined)
-}
-
-/** Turns an order down, and remembers it. False: this id is known already. */
-export function refuseJob(state: State, order: CommandRunHeader, reason: string, error: string): boolean {
-  return enterJob(state, order, { reason, error })
-}
-
-function enterJob(
-  state: State,
-  order: CommandRunHeader | CommandRun,
-  refusal: { reason: string; error: string } | undefined,
-): boolean {
-  return state.transaction(() => {
-    const header = headerOf(order)
-    const now = Date.now()
-    const entered = state.run(
-      `insert into jobs (id, kind, header, spec, config_version, state, refusal, accepted_at, ended_at)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
-      ...[
-        order.jobId,
-        order.kind,
-        JSON.stringify(header),
-        JSON.stringify(order.spec ?? {}),
-        order.configVersion,
-      ],
-      ...(refusal === undefined
-        ? ['accepted', null, now, null]
-        : ['refused', JSON.stringify(refusal), now, now]),
-    )
-    if (entered === 0) return false
-    recordResult(state, header, refusal)
-    return true
-  })
-}
-
-/** Gives the first answer to an order again. */
-export function repeatAnswer(state: State, jobId: string): void {
-  if (repeatFact(state, 'command.result', jobId)) return
-  const row = state.one('select header, refusal from jobs where id = ?', jobId)
-  if (row === undefined) return
-  const refusal = row.refusal === null ? undefined : JSON.parse(String(row.refusal))
-  recordResult(state, JSON.parse(String(row.header)) as JobHeader, refusal)
-}
-
-/** Keeps the server's answer to the acceptance of a job. Safe to call twice. */
-export function keepAnswer(state: State, jobId: string, proceed: boolean): void {
-  state.run(`update jobs set proceed = ? where id = ? and state = 'accepted'`, proceed ? 1 : 0, jobId)
-}
 
 /** Remembers that an operator wants the job stopped; restic's exit code will not say. False: nothing to stop. */
 export function markCancelled(state: State, jobId: string): boolean {
@@ -97,43 +38,12 @@ export function markCancelled(state: State, jobId: string): boolean {
   )
 }
 
-/**
- * A cancel for a job this host never saw: it is written down as ended, so that a later order for it is turned
- * away. With a full header the server is told the end, too. False: this id is known.
- */
-export function cancelUnseen(state: State, jobId: string, header: JobHeader | undefined): boolean {
-  return state.transaction(() => {
-    const refusal = {
-      reason: 'cancelled_by_operator',
-      error: 'The job was cancelled before it reached this host.',
-    }
-    const now = Date.now()
-    const entered = state.run(
-      `insert into jobs (id, kind, header, spec, config_version, state, refusal, accepted_at, cancelled, status, ended_at)
-       values (?, ?, ?, '{}', 0, 'ended', ?, ?, 1, 'cancelled', ?) on conflict (id) do nothing`,
-      ...[jobId, header?.kind ?? '', JSON.stringify(header ?? {}), JSON.stringify(refusal), now, now],
-    )
-    if (entered === 0) return false
-    if (header !== undefined) {
-      const ending: Ending = {
-        status: 'cancelled',
-        reason: 'cancelled_by_operator',
-        warnings: [],
-        lastLogSeq: -1,
-      }
-      const seq = recordEnd(state, header, ending, now)
-      state.run('update jobs set ended_seq = ? where id = ?', seq, jobId)
-    }
-    return true
-  })
-}
-
 /** Takes the one chance this id has to run. False: it is not waiting to start. */
 export function markStarting(state: State, jobId: string): boolean {
   return (
     state.run(
       `update jobs set state = 'starting', started_at = ? where id = ? and state = 'accepted' and cancelled = 0`,
-      ...[Date.now(), jobId],
+      ...[state.clock.now(), jobId],
     ) === 1
   )
 }
@@ -145,7 +55,7 @@ export function markRunning(
   start: { command: string; resticVersion: string; pid: number; pidStarted: string | undefined },
 ): void {
   state.transaction(() => {
-    const now = Date.now()
+    const now = state.clock.now()
     const moved = state.run(
       `update jobs set state = 'running', pid = ?, pid_started = ?, started_at = ? where id = ? and state = 'starting'`,
       ...[start.pid, start.pidStarted ?? null, now, job.id],
@@ -173,7 +83,7 @@ export function markRespawned(
 /** The one place where a job ends: the ending and the fact that says so are one commit. False: it had ended before. */
 export function endJob(state: State, job: Pick<Job, 'id' | 'header'>, ending: Ending): boolean {
   return state.transaction(() => {
-    const now = Date.now()
+    const now = state.clock.now()
     const ended = state.run(
       `update jobs set state = 'ended', status = ?, ended_at = ? where id = ? and state in ('accepted', 'starting', 'running')`,
       ...[ending.status, now, job.id],
@@ -205,9 +115,19 @@ export function readSpec(store: Store, jobId: string): CommandRun['spec'] {
 /** The jobs that have not ended, in the order they were accepted. */
 export function openJobs(store: Store): Job[] {
   const rows = store.all(
-    `select ${columns} from jobs where state in ('accepted', 'starting', 'running') order by accepted_at, id`,
+    `select ${columns} from jobs where state in ('accepted', 'starting', 'running') order by place`,
   )
   return rows.map(toJob)
+}
+
+/** The runs of a schedule that have not ended: slots, and ids of jobs that belong to none. */
+export function openRunsOf(store: Store, scheduleId: string): (number | string)[] {
+  const rows = store.all(
+    `select distinct coalesce(slot, id) as run from jobs
+     where schedule_id = ? and state in ('accepted', 'starting', 'running')`,
+    scheduleId,
+  )
+  return rows.map(({ run }) => run as number | string)
 }
 
 /** How many jobs have not ended. */
@@ -232,7 +152,7 @@ export function knownJobs(state: State): AgentHello['knownJobs'] {
 }
 
 /** Forgets jobs that ended longer ago than `keptMs` and of which nothing is left to tell. Returns their ids. */
-export function pruneJobs(state: State, keptMs: number, now = Date.now()): string[] {
+export function pruneJobs(state: State, keptMs: number, now = state.clock.now()): string[] {
   const rows = state.all(
     `delete from jobs where ended_at < ? and not exists (select 1 from facts where facts.job_id = jobs.id)
      returning id`,
@@ -246,21 +166,14 @@ function statusOf(row: Row): EndStatus | 'accepted' | 'running' {
   return row.state === 'running' ? 'running' : 'accepted'
 }
 
-function recordResult(
-  state: State,
-  header: JobHeader,
-  refusal: { reason: string; error: string } | undefined,
-) {
-  const result = { ...header, accepted: refusal === undefined, ...refusal }
-  recordFact(state, 'command.result', result, { jobId: header.jobId })
-}
-
-function recordEnd(state: State, header: JobHeader, ending: Ending, at: number): number {
+/** Writes the fact that says how a job ended; answers its number. */
+export function recordEnd(state: State, header: JobHeader, ending: Ending, at: number): number {
   const finished = { ...header, ...ending, finishedAt: new Date(at).toISOString() }
   return recordFact(state, 'job.finished', finished, { jobId: header.jobId })
 }
 
-const columns = 'id, kind, header, state, accepted_at, proceed, cancelled, pid, pid_started, started_at'
+const columns =
+  'id, kind, header, state, accepted_at, proceed, cancelled, elevated, pid, pid_started, started_at'
 
 function toJob(row: Row): Job {
   return {
@@ -271,6 +184,7 @@ function toJob(row: Row): Job {
     acceptedAt: Number(row.accepted_at),
     proceed: row.proceed === null ? undefined : row.proceed === 1,
     cancelled: row.cancelled === 1,
+    isElevated: row.elevated === 1,
     pid: row.pid === null ? undefined : Number(row.pid),
     pidStarted: row.pid_started === null ? undefined : String(row.pid_started),
     startedAt: row.started_at === null ? undefined : Number(row.started_at),

@@ -6,7 +6,9 @@ import type { ConfigUpdate } from '@restic-manager/contract/repository'
 import type { Log } from '@restic-manager/runtime/log'
 import type { AppliedConfig } from './applied-config.ts'
 import { factDepth } from './facts.ts'
-import { countOpenJobs, readJob, refuseJob, repeatAnswer } from './job-book.ts'
+import { countOpenJobs, readJob } from './job-book.ts'
+import { refuseJob, repeatAnswer } from './job-intake.ts'
+import { noteNewerAgent } from './newer-agent.ts'
 import type { Runner } from './runner.ts'
 import type { State } from './state.ts'
 
@@ -82,7 +84,7 @@ export function openOrderDesk(desk: OrderDesk): (order: unknown) => void {
     )
     const why = `This agent does not understand the job "${run.data.kind}" as it was ordered. It may be too old.`
     if (!mayEnter(run.data.jobId)) return leave()
-    if (!refuseJob(state, run.data, 'unsupported', why)) repeatAnswer(state, run.data.jobId)
+    if (!refuseJob(state, run.data, 'unsupported', why)) repeatAnswer(state, run.data)
   }
 
   return received => {
@@ -122,6 +124,7 @@ export function openOrderDesk(desk: OrderDesk): (order: unknown) => void {
         return runner.cancel(order.data.jobId, named.success ? named.data : undefined)
       }
       case 'agent.updateAvailable':
+        noteNewerAgent(state, order.data)
         return log.info({ latestVersion: order.data.latestVersion }, 'a newer agent is available')
       default:
     }

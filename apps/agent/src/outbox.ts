@@ -1,10 +1,12 @@
 // Sends facts, one at a time: what the server waits for first, then the rest in the order it happened.
 import type { CommandAnswer } from '@restic-manager/contract/command'
+import type { ScheduleFireAnswer } from '@restic-manager/contract/schedule'
 import type { Log } from '@restic-manager/runtime/log'
 import { afterFailure, sentenceOf } from './failure.ts'
 import { ackFact, nextFact, recordFact, setFactAside, type Fact } from './facts.ts'
 import type { JobFinished } from '@restic-manager/contract/job'
-import { keepAnswer } from './job-book.ts'
+import { keepAnswer } from './job-intake.ts'
+import { keepFireAnswer, releaseFire } from './slot-book.ts'
 import type { State } from './state.ts'
 import { pauseFor } from './pause.ts'
 
@@ -12,8 +14,8 @@ export type Outbox = {
   state: State
   /** Resolves with the server's answer once the fact is committed there. */
   send(fact: Fact): Promise<unknown>
-  /** The server has answered the acceptance of a job. Called after the answer is on disk. */
-  onAnswer(jobId: string): void
+  /** The server has answered a fact that something here waits for. Called after the answer is on disk. */
+  onAnswer(): void
   /** A fact about the job is committed. */
   onTold(fact: Fact): void
   log: Log
@@ -40,9 +42,11 @@ export async function sendFacts(outbox: Outbox): Promise<'closed' | 'redial'> {
         ackFact(state, fact.message)
         if (fact.name === 'command.result')
           keepAnswer(state, fact.message.jobId, (answer as CommandAnswer).proceed)
+        if (fact.name === 'schedule.fire' && fact.message.decidedBy === 'server')
+          keepFireAnswer(state, seq, (answer as ScheduleFireAnswer).jobs)
       })
       failures = 0
-      if (fact.name === 'command.result') outbox.onAnswer(fact.message.jobId)
+      if (lane === 'first') outbox.onAnswer()
       outbox.onTold(fact)
     } catch (error) {
       if (signal.aborted) return 'closed'
@@ -60,7 +64,9 @@ export async function sendFacts(outbox: Outbox): Promise<'closed' | 'redial'> {
         state.transaction(() => {
           setFactAside(state, fact.message, why)
           if (fact.name === 'job.finished') tellInShort(state, fact.message)
+          if (fact.name === 'schedule.fire') releaseFire(state, seq)
         })
+        if (lane === 'first') outbox.onAnswer()
         continue
       }
       failures += 1

@@ -1,22 +1,21 @@
 // Which job may run now: at most one run per id, at most so many restic at once, in the order they were accepted.
-import type { CommandRun } from '@restic-manager/contract/command'
+import type { CommandRun, ElevatedAccess } from '@restic-manager/contract/command'
 import type { JobHeader, JobKind } from '@restic-manager/contract/job'
+import { jobReasons, reasonSentence, type JobReason } from '@restic-manager/contract/reasons'
 import {
-  acceptJob,
-  cancelUnseen,
   endJob,
   markCancelled,
   markStarting,
   openJobs,
   readJob,
-  refuseJob,
-  repeatAnswer,
   repeatEnd,
   type Ending,
   type Job,
 } from './job-book.ts'
+import { acceptJob, endUnseen, refuseJob, repeatAnswer } from './job-intake.ts'
 import { carryOut, type Workshop } from './job-run.ts'
 import { settleInterrupted } from './recovery.ts'
+import { reasonAgainst } from './slot-book.ts'
 
 const cancelled: Ending = {
   status: 'cancelled',
@@ -24,18 +23,24 @@ const cancelled: Ending = {
   warnings: [],
   lastLogSeq: -1,
 }
+const accessForgotten: Ending = {
+  status: 'failed',
+  reason: 'access_forgotten' satisfies JobReason,
+  error: jobReasons.access_forgotten,
+  warnings: [],
+  lastLogSeq: -1,
+}
 
-/** What could harm the jobs of other hosts waits for the server's answer, however long that takes. */
-const needsAnswer: ReadonlySet<JobKind> = new Set(['unlock'])
+/** What could harm the snapshots or jobs of other hosts waits for the server's answer, however long that takes. */
+const alwaysAsks: ReadonlySet<JobKind> = new Set(['prune', 'check', 'unlock'])
+const needsAnswer = ({ kind, isElevated }: Job) => alwaysAsks.has(kind) || (kind === 'forget' && isElevated)
 
 export type Runner = {
   /** Takes an order whose configuration is applied. A second delivery gets the first answer again. */
   order(order: CommandRun): void
   /** Stops a job, or sees to it that it never starts. `header` is what the server said of one this host never saw. */
   cancel(jobId: string, header: JobHeader | undefined): void
-  /** The server's answer to the acceptance of a job is on disk. */
-  answered(jobId: string): void
-  /** Looks again at what may run: the configuration changed. */
+  /** Looks again at what may run: an answer came, the configuration changed, a slot began jobs by itself. */
   consider(): void
   /** Stops what runs, in order, and starts nothing more. Resolves when no restic is left. */
   stop(): Promise<void>
@@ -43,25 +48,31 @@ export type Runner = {
   running(): string[]
 }
 
-/** Takes up where the last run of the agent left off, and runs what is ordered from now on. */
-export function startRunner(shop: Workshop): Runner {
+/**
+ * Takes up where the last run of the agent left off, and runs what is ordered from now on. `onLook` is called before
+ * anything is started: jobs that are too late end there.
+ */
+export function startRunner(shop: Workshop, onLook: () => void = () => {}): Runner {
   const { state, timing, log } = shop
+  const { clock } = state
   /** What holds a slot: a job that runs, or one of the last agent's that is being settled. */
   const slots = new Map<string, { cancel: AbortController; hurry: AbortController; done: Promise<void> }>()
-  const alone = new Map<string, NodeJS.Timeout>()
+  const alone = new Map<string, () => void>()
+  /** Access that was lent for one run each. It is nowhere else on this host, and ends with the job. */
+  const lent = new Map<string, ElevatedAccess>()
   /** Jobs that were waited with for long enough, by a clock that nobody sets. */
   const unanswered = new Set<string>()
-  let lookAgain: NodeJS.Timeout | undefined
+  let callOffLook = () => {}
   const stopping = new AbortController()
 
   function mayStart(job: Job): boolean {
     if (job.proceed === true) return true
-    return !needsAnswer.has(job.kind) && (unanswered.has(job.id) || aloneIn(job) <= 0)
+    return !needsAnswer(job) && (unanswered.has(job.id) || aloneIn(job) <= 0)
   }
 
   /** Without an answer a job starts this long after it was accepted. A clock set back cannot make that longer. */
   function aloneIn(job: Job): number {
-    return Math.min(job.acceptedAt - Date.now(), 0) + timing.proceedAlone
+    return Math.min(job.acceptedAt - clock.now(), 0) + timing.proceedAlone
   }
 
   /** A disk that takes no step of a job now may take it later: nothing is lost by looking again. */
@@ -71,45 +82,59 @@ export function startRunner(shop: Workshop): Runner {
       look()
     } catch (error) {
       log.error({ err: error }, 'the records of this host cannot be written; no job starts until they can')
-      clearTimeout(lookAgain)
-      lookAgain = setTimeout(consider, timing.diskRetry)
+      callOffLook()
+      callOffLook = clock.after(timing.diskRetry, consider)
     }
   }
 
   function look(): void {
+    onLook()
     const { maxConcurrentRuns } = shop.config.current()
-    for (const job of openJobs(state)) {
-      if (slots.has(job.id) || job.state !== 'accepted') continue
-      if (job.cancelled || job.proceed === false) {
-        forgetTimer(job.id)
+    const jobs = openJobs(state)
+    /** A schedule's jobs go one at a time, in the order they were accepted. */
+    const taken = new Set<string>()
+    for (const job of jobs) {
+      if (job.state === 'accepted' && !slots.has(job.id) && (job.cancelled || job.proceed === false)) {
+        forget(job.id)
         endJob(state, job, cancelled)
-      } else if (!mayStart(job)) wait(job)
-      else if (slots.size < maxConcurrentRuns) start(job)
-      else for (const slot of slots.values()) slot.hurry.abort()
+        continue
+      }
+      const { scheduleId = job.id } = job.header
+      const isNext = !taken.has(scheduleId)
+      taken.add(scheduleId)
+      if (slots.has(job.id) || job.state !== 'accepted') continue
+      if (!mayStart(job)) wait(job)
+      else if (isNext && slots.size < maxConcurrentRuns) start(job)
+      else if (isNext) for (const slot of slots.values()) slot.hurry.abort()
     }
+    for (const jobId of lent.keys()) if (!jobs.some(job => job.id === jobId)) lent.delete(jobId)
   }
 
   function wait(job: Job): void {
-    if (alone.has(job.id) || needsAnswer.has(job.kind)) return
-    const timer = setTimeout(() => {
+    if (alone.has(job.id) || needsAnswer(job)) return
+    const callOff = clock.after(aloneIn(job), () => {
       alone.delete(job.id)
       unanswered.add(job.id)
       consider()
-    }, aloneIn(job))
-    alone.set(job.id, timer)
+    })
+    alone.set(job.id, callOff)
   }
 
-  function forgetTimer(jobId: string): void {
-    clearTimeout(alone.get(jobId))
+  function forget(jobId: string): void {
+    alone.get(jobId)?.()
     alone.delete(jobId)
     unanswered.delete(jobId)
+    lent.delete(jobId)
   }
 
   function start(job: Job): void {
-    forgetTimer(job.id)
+    const elevated = lent.get(job.id)
+    forget(job.id)
     if (!markStarting(state, job.id)) return
     log.info({ jobId: job.id, kind: job.kind }, 'a job starts')
-    occupy(job.id, (signal, hurry) => carryOut(shop, job, { signal, hurry, stopping: stopping.signal }))
+    occupy(job.id, (signal, hurry) =>
+      carryOut(shop, job, { signal, hurry, stopping: stopping.signal, elevated }),
+    )
   }
 
   function occupy(jobId: string, work: (signal: AbortSignal, hurry: AbortSignal) => Promise<void>): void {
@@ -125,34 +150,47 @@ export function startRunner(shop: Workshop): Runner {
   }
 
   for (const job of openJobs(state)) {
-    if (job.state === 'accepted') continue
-    occupy(job.id, () => settleInterrupted(shop, job, stopping.signal))
+    if (job.state !== 'accepted') occupy(job.id, () => settleInterrupted(shop, job, stopping.signal))
+    else if (job.isElevated) endJob(state, job, job.cancelled ? cancelled : accessForgotten)
   }
   consider()
 
+  function refuse(order: CommandRun, reason: string): void {
+    log.info({ jobId: order.jobId, reason }, 'an order is turned down')
+    refuseJob(state, order, reason, reasonSentence(reason) ?? 'This host has decided otherwise.')
+  }
+
   return {
     order(order) {
-      const known = readJob(state, order.jobId)
-      if (known === undefined && shop.config.repository(order.repositoryId) === undefined) {
-        refuseJob(state, order, 'configuration_missing', 'This host has no access data for the repository.')
-      } else if (!acceptJob(state, order)) {
-        log.info({ jobId: order.jobId }, 'an order came again; it gets the first answer')
-        repeatAnswer(state, order.jobId)
-      } else consider()
+      const { jobId, repositoryId, elevatedAccess } = order
+      if (readJob(state, jobId) !== undefined) {
+        log.info({ jobId }, 'an order came again; it gets the first answer')
+        repeatAnswer(state, order)
+        return
+      }
+      const against = reasonAgainst(state, order)
+      if (against !== undefined) refuse(order, against)
+      else if (elevatedAccess === undefined && shop.config.repository(repositoryId) === undefined)
+        refuse(order, 'configuration_missing')
+      else {
+        if (elevatedAccess !== undefined) lent.set(jobId, elevatedAccess)
+        acceptJob(state, order)
+        consider()
+      }
     },
     cancel(jobId, header) {
       if (markCancelled(state, jobId)) {
         log.info({ jobId }, 'an operator cancels a job')
         slots.get(jobId)?.cancel.abort('cancelled_by_operator')
         consider()
-      } else if (!cancelUnseen(state, jobId, header)) repeatEnd(state, jobId)
+      } else if (!endUnseen(state, jobId, header)) repeatEnd(state, jobId)
     },
-    answered: () => consider(),
     consider,
     async stop() {
       stopping.abort('agent_stopping')
-      clearTimeout(lookAgain)
-      for (const timer of alone.values()) clearTimeout(timer)
+      callOffLook()
+      for (const callOff of alone.values()) callOff()
+      lent.clear()
       for (const slot of slots.values()) slot.cancel.abort('agent_stopping')
       await Promise.all([...slots.values()].map(slot => slot.done))
     },

@@ -17,8 +17,12 @@ import { pauseFor } from './pause.ts'
 import type { HostPolicy } from './policy.ts'
 import type { Restic } from './restic/version.ts'
 import type { Runner } from './runner.ts'
+import { openScheduleDesk } from './schedule-desk.ts'
+import type { Schedules } from './schedules.ts'
+import type { ServerTime } from './server-time.ts'
 import type { State } from './state.ts'
 import type { Telemetry } from './telemetry.ts'
+import type { Clock } from './timers.ts'
 
 export type SessionParts = {
   state: State
@@ -26,15 +30,14 @@ export type SessionParts = {
   spool: LogSpool
   telemetry: Telemetry
   runner: Runner
+  schedules: Schedules
+  serverTime: ServerTime
   policy: HostPolicy
   restic(): Promise<Restic | null>
   onLimits(limits: AgentLimits): void
   timing: Timing
   log: Log
 }
-
-/** A clock this far off the server's is worth a warning: times in the dashboard would look wrong. */
-const skewWarnedMs = 30_000
 
 /**
  * Says hello on a fresh link, and works on it until it is closed. `onWelcome` is called once the server has answered.
@@ -43,10 +46,11 @@ const skewWarnedMs = 30_000
 export async function speak(parts: SessionParts, link: Link, onWelcome: () => void): Promise<void> {
   const { state, log, timing, telemetry } = parts
   const { api, closed } = link
+  const { clock } = state
   const answerIn = () => ({ signal: AbortSignal.any([closed, AbortSignal.timeout(timing.answer)]) })
 
   const restic = await parts.restic()
-  const saidAt = Date.now()
+  const saidAt = clock.steady()
   const hello = helloOf(state, parts.config, restic?.version ?? null, parts.policy)
   const { data: welcome } = AgentWelcome.safeParse(await api.agent.hello.mutate(hello, answerIn()))
   if (welcome === undefined) throw new Error('the server answered hello in a way this agent does not know')
@@ -55,13 +59,13 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
   onWelcome()
   parts.onLimits(limits)
   noteLink(state, {
-    ...contact(),
+    ...contact(clock),
     state: 'connected',
     serverVersion: welcome.serverVersion,
     resticVersion: restic?.version ?? null,
   })
   log.info({ hostId: welcome.hostId, serverVersion: welcome.serverVersion }, 'connected')
-  warnOfSkew(log, welcome, saidAt)
+  parts.serverTime.heard(welcome.serverTime, saidAt)
   if (isOlderThan(state, welcome.ackedSeq)) {
     // New facts under old numbers would pass for committed ones and never be told.
     state.renewEpoch()
@@ -71,10 +75,12 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
 
   const takeOrder = openOrderDesk({
     ...parts,
-    onApplied: version =>
+    onApplied(version) {
+      parts.schedules.look() // a set may have waited for it
       void api.config.ack
-        .mutate({ version, appliedAt: toInstant(Date.now()) }, answerIn())
-        .catch(error => giveUpUnlessAgain(error)),
+        .mutate({ version, appliedAt: toInstant(clock.now()) }, answerIn())
+        .catch(error => giveUpUnlessAgain(error))
+    },
     onStuck: why => link.close(why),
   })
   const orders = api.agent.orders.subscribe(undefined, {
@@ -83,17 +89,32 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
     onComplete: () => link.close('the server ended the stream of orders'),
   })
 
+  const plan = api.schedule.set.subscribe(undefined, {
+    onData: openScheduleDesk(parts, ack => {
+      if (!closed.aborted) void api.schedule.ack.mutate(ack, answerIn()).catch(giveUpUnlessAgain)
+    }),
+    onError: error => {
+      if (afterFailure(error) !== 'setAside') link.close(sentenceOf(error))
+      else log.warn({ why: sentenceOf(error) }, 'the server sends no schedules; it may be too old')
+    },
+    onComplete: () => link.close('the server ended the stream of schedules'),
+  })
+
   function giveUpUnlessAgain(error: unknown) {
     if (!closed.aborted && afterFailure(error) === 'redial') link.close(sentenceOf(error))
   }
 
   async function beat() {
     while (!closed.aborted) {
-      const sentAt = Date.now()
+      const sentAt = clock.steady()
       const spool = { facts: factDepth(state).waiting, logBytes: parts.spool.bytes() }
       await api.agent.heartbeat
-        .mutate({ sentAt: toInstant(sentAt), spool }, answerIn())
-        .then(() => noteLink(state, contact()), giveUpUnlessAgain)
+        .mutate({ sentAt: toInstant(clock.now()), spool }, answerIn())
+        .then(({ serverTime }) => {
+          parts.serverTime.heard(serverTime, sentAt)
+          noteLink(state, contact(clock))
+        })
+        .catch(giveUpUnlessAgain)
       await pauseFor(heartbeatMs, closed)
     }
   }
@@ -104,7 +125,10 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
       log,
       signal: closed,
       send: fact => sendFact(link, fact, answerIn()),
-      onAnswer: jobId => parts.runner.answered(jobId),
+      onAnswer() {
+        parts.schedules.look()
+        parts.runner.consider()
+      },
       onTold: () => telemetry.wake(),
     })
     if (ended === 'redial') link.close('the server does not accept this session any more')
@@ -117,15 +141,22 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
     repoStats: (stats: Parameters<typeof api.repo.stats.mutate>[0]) =>
       api.repo.stats.mutate(stats, answerIn()),
   }
+  parts.schedules.linked(true)
   try {
     await Promise.all([tellFacts(), beat(), telemetry.send(wire, limits, closed)])
   } finally {
+    parts.schedules.linked(false)
     orders.unsubscribe()
+    plan.unsubscribe()
   }
 }
 
 function sendFact({ api }: Link, fact: Fact, options: { signal: AbortSignal }): Promise<unknown> {
   switch (fact.name) {
+    case 'schedule.fire':
+      return api.schedule.fire.mutate(fact.message, options)
+    case 'schedule.notRun':
+      return api.schedule.notRun.mutate(fact.message, options)
     case 'command.result':
       return api.command.result.mutate(fact.message, options)
     case 'job.started':
@@ -149,14 +180,4 @@ function withinReason(limits: AgentLimits): AgentLimits {
 
 const within = (value: number, least: number, most: number) => Math.min(Math.max(value, least), most)
 
-const contact = () => ({ lastContactAt: toInstant(Date.now()) })
-
-function warnOfSkew(log: Log, welcome: AgentWelcome, saidAt: number): void {
-  const middle = (saidAt + Date.now()) / 2
-  const skewMs = Math.round(middle - Date.parse(welcome.serverTime))
-  if (Math.abs(skewMs) > skewWarnedMs)
-    log.warn(
-      { skewMs },
-      'the clock of this host and that of the server differ; times in the dashboard will look wrong',
-    )
-}
+const contact = (clock: Clock) => ({ lastContactAt: toInstant(clock.now()) })

@@ -15,12 +15,16 @@ import { keepLinked } from './keep-linked.ts'
 import { noteLink, readLinkStatus } from './link-status.ts'
 import { openLogSpool } from './log-spool.ts'
 import { pauseFor } from './pause.ts'
-import { readHostPolicy } from './policy.ts'
+import { policySummary, readHostPolicy } from './policy.ts'
 import { findRestic, type Restic } from './restic/version.ts'
 import { startRunner } from './runner.ts'
+import { openSchedules } from './schedules.ts'
+import { createServerTime } from './server-time.ts'
+import { pruneSlots } from './slot-book.ts'
 import { lockState } from './state-lock.ts'
 import { openState, type State } from './state.ts'
 import { createTelemetry } from './telemetry.ts'
+import { systemClock, type Clock } from './timers.ts'
 
 export type RunningAgent = {
   readonly state: State
@@ -44,7 +48,11 @@ const hourMs = 3_600_000
 const jobsKeptMs = 90 * 24 * hourMs
 
 /** Starts the agent of an enrolled state directory. Throws `CannotStart` or `StateInUse` when it cannot. */
-export async function startAgent(config: AgentConfig, log: Log): Promise<RunningAgent> {
+export async function startAgent(
+  config: AgentConfig,
+  log: Log,
+  clock: Clock = systemClock,
+): Promise<RunningAgent> {
   const { stateDir, timing } = config
   const enrolment = readEnrolment(stateDir)
   if (enrolment === undefined)
@@ -64,7 +72,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   rmSync(folders.temp, { recursive: true, force: true }) // what an agent that was killed left there
   for (const folder of [folders.cache, folders.temp]) makePrivateFolder(folder)
   const key = openKey(stateDir)
-  const state = openState(stateDir, log)
+  const state = openState(stateDir, log, clock)
   const spool = openLogSpool(stateDir, log)
   const telemetry = createTelemetry(state, spool, log)
   const applied = openAppliedConfig(stateDir, log)
@@ -79,18 +87,34 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   const restic = keepFinding(config, log)
   noteLink(state, { state: 'connecting', resticVersion: (await restic())?.version ?? null })
   const shared = { state, config: applied, spool, telemetry, policy, restic, timing, log }
-  const runner = startRunner({ ...shared, enrolment, folders, limits: () => limits })
+  const serverTime = createServerTime(clock, timing, log)
+  const schedules = openSchedules({
+    ...shared,
+    ...{ serverTime, hostId: enrolment.hostId },
+    policy: () => policySummary(policy),
+    onJobs: () => runner.consider(),
+  })
+  // What is too late to begin ends before anything else can.
+  const runner = startRunner({ ...shared, enrolment, folders, limits: () => limits }, schedules.noticeSleep)
+  schedules.start()
   const tidying = setInterval(tidy, hourMs)
   tidying.unref()
   tidy()
 
   const ending = new AbortController()
-  const parts = { ...shared, runner, onLimits: (wanted: AgentLimits) => void (limits = wanted) }
+  const parts = {
+    ...shared,
+    runner,
+    schedules,
+    serverTime,
+    onLimits: (wanted: AgentLimits) => void (limits = wanted),
+  }
   const linked = keepLinked({ stateDir, enrolment, key, parts, timing, log }, ending.signal)
 
   function tidy() {
     try {
       pruneFacts(state, timing.factsKept)
+      pruneSlots(state, timing.factsKept)
       for (const jobId of pruneJobs(state, jobsKeptMs)) spool.forget(jobId)
     } catch (error) {
       log.warn({ err: error }, 'what is old could not be cleared away; it is tried again in an hour')
@@ -101,6 +125,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   async function stop() {
     log.info('stopping')
     clearInterval(tidying)
+    schedules.stop()
     await runner.stop()
     await factsTold(state, AbortSignal.timeout(farewellMs))
     ending.abort()

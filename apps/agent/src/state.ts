@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import type { Log } from '@restic-manager/runtime/log'
 import { createDoorbell, type Doorbell } from './doorbell.ts'
+import { schemaSteps } from './state-schema.ts'
+import { systemClock, type Clock } from './timers.ts'
 
 export type Row = Record<string, SQLOutputValue>
 
@@ -22,41 +24,19 @@ export type Store = {
 export type State = Store & {
   readonly folder: string
   readonly epoch: string
+  /** What everything that is written down here is dated by. */
+  readonly clock: Clock
   /** This spool went back in time: under a new name the server takes all that it holds for news. */
   renewEpoch(): void
   /** Rings whenever a fact is recorded or is to be sent again. */
   readonly factsBell: Doorbell
 }
 
-const schemaVersion = 1
-const schema = `
-create table meta (name text primary key, value text not null) strict, without rowid;
-create table lanes (lane text primary key, last_seq integer not null) strict, without rowid;
-insert into lanes values ('first', 0), ('rest', 0);
-create table facts (
-  lane text not null, seq integer not null, name text not null, job_id text, scope text,
-  payload text not null, created_at integer not null, acked_at integer, set_aside text,
-  primary key (lane, seq)
-) strict, without rowid;
-create index facts_waiting on facts (lane, seq) where acked_at is null and set_aside is null;
-create index facts_acked on facts (acked_at) where acked_at is not null;
-create index facts_scope on facts (scope) where scope is not null;
-create index facts_job on facts (job_id, name);
-create table jobs (
-  id text primary key, kind text not null, header text not null, spec text not null,
-  config_version integer not null, state text not null, refusal text, accepted_at integer not null,
-  proceed integer, cancelled integer not null default 0, pid integer, pid_started text,
-  started_at integer, status text, ended_at integer, ended_seq integer
-) strict, without rowid;
-create index jobs_open on jobs (accepted_at) where state in ('accepted', 'starting', 'running');
-create index jobs_ended on jobs (ended_at) where ended_at is not null;
-`
-
 /**
  * Opens the memory in `folder`. A database that is damaged is moved aside and a new one with a new epoch begun:
  * what it held is lost, and said so, but the host goes on backing up.
  */
-export function openState(folder: string, log: Log): State {
+export function openState(folder: string, log: Log, clock: Clock = systemClock): State {
   const path = join(folder, 'state.db')
   let store: Store
   try {
@@ -73,6 +53,7 @@ export function openState(folder: string, log: Log): State {
   return {
     ...store,
     folder,
+    clock,
     get epoch() {
       return epoch
     },
@@ -145,11 +126,11 @@ function openSound(path: string): Store {
     const verdict = store.one('pragma quick_check(1)')?.quick_check
     if (verdict !== 'ok') throw new SpoolDamaged(`the check of ${path} said: ${String(verdict)}`)
     const version = Number(store.one('pragma user_version')?.user_version)
-    if (version > schemaVersion)
+    if (version > schemaSteps.length)
       throw new StateUnusable(
         `${path} was written by a newer agent. Install that version again, or enrol this host anew.`,
       )
-    if (version === 0) store.transaction(() => prepareTables(store))
+    if (version < schemaSteps.length) store.transaction(() => bringUpToDate(store, version))
     return store
   } catch (error) {
     store.close()
@@ -157,9 +138,10 @@ function openSound(path: string): Store {
   }
 }
 
-function prepareTables(store: Store): void {
-  for (const statement of schema.split(';')) if (statement.trim() !== '') store.run(statement)
-  store.run(`pragma user_version = ${schemaVersion}`)
+function bringUpToDate(store: Store, version: number): void {
+  for (const step of schemaSteps.slice(version))
+    for (const statement of step.split(';')) if (statement.trim() !== '') store.run(statement)
+  store.run(`pragma user_version = ${schemaSteps.length}`)
 }
 
 function storeOf(db: DatabaseSync): Store {

@@ -12,6 +12,7 @@ import type { Fact } from './facts.ts'
 import { startAgent as startInProcess, type RunningAgent } from './start.ts'
 import { readStatus, type AgentStatus } from './status.ts'
 import { openToRead } from './state.ts'
+import type { TestClock } from './testing-clock.ts'
 
 /** What an agent needs of a server to become one of its hosts. */
 export type EnrollingServer = { url: string; createEnrolment(): Promise<string | { token: string }> }
@@ -29,6 +30,8 @@ export type AgentOptions = {
   timing?: Partial<Timing>
   /** What the host allows. When left out there is no such file. */
   policyFile?: string
+  /** The time it lives in. One clock may be shared by many agents, also by ones in processes of their own. */
+  clock?: TestClock
   /** A state directory of an agent that was stopped, to go on with. */
   stateDir?: string
   /** How much a process of its own tells; see `output`. */
@@ -52,7 +55,7 @@ export type TestAgent = AsyncDisposable & {
   /** SIGKILL, as a power cut would do. Only for a process of its own. */
   kill(): Promise<void>
   /** Starts it again on the same state directory after `stop` or `kill`. */
-  restart(change?: Pick<AgentOptions, 'restic' | 'timing'>): Promise<void>
+  restart(change?: Pick<AgentOptions, 'restic' | 'timing' | 'policyFile'>): Promise<void>
 }
 
 /** Enrols an agent with a fresh token and starts it. Disposing of it stops it and removes its state directory. */
@@ -73,7 +76,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
   let running: { stop(): Promise<void>; kill(): Promise<void>; pid?: number | undefined } | undefined
   let output = ''
   const start = async () => {
-    running = current.process ? startProgram() : await startHere()
+    running = current.process ? await startProgram() : await startHere()
   }
 
   async function startHere() {
@@ -86,17 +89,21 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
       logLevel: 'silent',
       timing: { ...timing, ...current.timing },
     }
-    const agent: RunningAgent = await startInProcess(config, current.log ?? createLog({ level: 'silent' }))
+    const log = current.log ?? createLog({ level: 'silent' })
+    const agent: RunningAgent = await startInProcess(config, log, current.clock)
     return {
       stop: () => agent.stop(),
       kill: () => Promise.reject(new Error('only an agent with a process of its own can be killed')),
     }
   }
 
-  function startProgram() {
+  async function startProgram() {
+    const { clock } = current
+    const main = join(import.meta.dirname, 'main.ts')
+    const program = join(import.meta.dirname, 'testing-program.ts')
     const child: ChildProcess = spawn(
       process.execPath,
-      [join(import.meta.dirname, 'main.ts'), 'run', '--state-dir', stateDir],
+      clock === undefined ? [main, 'run', '--state-dir', stateDir] : [program, stateDir, String(clock.now())],
       {
         env: {
           PATH: process.env.PATH,
@@ -106,12 +113,14 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
           ...(current.restic === undefined ? {} : { RM_RESTIC: current.restic }),
           ...(current.programs === undefined ? {} : { RM_PROGRAMS: current.programs }),
         },
-        stdio: ['ignore', 'ignore', 'pipe'],
+        stdio: ['ignore', 'ignore', 'pipe', ...(clock === undefined ? [] : ['ipc' as const])],
       },
     )
     child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (output += chunk))
     const exited = once(child, 'exit')
+    const unfollow = clock === undefined ? () => {} : await followClock(child, clock, exited)
     const end = async (signal: NodeJS.Signals) => {
+      unfollow()
       child.kill(signal)
       await exited
     }
@@ -144,6 +153,17 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
       if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true })
     },
   }
+}
+
+/** Moves of the clock reach the process, and it has done what falls due in them before the test goes on. */
+async function followClock(child: ChildProcess, clock: TestClock, exited: Promise<unknown>) {
+  await Promise.race([once(child, 'message'), exited])
+  return clock.follow(async move => {
+    if (!child.connected) return
+    const moved = once(child, 'message')
+    child.send(move)
+    await Promise.race([moved, exited])
+  })
 }
 
 function readFacts(stateDir: string): (Fact & { acked: boolean })[] {

@@ -8,8 +8,9 @@ import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import type { AppliedConfig } from './applied-config.ts'
 import type { Enrolment } from './identity.ts'
+import { complaintAboutHooks, runHook, type HookDesk } from './hooks.ts'
 import { endJob, markRespawned, markRunning, readSpec, type Ending, type Job } from './job-book.ts'
-import { startJobLog } from './job-log.ts'
+import { startJobLog, type JobLog } from './job-log.ts'
 import type { Outcome, RepositoryContext } from './jobs/context.ts'
 import { runJob } from './jobs/run.ts'
 import type { LogSpool } from './log-spool.ts'
@@ -18,6 +19,7 @@ import { processStart } from './processes.ts'
 import { reportAfterJob } from './reports.ts'
 import { pauseFor } from './pause.ts'
 import type { Folders } from './restic/environment.ts'
+import { secretsOf } from './restic/environment.ts'
 import { fitText } from './restic/fit-text.ts'
 import type { Restic } from './restic/version.ts'
 import type { State } from './state.ts'
@@ -60,15 +62,7 @@ export async function carryOut(
   { signal, hurry, stopping, elevated }: RunOrders,
 ): Promise<void> {
   const { state, telemetry, log } = shop
-  const jobLog = startJobLog(
-    () => ({
-      blockBytes: shop.limits().logBlockBytes,
-      flushMs: shop.limits().logFlushMs,
-      bytesPerSecond: shop.limits().logBytesPerSecond,
-    }),
-    block => shop.spool.keep(job.id, block),
-    shop.spool.lastSeq(job.id) + 1,
-  )
+  const jobLog = openJobLog(shop, job.id)
   let context: RepositoryContext | undefined
   const outcome = await runGuarded()
   telemetry.settle(job.id)
@@ -87,6 +81,9 @@ export async function carryOut(
       if (repository === undefined) return failure('configuration_missing')
       const restic = await shop.restic()
       if (restic === null) return failure('restic_missing')
+      const spec = readSpec(state, job.id)
+      const complaint = complaintAboutHooks(shop.policy, 'paths' in spec ? spec : {})
+      if (complaint !== undefined) return { ...failure('refused_by_policy'), error: complaint }
       context = repositoryContext(shop, repository, restic, signal, elevated !== undefined)
       return await runJob(
         job.kind,
@@ -97,10 +94,11 @@ export async function carryOut(
           hostname: shop.enrolment.hostName,
           onStart: start => markRunning(state, job, { ...start, pidStarted: processStart(start.pid) }),
           onRespawn: pid => markRespawned(state, job.id, pid, processStart(pid)),
+          runHook: (hook, call) => runHook(hookDesk(shop, repository, jobLog), hook, call),
           onLine: ({ stream, payload }) => jobLog.line(stream, payload),
           onProgress: progress => telemetry.progress(job.id, progress),
         },
-        readSpec(state, job.id),
+        spec,
       )
     } catch (error) {
       // A bug of ours must not leave a job running for ever; its stack is in the agent's log.
@@ -133,6 +131,30 @@ export async function untilWritten(
       await pauseFor(timing.diskRetry, stopping)
     }
   }
+}
+
+/** What the hooks of a job run with. */
+export function hookDesk(shop: Workshop, repository: RepositoryAccess, jobLog: JobLog): HookDesk {
+  return {
+    policy: shop.policy,
+    hookShell: shop.config.current().hookShell,
+    folder: shop.folders.temp,
+    secrets: secretsOf(repository),
+    onLine: ({ stream, payload }) => jobLog.line(stream, payload),
+  }
+}
+
+/** The log of a job, going on where an earlier run of the agent left it. */
+export function openJobLog(shop: Workshop, jobId: string): JobLog {
+  return startJobLog(
+    () => ({
+      blockBytes: shop.limits().logBlockBytes,
+      flushMs: shop.limits().logFlushMs,
+      bytesPerSecond: shop.limits().logBytesPerSecond,
+    }),
+    block => shop.spool.keep(jobId, block),
+    shop.spool.lastSeq(jobId) + 1,
+  )
 }
 
 /** The access a job works with. What was lent is all it needs: the maintenance host may have no everyday access. */

@@ -63,6 +63,7 @@ export function jobBench(
       folders,
       signal: cancel.signal,
       timing: { ...timing, ...over.timing },
+      runHook: async () => 'This bench runs no hooks.',
       onStart: start => bench.starts.push(start),
       onRespawn: pid => bench.respawns.push(pid),
       onLine: line => bench.lines.push(line),

@@ -99,7 +99,7 @@ export type PruneSpec = z.infer<typeof PruneSpec>
 export const CheckSpec = z.strictObject({
   readPercent: z.number().min(0.1).max(100).optional(),
   readPart: z
-    .strictObject({ part: z.int().min(1), of: z.int().min(2).max(1_000) })
+    .strictObject({ part: z.int().min(1), of: z.int().min(2).max(256) })
     .refine(({ part, of }) => part <= of, 'part is more than of')
     .optional(),
   timeoutMinutes,

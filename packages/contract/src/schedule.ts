@@ -26,7 +26,7 @@ export const ScheduleOptions = z.strictObject({
   /** check: a random share of the data each time. */
   readPercent: z.number().min(0.1).max(100).optional(),
   /** check: everything in this many runs, one part each. */
-  readRotation: z.int().min(2).max(1_000).optional(),
+  readRotation: z.int().min(2).max(256).optional(),
 })
 export type ScheduleOptions = z.infer<typeof ScheduleOptions>
 

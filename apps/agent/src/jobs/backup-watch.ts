@@ -1,8 +1,10 @@
 // Listens to a running backup: progress for the live bar, warnings, the summary, and whether it gets anywhere at all.
-import { isRetry } from '../restic/outcome.ts'
-import type { ResticLine, SummaryMessage } from '../restic/messages.ts'
+import type { ResticLine, StatusMessage, SummaryMessage } from '../restic/messages.ts'
 import { trackProgress } from '../restic/progress.ts'
 import type { JobContext } from './context.ts'
+import { reportProgress } from './progress-reports.ts'
+import { watchStorage } from './storage-watch.ts'
+import { watchForStall } from './watchdog.ts'
 import { collectWarnings, type WarningList } from './warnings.ts'
 
 export type BackupWatch = Disposable & {
@@ -15,97 +17,74 @@ export type BackupWatch = Disposable & {
   unread(): number
   /** How many of the folders to back up were not there. */
   missing(): number
-  /** Aborts when the repository could not be opened, or stayed full, for as long as a probe may take. */
+  /** Aborts when the storage does not answer, or when nothing moves for too long. */
   readonly giveUp: AbortSignal
 }
 
-const EVERY_MS = 1_000
-const TICK_MS = 250
 const skipped = /^(.*) does not exist, skipping$/
 
-/** Dispose of it when restic has ended: it reports progress by a timer of its own. */
-export function watchBackup({ signal, timing, onProgress }: JobContext): BackupWatch {
+/** Dispose of it when restic has ended. `patienceMs`: how long nothing may move. */
+export function watchBackup({ signal, timing, onProgress }: JobContext, patienceMs: number): BackupWatch {
   const progress = trackProgress(timing.stalledAfter, () => performance.now())
   const warnings = collectWarnings()
-  const giveUp = new AbortController()
+  const reports = reportProgress(progress.current, onProgress)
+  const storage = watchStorage(timing, warnings)
+  const watchdog = watchForStall(patienceMs)
   let summary: SummaryMessage | undefined
   let unread = 0
   let missing = 0
-  let opened = false
-  let givingUp: NodeJS.Timeout | undefined
-
-  let reportedAt = -Infinity
-  let reported = ''
-  const report = () => {
-    if (performance.now() - reportedAt < EVERY_MS) return
-    const current = progress.current()
-    const text = JSON.stringify(current)
-    if (text === reported) return
-    reportedAt = performance.now()
-    reported = text
-    onProgress(current)
-  }
-  let ticking: NodeJS.Timeout | undefined
+  let counted = ''
   const cancelling = () => progress.cancelling()
   signal.addEventListener('abort', cancelling, { once: true })
 
-  /** Stops restic soon, unless it ends by itself before. */
-  const giveUpSoon = () => {
-    givingUp ??= setTimeout(() => giveUp.abort(), timing.probeDeadline)
+  function hearStatus(message: StatusMessage) {
+    storage.opened()
+    progress.status(message)
+    // restic goes on saying how far it is while it waits for a disk that never answers.
+    const { bytesDone, filesDone, totalBytes, totalFiles } = message
+    const counts = [bytesDone, filesDone, totalBytes, totalFiles].join()
+    if (counts !== counted) watchdog.moved()
+    counted = counts
+    reports.report()
   }
-  const troubled = (words: string) => {
-    if (isRetry(words)) {
-      progress.retrying()
-      warnings.add('storage_retried', 'The storage did not answer every request at once. restic tried again.')
-      // A new restic tries for 15 minutes to open a repository that is not there. One it has opened may come back.
-      if (!opened && /\(<(config|key|lock)\//.test(words)) giveUpSoon()
-    }
-    // restic goes on trying to store where nothing fits, and 0.18.0 sometimes hangs for ever after it has given up.
-    if (/^Save\(<.*\) failed: |507 Insufficient Storage|no space left on device/.test(words)) giveUpSoon()
+
+  function hearSummary(message: SummaryMessage) {
+    summary = message
+    progress.done()
+    reports.report()
+    if (message.summary.total_files_processed === 0)
+      warnings.add('empty_snapshot', 'The snapshot holds no file. Check the folders and what is left out.')
   }
+
   return {
     begin() {
-      ticking = setInterval(report, TICK_MS)
+      reports.begin()
+      watchdog.moved()
     },
     warnings,
     summary: () => summary,
     unread: () => unread,
     missing: () => missing,
-    giveUp: giveUp.signal,
+    giveUp: AbortSignal.any([storage.giveUp, watchdog.signal]),
     hear({ stream, payload, message }) {
-      if (message?.type === 'status') {
-        if (!opened) {
-          clearTimeout(givingUp)
-          givingUp = undefined
-        }
-        opened = true
-        progress.status(message)
-        report()
-      } else if (message?.type === 'summary') {
-        summary = message
-        progress.done()
-        report()
-        if (message.summary.total_files_processed === 0)
-          warnings.add(
-            'empty_snapshot',
-            'The snapshot holds no file. Check the folders and what is left out.',
-          )
-      } else if (message?.type === 'error') {
+      if (message?.type === 'status') return hearStatus(message)
+      if (message === undefined && stream === 'stderr' && storage.hear(payload)) return progress.retrying()
+      watchdog.moved()
+      if (message?.type === 'summary') hearSummary(message)
+      else if (message?.type === 'error') {
         // A folder is told twice: when it is counted, and when it is read.
         if (message.during === 'scan') return
         unread += 1
         warnings.add('file_unread', message.message || 'It could not be read.', message.item)
       } else if (message === undefined && stream === 'stderr') {
         const [, path] = skipped.exec(payload) ?? []
-        if (path !== undefined) {
-          missing += 1
-          warnings.add('source_missing', 'This folder does not exist on this host.', path)
-        } else troubled(payload)
+        if (path === undefined) return
+        missing += 1
+        warnings.add('source_missing', 'This folder does not exist on this host.', path)
       }
     },
     [Symbol.dispose]() {
-      clearInterval(ticking)
-      clearTimeout(givingUp)
+      for (const part of [reports, storage, watchdog]) part[Symbol.dispose]()
       signal.removeEventListener('abort', cancelling)
     },
   }

@@ -14,23 +14,33 @@ import {
 } from '../restic/outcome.ts'
 import { makeRedactor } from '../restic/redact.ts'
 import { runRestic, type ResticExit } from '../restic/run.ts'
+import { TIMEOUT } from './time-limit.ts'
+import { STALLED } from './watchdog.ts'
 import type { Outcome, RepositoryContext } from './context.ts'
 
 export type Command = {
   args: readonly string[]
+  /** Programs that become restic. */
+  before?: readonly string[]
   /** After this long restic is stopped and counts as unanswered. */
   deadlineMs?: number
   /** Between SIGINT and SIGKILL. A command that takes no lock needs little. */
   graceMs?: number
   document?: boolean
-  /** Aborts the command besides the job's own signal, and counts as unanswered too. */
+  /** Aborts the command besides the job's own signal. Counts as unanswered too, unless its reason is `STALLED`. */
   giveUp?: AbortSignal
   onSpawn?(pid: number): void
   onLine?(line: ResticLine): void
 }
 
-/** How a command ended. `unanswered`: the deadline passed or it was given up. */
-export type CommandEnd = { exit: ResticExit; evidence: Evidence; unanswered: boolean; deadlineMs?: number }
+/** How a command ended. `unanswered`: the deadline passed or it was given up. `stalled`: nothing moved in it for too long. */
+export type CommandEnd = {
+  exit: ResticExit
+  evidence: Evidence
+  unanswered: boolean
+  stalled: boolean
+  deadlineMs?: number
+}
 
 /** Grace for commands that leave nothing behind when they are killed. */
 export const LOCKLESS_GRACE_MS = 5_000
@@ -59,6 +69,7 @@ export async function runCommand(context: RepositoryContext, command: Command): 
   const exit = await runRestic({
     path: restic.path,
     args: command.args,
+    before: command.before ?? [],
     env,
     secrets,
     signal: AbortSignal.any([signal, ...impatience]),
@@ -72,11 +83,13 @@ export async function runCommand(context: RepositoryContext, command: Command): 
     for (const said of await askHelper(repository.url, env, signal))
       hear({ stream: 'stderr', payload: redact(said) })
   }
-  const unanswered = exit.interrupted && !signal.aborted && impatience.some(each => each.aborted)
+  const wasGivenUp = exit.interrupted && !signal.aborted && impatience.some(each => each.aborted)
+  const stalled = wasGivenUp && command.giveUp?.reason === STALLED
   return {
     exit,
     evidence,
-    unanswered,
+    stalled,
+    unanswered: wasGivenUp && !stalled,
     ...(command.deadlineMs === undefined ? {} : { deadlineMs: command.deadlineMs }),
   }
 }
@@ -94,11 +107,12 @@ export function failedOutcome(context: RepositoryContext, end: CommandEnd): Outc
 }
 
 /** Why a command failed, as a code and a sentence. */
-export function failureOf({ exit, evidence, unanswered, deadlineMs }: CommandEnd): {
+export function failureOf({ exit, evidence, unanswered, stalled, deadlineMs }: CommandEnd): {
   reason: JobReason
   error: string
 } {
   const words = evidence.words() || (exit.failure ?? '')
+  if (stalled) return { reason: 'stalled', error: failureSentence('stalled', words) }
   if (!unanswered) {
     const reason = failureReason(exit, words)
     return { reason, error: failureSentence(reason, words) }
@@ -115,9 +129,12 @@ export function failureOf({ exit, evidence, unanswered, deadlineMs }: CommandEnd
   }
 }
 
-/** The outcome of a job that somebody stopped. */
+/** What may stop a job besides an operator. */
+const stopReasons = ['agent_stopping', TIMEOUT] as const
+
+/** The outcome of a job that somebody, or its own limit, stopped. */
 export function stoppedOutcome(signal: AbortSignal): Outcome {
-  const reason = signal.reason === 'agent_stopping' ? 'agent_stopping' : 'cancelled_by_operator'
-  const status = reason === 'agent_stopping' ? 'failed' : 'cancelled'
+  const reason = stopReasons.find(each => each === signal.reason) ?? 'cancelled_by_operator'
+  const status = reason === 'cancelled_by_operator' ? 'cancelled' : 'failed'
   return { status, reason, error: jobReasons[reason], warnings: [] }
 }

@@ -1,4 +1,5 @@
 // What a job is given and what it gives back: the seam between the runner and the work on restic.
+import type { Hook } from '@restic-manager/contract/command'
 import type { Id } from '@restic-manager/contract/ids'
 import type { EndStatus, Progress, Warning } from '@restic-manager/contract/job'
 import type { LogStream } from '@restic-manager/contract/log'
@@ -23,22 +24,34 @@ export type RepositoryContext = {
 }
 
 /**
- * What a job works with. Abort `signal` with the reason `agent_stopping` when the agent stops: the job then ends
- * as failed for that reason. Any other reason means an operator cancelled.
+ * What a job works with. Abort `signal` with the reason `agent_stopping` when the agent stops, or `timeout` when the
+ * job took too long: it then ends as failed for that reason. Any other reason means an operator cancelled.
  */
 export type JobContext = RepositoryContext & {
   jobId: Id
   scheduleId?: Id
   /** The name snapshots are filed under. It must stay the same: restic finds the parent snapshot by it. */
   hostname: string
-  /** Called once, just after the restic that does the job was spawned, or the one that stopped it from running. */
+  /** Called once, just after the first process that works for the job was spawned, or the restic that stopped it from running. */
   onStart(start: ResticStart): void
-  /** The pid of a further restic of this job, spawned because the repository was locked the first time. */
+  /** The pid of a further process of this job: restic after a hook, or again because the repository was locked. */
   onRespawn?(pid: number): void
+  /** Runs a program of the host before or after a backup. Undefined when it succeeded, else why not, as a sentence. */
+  runHook(hook: Hook, call: HookCall): Promise<string | undefined>
   /** Redacted and at most 16 KiB. Progress does not come here. */
   onLine(line: { stream: LogStream; payload: string }): void
   /** At most one a second. */
   onProgress(progress: Progress): void
+}
+
+/** One call of a program of the host. `signal` stops it. */
+export type HookCall = {
+  name: 'pre-hook' | 'post-hook'
+  environment: Record<string, string>
+  signal: AbortSignal
+  /** It is stopped after this long, whatever limit it has of its own. */
+  atMostMs?: number
+  onSpawn?(pid: number): void
 }
 
 export type ResticStart = {

@@ -1,5 +1,6 @@
 // init: makes the repository. One that is there already and opens is as good.
-import { initArgs, shownCommand } from '../restic/args.ts'
+import { initArgs } from '../restic/args.ts'
+import { shownCommand } from '../restic/shown-command.ts'
 import { exitOf, failedOutcome, failureOf, runCommand, targetOf } from './command.ts'
 import { openRepository } from './configuration.ts'
 import type { JobContext, Outcome } from './context.ts'

@@ -1,6 +1,7 @@
 // Asks whether a repository answers before a backup begins, so that a dead one fails in seconds and says why.
 import type { RepositoryAccess } from '@restic-manager/contract/repository'
-import { catConfigArgs, shownCommand } from '../restic/args.ts'
+import { catConfigArgs } from '../restic/args.ts'
+import { shownCommand } from '../restic/shown-command.ts'
 import type { ResticLine } from '../restic/messages.ts'
 import { failedOutcome, targetOf } from './command.ts'
 import { openRepository } from './configuration.ts'

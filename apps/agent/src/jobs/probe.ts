@@ -1,5 +1,6 @@
 // probe: is the repository there, do its storage and its password let this host in? Changes nothing.
-import { catConfigArgs, shownCommand } from '../restic/args.ts'
+import { catConfigArgs } from '../restic/args.ts'
+import { shownCommand } from '../restic/shown-command.ts'
 import { exitOf, failedOutcome, targetOf } from './command.ts'
 import { openRepository } from './configuration.ts'
 import type { JobContext, Outcome } from './context.ts'

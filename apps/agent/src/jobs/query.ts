@@ -1,7 +1,7 @@
 // Asks a repository something and gives back restic's answer as text, or throws why there is none.
 import type { JobReason } from '@restic-manager/contract/reasons'
 import { failureOf, LOCKLESS_GRACE_MS, runCommand, stoppedOutcome } from './command.ts'
-import type { RepositoryContext } from './context.ts'
+import type { Outcome, RepositoryContext } from './context.ts'
 
 /** A question takes a few times as long as opening the repository. */
 const DEADLINES = 4
@@ -14,6 +14,13 @@ export class ResticFailure extends Error {
     this.name = 'ResticFailure'
     this.reason = reason
   }
+}
+
+/** The outcome of a job whose question stayed without an answer. Throws anything that is not a `ResticFailure`. */
+export function outcomeOfSilence(context: RepositoryContext, error: unknown): Outcome {
+  if (!(error instanceof ResticFailure)) throw error
+  if (context.signal.aborted) return stoppedOutcome(context.signal)
+  return { status: 'failed', reason: error.reason, error: error.message, warnings: [] }
 }
 
 /** What restic prints for these arguments. Throws `ResticFailure`, also when the deadline passes. */

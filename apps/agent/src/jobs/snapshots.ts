@@ -21,12 +21,22 @@ export async function listSnapshots(context: RepositoryContext): Promise<Snapsho
   return readSnapshots(context, snapshotTags.host(context.hostId))
 }
 
+/** All snapshots of the repository, whoever made them, oldest first. Throws `ResticFailure`. */
+export async function listAllSnapshots(context: RepositoryContext): Promise<Snapshot[]> {
+  return readSnapshots(context, undefined)
+}
+
+/** The snapshots that carry all of these tags, oldest first. Throws `ResticFailure`. */
+export async function listTagged(context: RepositoryContext, tags: readonly string[]): Promise<Snapshot[]> {
+  return readSnapshots(context, tags.join(','))
+}
+
 /** The snapshot a job made. Undefined when there is none. Throws `ResticFailure`. */
 export async function findSnapshotOf(context: RepositoryContext, jobId: Id): Promise<Snapshot | undefined> {
   return (await readSnapshots(context, snapshotTags.job(jobId))).at(-1)
 }
 
-async function readSnapshots(context: RepositoryContext, tag: string): Promise<Snapshot[]> {
+async function readSnapshots(context: RepositoryContext, tag: string | undefined): Promise<Snapshot[]> {
   const document = parseDocument(await ask(context, snapshotsArgs(targetOf(context), { tag })))
   return (Array.isArray(document) ? document : [])
     .flatMap(each => toSnapshot(each) ?? [])

@@ -1,10 +1,11 @@
 // unlock: removes the locks nobody holds any more, and says which remain.
-import { shownCommand, unlockArgs } from '../restic/args.ts'
-import { exitOf, failedOutcome, runCommand, stoppedOutcome, targetOf } from './command.ts'
+import { unlockArgs } from '../restic/args.ts'
+import { shownCommand } from '../restic/shown-command.ts'
+import { exitOf, failedOutcome, runCommand, targetOf } from './command.ts'
 import type { JobContext, Outcome } from './context.ts'
 import { listLockIds, readLocks } from './locks.ts'
 import { checkRepository } from './preflight.ts'
-import { ResticFailure } from './query.ts'
+import { outcomeOfSilence } from './query.ts'
 import { collectWarnings } from './warnings.ts'
 
 /** Never removes a lock that is held: that could destroy data. Safe to run twice. */
@@ -37,8 +38,6 @@ export async function unlock(context: JobContext): Promise<Outcome> {
       warnings: warnings.all(),
     }
   } catch (error) {
-    if (!(error instanceof ResticFailure)) throw error
-    if (context.signal.aborted) return stoppedOutcome(context.signal)
-    return { status: 'failed', reason: error.reason, error: error.message, warnings: [] }
+    return outcomeOfSilence(context, error)
   }
 }

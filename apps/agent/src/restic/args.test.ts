@@ -1,7 +1,8 @@
 // Secrets go by environment, arguments by version, and a person sees the command without the secrets.
 import { expect, test } from 'vitest'
-import { backupArgs, catConfigArgs, shownCommand, type Target } from './args.ts'
+import { backupArgs, catConfigArgs, type Target } from './args.ts'
 import { accessEnvironment, baseEnvironment, secretsOf, type Access } from './environment.ts'
+import { shownCommand } from './shown-command.ts'
 
 const password = 'pass%word'
 const rest: Access = {
@@ -22,7 +23,6 @@ const request = {
   hostname: 'h1',
   tags: ['a', 'b'],
   excludes: ['-x', '*.tmp'],
-  listFile: '/t/list',
   lockWaitMs: 600_000,
 }
 
@@ -64,7 +64,7 @@ test('restic is told where everything is, so that it needs nothing of ours', () 
 })
 
 test('each tag and each exclude is an argument of its own, and paths come by a file', () => {
-  expect(backupArgs({ access: rest, version: '0.14.0' }, request)).toEqual(
+  expect(backupArgs({ access: rest, version: '0.14.0' }, request, { paths: '/t/list' })).toEqual(
     'backup --json --host h1 --tag a --tag b --exclude -x --exclude *.tmp --files-from-raw /t/list'.split(
       ' ',
     ),
@@ -84,7 +84,7 @@ test('ssh is told never to ask, where restic can pass it on', () => {
 
 test('the command is shown as a person would type it, with the secrets masked', () => {
   const target: Target = { access: s3, version: '0.18.0' }
-  const shown = shownCommand(target, backupArgs(target, request), ['/srv', "/home/it's mine"])
+  const shown = shownCommand(target, backupArgs(target, request), { paths: ['/srv', "/home/it's mine"] })
   expect(shown.split('\n')).toEqual([
     'RESTIC_PASSWORD=••••••••',
     'AWS_DEFAULT_REGION=eu-1',
@@ -101,7 +101,7 @@ test.each([
 ])('no secret stands in the arguments or in the shown command: %s', (_, access, version) => {
   const target = { access, version }
   const args = backupArgs(target, request)
-  const visible = [...args, shownCommand(target, args, ['/srv'])].join('\n')
+  const visible = [...args, shownCommand(target, args, { paths: ['/srv'] })].join('\n')
   for (const secret of secretsOf(access)) {
     expect(visible).not.toContain(secret)
     expect(visible).not.toContain(encodeURIComponent(secret))
@@ -111,7 +111,7 @@ test.each([
 test('a command with very many paths is shown in part and says so', () => {
   const target = { access: rest, version: '0.18.0' }
   const paths = Array.from({ length: 1_000 }, (_, index) => `/${'x'.repeat(4_000)}${index}`)
-  const shown = shownCommand(target, backupArgs(target, request), paths)
+  const shown = shownCommand(target, backupArgs(target, request), { paths })
   expect(shown.length).toBeLessThan(100_000)
   expect(shown).toMatch(/… and \d+ more paths$/)
 })

@@ -1,37 +1,75 @@
-// The arguments of each restic command, by what the version can do, and the line a person may see of them.
+// The arguments of each restic command, by what the version can do.
 import { backendOf } from '@restic-manager/contract/repository'
-import { fitText } from './fit-text.ts'
-import { visibleEnvironment, type Access } from './environment.ts'
+import type { Access } from './environment.ts'
 import { capabilitiesOf } from './version.ts'
 
 /** Which repository a command is for, and which restic runs it. */
 export type Target = { access: Access; version: string }
 
-/** The longest command line that is shown. The contract takes 100,000 characters. */
-const MAX_SHOWN = 90_000
-
+/** What a backup leaves out and how it works. A limit is in KiB per second, a size in bytes. */
 export type BackupRequest = {
   hostname: string
   tags: readonly string[]
   excludes: readonly string[]
-  /** A file with the paths to back up, each ended by a NUL. */
-  listFile: string
+  iexcludes?: readonly string[] | undefined
+  excludeIfPresent?: readonly string[] | undefined
+  oneFileSystem?: boolean | undefined
+  excludeLargerThan?: number | undefined
+  compression?: 'auto' | 'off' | 'max' | undefined
+  uploadKibps?: number | undefined
+  downloadKibps?: number | undefined
+  readConcurrency?: number | undefined
   lockWaitMs: number
 }
 
-export function backupArgs(target: Target, request: BackupRequest): string[] {
-  const { retryLock } = capabilitiesOf(target.version)
+/** Files that carry what would be too much for a command line. `paths`: each ended by a NUL. The others: see `excludeFileText`. */
+export type BackupFiles = {
+  paths: string
+  excludes?: string | undefined
+  iexcludes?: string | undefined
+}
+
+/** Without `files` every pattern is spelt out and the paths are left to the caller: what a person may see. */
+export function backupArgs(target: Target, request: BackupRequest, files?: BackupFiles): string[] {
+  const { compression, uploadKibps, downloadKibps, readConcurrency, excludeLargerThan } = request
+  const given = <T>(value: T | undefined, flag: string) => (value === undefined ? [] : [`${flag}=${value}`])
   return [
     ...globalArgs(target),
     'backup',
     '--json',
-    ...(retryLock ? [`--retry-lock=${Math.max(1, Math.round(request.lockWaitMs / 1000))}s`] : []),
+    ...retryLockArgs(target, request.lockWaitMs),
     '--host',
     request.hostname,
     ...request.tags.flatMap(tag => ['--tag', tag]),
-    ...request.excludes.flatMap(pattern => ['--exclude', pattern]),
-    '--files-from-raw',
-    request.listFile,
+    ...patternArgs('--exclude', request.excludes, files?.excludes),
+    ...patternArgs('--iexclude', request.iexcludes ?? [], files?.iexcludes),
+    ...(request.excludeIfPresent ?? []).flatMap(name => ['--exclude-if-present', name]),
+    ...given(excludeLargerThan, '--exclude-larger-than'),
+    ...(request.oneFileSystem === true ? ['--one-file-system'] : []),
+    ...given(compression, '--compression'),
+    ...given(uploadKibps, '--limit-upload'),
+    ...given(downloadKibps, '--limit-download'),
+    ...(capabilitiesOf(target.version).readConcurrency ? given(readConcurrency, '--read-concurrency') : []),
+    ...(files === undefined ? [] : ['--files-from-raw', files.paths]),
+  ]
+}
+
+/** Patterns as a file of them holds them, one a line: restic would put the environment in place of a `$`. */
+export function excludeFileText(patterns: readonly string[]): string {
+  return patterns
+    .filter(fitsInFile)
+    .map(pattern => `${pattern.replaceAll('$', '$$$$')}\n`)
+    .join('')
+}
+
+/** restic trims the lines of such a file and takes some for comments. */
+const fitsInFile = (pattern: string) => !/^[\s#]|\s$|[\r\n]/.test(pattern)
+
+function patternArgs(flag: string, patterns: readonly string[], file: string | undefined): string[] {
+  const inline = file === undefined ? patterns : patterns.filter(pattern => !fitsInFile(pattern))
+  return [
+    ...inline.flatMap(pattern => [flag, pattern]),
+    ...(inline.length === patterns.length || file === undefined ? [] : [`${flag}-file`, file]),
   ]
 }
 
@@ -56,7 +94,8 @@ export const catLockArgs = (target: Target, lockId: string): string[] => [
   lockId,
   '--no-lock',
 ]
-export const snapshotsArgs = (target: Target, filter: { tag?: string } = {}): string[] => [
+/** Without a tag all snapshots. A tag may be several, joined by commas: a snapshot must then carry each of them. */
+export const snapshotsArgs = (target: Target, filter: { tag?: string | undefined } = {}): string[] => [
   ...globalArgs(target),
   'snapshots',
   '--json',
@@ -72,36 +111,14 @@ export const rawStatsArgs = (target: Target): string[] => [
   'raw-data',
 ]
 
-/**
- * The command as a person may see it: secrets masked, the repository spelt out, and the paths in the place of the
- * file that lists them.
- */
-export function shownCommand(target: Target, args: readonly string[], paths: readonly string[] = []): string {
-  const at = args.indexOf('--files-from-raw')
-  const plain = at === -1 ? args : [...args.slice(0, at), ...args.slice(at + 2)]
-  const environment = visibleEnvironment(target.access, target.version).map(
-    ([name, value]) => `${name}=${value}`,
-  )
-  const head = ['restic', '-r', target.access.url, ...plain, ...(paths.length > 0 ? ['--'] : [])].map(
-    quoteWord,
-  )
-  let line = [...environment, head.join(' ')].join('\n')
-  if (line.length > MAX_SHOWN) line = `${fitText(line, MAX_SHOWN)} …`
-  for (const [index, path] of paths.entries()) {
-    const word = quoteWord(path)
-    if (line.length + word.length > MAX_SHOWN) return `${line} … and ${paths.length - index} more paths`
-    line += ` ${word}`
-  }
-  return line
+/** A newer restic waits for a lock by itself. */
+export function retryLockArgs({ version }: Target, lockWaitMs: number): string[] {
+  if (!capabilitiesOf(version).retryLock) return []
+  return [`--retry-lock=${Math.max(1, Math.round(lockWaitMs / 1000))}s`]
 }
 
 /** ssh must never ask anything. The agent gives restic no terminal, so that an old one cannot be asked either. */
-function globalArgs({ access, version }: Target): string[] {
+export function globalArgs({ access, version }: Target): string[] {
   const quietSsh = backendOf(access.url) === 'sftp' && capabilitiesOf(version).sftpArgs
   return quietSsh ? ['-o', 'sftp.args=-oBatchMode=yes -oServerAliveInterval=60 -oServerAliveCountMax=4'] : []
-}
-
-/** As a shell would need it. */
-function quoteWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }

@@ -72,6 +72,16 @@ export function gatherEvidence(): Evidence {
 /** Whether a line says that a request to the storage failed and is tried again. */
 export const isRetry = (text: string): boolean => text.includes('returned error, retrying after')
 
+const removal = /^Remove\(<(?:snapshot|index|data|pack)\/[0-9a-f]+>\) (returned error, retrying|failed)/
+const denial = /\b40[135]\b|Access ?Denied|permission denied|operation not permitted|read-only file system/i
+
+/** Whether a line says that the storage does not let restic delete, and whether restic asks again all the same. */
+export function deletionRefusal(text: string): { words: string; isRetried: boolean } | undefined {
+  const [, how] = removal.exec(text) ?? []
+  if (how === undefined || !denial.test(text)) return undefined
+  return { words: text.slice(0, 600), isRetried: how !== 'failed' }
+}
+
 /** Why a run that did not succeed failed. */
 export function failureReason(exit: ResticExit, words: string): JobReason {
   if (exit.failure !== undefined || exit.exitCode === 127 || exit.exitCode === 126)

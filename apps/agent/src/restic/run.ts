@@ -9,6 +9,8 @@ import { makeRedactor, makeTailTrimmer } from './redact.ts'
 export type ResticRun = {
   path: string
   args: readonly string[]
+  /** Programs that become restic, such as `nice`: the pid stays the same. */
+  before?: readonly string[]
   env: Record<string, string>
   /** Masked in every line, in whatever spelling. */
   secrets: readonly string[]
@@ -38,6 +40,8 @@ export type ResticExit = {
 const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 /** Room in a line for the words about what was cut from it. */
 const KEPT_LINE_BYTES = MAX_LINE_BYTES - 256
+/** How long a killed restic may take to be gone. One that waits for a dead disk never is. */
+const UNKILLABLE_MS = 10_000
 /** How long the output may stay open after restic has ended, held by an ssh it started. */
 const LEFTOVER_MS = 5_000
 
@@ -61,7 +65,12 @@ async function findFollower(): Promise<readonly string[]> {
 
 /** Runs restic once. Rejects only for what a listener throws: how restic ends is for the caller to read. */
 export async function runRestic(run: ResticRun): Promise<ResticExit> {
-  const [file = run.path, ...args] = [...(await (follower ??= findFollower())), run.path, ...run.args]
+  const [file = run.path, ...args] = [
+    ...(await (follower ??= findFollower())),
+    ...(run.before ?? []),
+    run.path,
+    ...run.args,
+  ]
   if (run.signal.aborted) return { interrupted: true, document: '' }
   const child = execa(file, args, {
     env: run.env,
@@ -106,7 +115,8 @@ export async function runRestic(run: ResticRun): Promise<ResticExit> {
       child.stderr.destroy()
     }, LEFTOVER_MS)
   })
-  const { exitCode, signal } = await child
+  const { exitCode, signal } = await Promise.race([child, stop.unkillable.then(() => abandon(child))])
+  stop.ended()
   clearTimeout(leftovers.timer)
   output.end()
   if (signal === 'SIGKILL') killGroup(pid)
@@ -121,6 +131,20 @@ export async function runRestic(run: ResticRun): Promise<ResticExit> {
   }
 }
 
+/** A process that not even SIGKILL ends must hold nobody up, the agent's own end included. */
+function abandon({ nodeChildProcess, stdout, stderr }: AbandonedChild): KilledEnd {
+  nodeChildProcess.unref()
+  stdout.destroy()
+  stderr.destroy()
+  return { exitCode: undefined, signal: 'SIGKILL' }
+}
+
+type KilledEnd = { exitCode: undefined; signal: NodeJS.Signals }
+type AbandonedChild = {
+  nodeChildProcess: { unref(): void }
+  stdout: { destroy(): void }
+  stderr: { destroy(): void }
+}
 type Output = { end(): void; document(): string; failure(): string | undefined }
 
 /** Reads both streams to their ends as fast as they come: a reader that stops would stop the backup. */
@@ -173,16 +197,20 @@ function readOutput(
 function stopOnAbort(pid: number, { signal, graceMs }: ResticRun) {
   let interrupted = false
   let timer: NodeJS.Timeout | undefined
+  const { promise: unkillable, resolve: giveUp } = Promise.withResolvers<undefined>()
   const interrupt = () => {
     interrupted = true
     kill(pid, 'SIGINT')
     timer = setTimeout(() => {
       kill(pid, 'SIGKILL')
+      timer = setTimeout(giveUp, UNKILLABLE_MS, undefined)
     }, graceMs)
   }
   signal.addEventListener('abort', interrupt, { once: true })
   return {
     interrupted: () => interrupted,
+    /** Resolves when restic is still there long after SIGKILL: nobody can wait for it. */
+    unkillable,
     /** From here on the pid may belong to another program. */
     ended() {
       signal.removeEventListener('abort', interrupt)

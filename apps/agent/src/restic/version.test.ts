@@ -36,11 +36,23 @@ test('a wished-for restic is taken or none', async () => {
 })
 
 test.each([
-  ['0.14.0', { retryLock: false, sftpArgs: false, restCredentials: false, fullIds: false }],
-  ['0.16.0', { retryLock: true, sftpArgs: true, restCredentials: false, fullIds: true }],
-  ['0.16.1', { retryLock: true, sftpArgs: true, restCredentials: true, fullIds: true }],
-  ['0.18.0-dev', { retryLock: true, sftpArgs: true, restCredentials: true, fullIds: true }],
-  ['1.0.0', { retryLock: true, sftpArgs: true, restCredentials: true, fullIds: true }],
+  [
+    '0.14.0',
+    { retryLock: false, sftpArgs: false, restCredentials: false, readConcurrency: false, fullIds: false },
+  ],
+  [
+    '0.16.0',
+    { retryLock: true, sftpArgs: true, restCredentials: false, readConcurrency: true, fullIds: true },
+  ],
+  [
+    '0.16.1',
+    { retryLock: true, sftpArgs: true, restCredentials: true, readConcurrency: true, fullIds: true },
+  ],
+  [
+    '0.18.0-dev',
+    { retryLock: true, sftpArgs: true, restCredentials: true, readConcurrency: true, fullIds: true },
+  ],
+  ['1.0.0', { retryLock: true, sftpArgs: true, restCredentials: true, readConcurrency: true, fullIds: true }],
 ])('restic %s is trusted with what it can do', (version, capabilities) => {
   expect(capabilitiesOf(version)).toEqual(capabilities)
 })

@@ -42,6 +42,8 @@ export type Capabilities = {
   sftpArgs: boolean
   /** `RESTIC_REST_USERNAME` and `RESTIC_REST_PASSWORD`. */
   restCredentials: boolean
+  /** `--read-concurrency`. */
+  readConcurrency: boolean
   /** `init --json`, and full snapshot ids in summaries. */
   fullIds: boolean
 }
@@ -56,6 +58,7 @@ export function capabilitiesOf(version: string): Capabilities {
     retryLock: since(0, 16),
     sftpArgs: since(0, 16),
     restCredentials: since(0, 16, 1),
+    readConcurrency: since(0, 15),
     fullIds: since(0, 15),
   }
 }

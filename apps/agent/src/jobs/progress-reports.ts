@@ -1,0 +1,38 @@
+// Tells how far a job is: at most once a second, and only what is new.
+import type { Progress } from '@restic-manager/contract/job'
+
+export type ProgressReports = Disposable & {
+  /** From here on `current` is looked at by the clock as well: a job in which nothing happens has something to say. */
+  begin(): void
+  /** Something has changed. */
+  report(): void
+}
+
+const EVERY_MS = 1_000
+const TICK_MS = 250
+
+/** Dispose of it when the work has ended. */
+export function reportProgress(
+  current: () => Progress,
+  onProgress: (progress: Progress) => void,
+): ProgressReports {
+  let reportedAt = -Infinity
+  let reported = ''
+  let ticking: NodeJS.Timeout | undefined
+  const report = () => {
+    if (performance.now() - reportedAt < EVERY_MS) return
+    const progress = current()
+    const text = JSON.stringify(progress)
+    if (text === reported) return
+    reportedAt = performance.now()
+    reported = text
+    onProgress(progress)
+  }
+  return {
+    begin() {
+      ticking ??= setInterval(report, TICK_MS)
+    },
+    report,
+    [Symbol.dispose]: () => clearInterval(ticking),
+  }
+}

@@ -1,0 +1,31 @@
+// Notices that nothing moves: a restic on a dead disk waits for ever and says nothing about it.
+
+/** Why a command was given up: nothing had moved for too long. */
+export const STALLED = 'stalled'
+
+export type Watchdog = Disposable & {
+  /** Something moved. The first call starts the watch. */
+  moved(): void
+  /** Aborts with `STALLED` when nothing moved for so long. */
+  readonly signal: AbortSignal
+}
+
+/** Counts by a clock that stands still while the host sleeps. */
+export function watchForStall(patienceMs: number): Watchdog {
+  const stalled = new AbortController()
+  let movedAt = 0
+  let timer: NodeJS.Timeout | undefined
+  const look = () => {
+    const left = movedAt + patienceMs - performance.now()
+    if (left <= 0) stalled.abort(STALLED)
+    else timer = setTimeout(look, left)
+  }
+  return {
+    moved() {
+      movedAt = performance.now()
+      timer ??= setTimeout(look, patienceMs)
+    },
+    signal: stalled.signal,
+    [Symbol.dispose]: () => clearTimeout(timer),
+  }
+}

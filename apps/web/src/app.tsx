@@ -1,6 +1,7 @@
 // The routes, and what surrounds every page: theme, queries, and the way to sign-in and back.
 import type { HostState } from '@restic-manager/contract/views'
 import type { JobKind, JobStatus } from '@restic-manager/contract/job'
+import { ScheduleKind } from '@restic-manager/contract/schedule'
 import { MantineProvider } from '@mantine/core'
 import { QueryClientProvider } from '@tanstack/react-query'
 import {
@@ -86,6 +87,21 @@ const host = createRoute({
   component: lazyRouteComponent(() => import('./pages/host.tsx'), 'HostPage'),
 })
 
+const addSchedule = createRoute({
+  getParentRoute: () => shell,
+  path: '/hosts/$hostId/schedules/add',
+  validateSearch: (search: Record<string, unknown>): { kind?: ScheduleKind | undefined } => ({
+    kind: ScheduleKind.safeParse(search['kind']).data,
+  }),
+  component: lazyRouteComponent(() => import('./pages/schedule.tsx'), 'AddSchedulePage'),
+})
+
+const schedule = createRoute({
+  getParentRoute: () => shell,
+  path: '/schedules/$scheduleId',
+  component: lazyRouteComponent(() => import('./pages/schedule.tsx'), 'SchedulePage'),
+})
+
 const jobs = createRoute({
   getParentRoute: () => shell,
   path: '/jobs',
@@ -96,11 +112,13 @@ const jobs = createRoute({
     status?: JobStatus | undefined
     hostId?: string | undefined
     repositoryId?: string | undefined
+    scheduleId?: string | undefined
   } => ({
     kind: keyOf(kindWords, search['kind']),
     status: keyOf(statusWords, search['status']),
     hostId: textOf(search['hostId']),
     repositoryId: textOf(search['repositoryId']),
+    scheduleId: textOf(search['scheduleId']),
   }),
   component: lazyRouteComponent(() => import('./pages/jobs.tsx'), 'JobsPage'),
 })
@@ -136,7 +154,10 @@ const router = createRouter({
   routeTree: root.addChildren([
     signIn,
     setUp,
-    shell.addChildren([home, hosts, host, jobs, job, repositories, addRepository, repository]),
+    shell.addChildren([
+      ...[home, hosts, host, addSchedule, schedule],
+      ...[jobs, job, repositories, addRepository, repository],
+    ]),
   ]),
   defaultPreload: 'intent',
   scrollRestoration: true,

@@ -15,6 +15,8 @@ export function queriesFor({ topic, id }: Change): QueryFilters[] {
         trpc.hosts.list.pathFilter(),
         trpc.hosts.get.queryFilter({ hostId: id }),
         trpc.jobs.get.pathFilter(),
+        trpc.schedules.list.pathFilter(),
+        trpc.schedules.get.pathFilter(),
       ]
     case 'job':
       return [
@@ -22,12 +24,16 @@ export function queriesFor({ topic, id }: Change): QueryFilters[] {
         trpc.jobs.get.queryFilter({ jobId: id }),
         trpc.hosts.list.pathFilter(),
         trpc.hosts.get.pathFilter(),
+        trpc.schedules.list.pathFilter(),
+        // Its queue of maintenance, and what waits for what.
+        trpc.repositories.get.pathFilter(),
       ]
     case 'repository':
       return [
         trpc.repositories.list.pathFilter(),
         trpc.repositories.get.queryFilter({ repositoryId: id }),
         trpc.hosts.get.pathFilter(),
+        trpc.schedules.list.pathFilter(),
       ]
     case 'snapshots':
       return [

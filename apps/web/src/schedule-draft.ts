@@ -127,6 +127,13 @@ export function tidySchedule(draft: ScheduleDraft): ScheduleDraft {
 /** Complaints by field; those about one option are under `options.` and its name. */
 export type Complaints = Readonly<Record<string, string | undefined>>
 
+/** What every section of the editor gets: the draft, how to change it, and the complaints that are shown by now. */
+export type SectionProps = {
+  draft: ScheduleDraft
+  change: (next: Partial<ScheduleDraft>) => void
+  complaints: Complaints
+}
+
 /** What is wrong with a draft, in the words of the server's own rules. */
 export function complaintsAboutDraft(
   draft: ScheduleDraft,

@@ -1,6 +1,6 @@
 // The typed client: queries and mutations over HTTP, subscriptions over one WebSocket.
 import type { OperatorRouter } from '@restic-manager/server/operator-api'
-import type { RefusalCode } from '@restic-manager/contract/refusal'
+import type { Complaint, RefusalCode } from '@restic-manager/contract/refusal'
 import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query'
 import {
   createTRPCClient,
@@ -45,6 +45,11 @@ export function sentenceFor(error: unknown): string {
 /** The stable code of a refusal; undefined for anything else. */
 export function refusalIn(error: unknown): RefusalCode | undefined {
   return error instanceof TRPCClientError ? (error.data?.refusal as RefusalCode | undefined) : undefined
+}
+
+/** What a refusal says is wrong with each field; empty for anything else. */
+export function complaintsIn(error: unknown): Complaint[] {
+  return error instanceof TRPCClientError ? ((error.data?.complaints as Complaint[] | undefined) ?? []) : []
 }
 
 export const queryClient: QueryClient = new QueryClient({

@@ -2,18 +2,16 @@
 import { BackupSpec } from '@restic-manager/contract/command'
 import type { Id } from '@restic-manager/contract/ids'
 import type { HostView } from '@restic-manager/contract/views'
-import { Button, Select, TagsInput } from '@mantine/core'
-import { IconCheck, IconPlayerPlay, IconPlus } from '@tabler/icons-react'
+import { Button, Select } from '@mantine/core'
+import { IconPlayerPlay } from '@tabler/icons-react'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
-import { defaultExcludes, defaultPaths, excludePresets, hasPreset, togglePreset } from '../backup-defaults.ts'
+import { defaultExcludes, defaultPaths } from '../backup-defaults.ts'
 import { useRequestId } from '../request-id.ts'
 import { trpc } from '../trpc.ts'
 import { Notice } from './notice.tsx'
 import { MutationProblem } from './query-problem.tsx'
-import './repository-form.css'
-import './table.css'
-import './backup-form.css'
+import { SourceFields } from './source-fields.tsx'
 
 /** What is wrong with the folders or patterns, in the server's own words. */
 function complaintAbout(paths: string[], excludes: string[]): { paths?: string; excludes?: string } {
@@ -52,13 +50,6 @@ export function BackupForm({
     }),
   )
   const complaint = complaintAbout(paths, excludes)
-  const own = excludes.filter(
-    pattern =>
-      !excludePresets.some(
-        preset => hasPreset(excludes, preset.patterns) && preset.patterns.some(other => other === pattern),
-      ),
-  )
-  const preset = excludes.filter(pattern => !own.includes(pattern))
 
   return (
     <form
@@ -91,52 +82,13 @@ export function BackupForm({
           onChange={value => value !== null && setTarget(value)}
         />
       )}
-      <TagsInput
-        className="mono-input"
-        label="Folders"
-        description="Absolute paths on the host. Press Enter after each."
-        inputWrapperOrder={['label', 'input', 'description', 'error']}
-        splitChars={['\n']}
-        placeholder={paths.length === 0 ? '/srv/data' : ''}
-        value={paths}
-        onChange={setPaths}
-        error={tried ? complaint.paths : undefined}
+      <SourceFields
+        paths={paths}
+        excludes={excludes}
+        onPaths={setPaths}
+        onExcludes={setExcludes}
+        complaints={tried ? complaint : {}}
       />
-      <div className="stack stack-sm">
-        <span className="strong" id="leave-out">
-          Leave out
-        </span>
-        <div className="filter-chips presets" role="group" aria-labelledby="leave-out">
-          {excludePresets.map(({ word, patterns }) => {
-            const on = hasPreset(excludes, patterns)
-            const Icon = on ? IconCheck : IconPlus
-            return (
-              <button
-                key={word}
-                type="button"
-                className="filter-chip"
-                aria-pressed={on}
-                title={patterns.join('  ')}
-                onClick={() => setExcludes(togglePreset(excludes, patterns))}
-              >
-                <Icon size={14} stroke={1.75} aria-hidden />
-                {word}
-              </button>
-            )
-          })}
-        </div>
-        <TagsInput
-          className="mono-input"
-          aria-label="Own patterns to leave out"
-          description="Own patterns, as restic reads them: *.iso, /srv/scratch"
-          inputWrapperOrder={['label', 'input', 'description', 'error']}
-          splitChars={['\n']}
-          placeholder={own.length === 0 ? 'own pattern' : ''}
-          value={own}
-          onChange={patterns => setExcludes([...preset, ...patterns])}
-          error={tried ? complaint.excludes : undefined}
-        />
-      </div>
       <MutationProblem what="The backup was not started." error={run.error} />
       <div className="row form-foot">
         <Button

@@ -31,3 +31,38 @@ test('leaves out what was not given', () => {
     recoveryKit({ name: 'a', kind: 'rest', url: 'rest:https://h/', password: 'p', madeAt }),
   ).not.toContain('RESTIC_REST')
 })
+
+const kit = { name: 'a', password: 'p', madeAt }
+
+test('holds what each store asks for, as restic reads it', () => {
+  const b2 = recoveryKit({ ...kit, kind: 'b2', url: 'b2:acme', username: 'ID', credential: 'KEY' })
+  expect(b2).toContain("export B2_ACCOUNT_ID='ID'\nexport B2_ACCOUNT_KEY='KEY'")
+  const azure = { ...kit, kind: 'azure', url: 'azure:backups:/', username: 'acme' } as const
+  expect(recoveryKit({ ...azure, credential: 'a2V5' })).toContain("export AZURE_ACCOUNT_KEY='a2V5'")
+  const sas = recoveryKit({ ...azure, credential: 'sv=2024&sig=x%3D' })
+  expect(sas).toContain("export AZURE_ACCOUNT_SAS='sv=2024&sig=x%3D'")
+  expect(sas).not.toContain('AZURE_ACCOUNT_KEY')
+})
+
+test('a Google key goes into a file that restic is pointed to', () => {
+  const key = '{\n  "type": "service_account",\n  "private_key": "it\'s"\n}'
+  const text = recoveryKit({ ...kit, kind: 'gs', url: 'gs:acme:/', username: '', credential: key })
+  expect(text).toContain(`printf %s '${key.replace("'", "'\\''")}' > google-key.json`)
+  expect(text).toContain('export GOOGLE_APPLICATION_CREDENTIALS="$PWD/google-key.json"')
+  expect(text).not.toContain('GOOGLE_PROJECT_ID')
+})
+
+test('an rclone remote is spelt out, or named where the hosts have it themselves', () => {
+  const rclone = { ...kit, kind: 'rclone', url: 'rclone:vault:x' } as const
+  expect(recoveryKit({ ...rclone, credential: '[vault]\ntype = ftp\nhost = files.lan' })).toContain(
+    "export RCLONE_CONFIG_VAULT_TYPE='ftp'\nexport RCLONE_CONFIG_VAULT_HOST='files.lan'",
+  )
+  expect(recoveryKit(rclone)).toContain('with a remote "vault"')
+})
+
+test('says which further file the machine needs', () => {
+  const environment = { RESTIC_CACERT: '/etc/ssl/own.pem' }
+  const text = recoveryKit({ ...kit, kind: 'rest', url: 'rest:https://h/', environment })
+  expect(text).toContain("export RESTIC_CACERT='/etc/ssl/own.pem'")
+  expect(text).toContain('needs the file /etc/ssl/own.pem')
+})

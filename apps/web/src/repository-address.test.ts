@@ -11,6 +11,13 @@ const known = [
   'sftp://backup@vault.example.net:2222//srv/restic',
   's3:https://s3.eu-central-1.amazonaws.com/acme-backup/atlas',
   's3:http://127.0.0.1:9000/bucket',
+  'b2:acme-backup',
+  'b2:acme-backup:hosts/atlas',
+  'azure:backups:/atlas',
+  'azure:backups:/',
+  'gs:acme-backups:/hosts/atlas',
+  'rclone:vault:hosts/atlas',
+  'rclone:vault:',
 ]
 
 test('an address survives the way into the fields and back', () => {
@@ -27,4 +34,6 @@ test('a whole address pasted into a field is not doubled', () => {
   expect(composeUrl({ kind: 's3', place: '', endpoint: 's3:https://h/', bucket: '/b/c' })).toBe(
     's3:https://h/b/c',
   )
+  expect(composeUrl({ kind: 'gs', place: '', endpoint: '', bucket: 'gs:acme:/atlas' })).toBe('gs:acme:/atlas')
+  expect(composeUrl({ kind: 'azure', place: '', endpoint: '', bucket: 'backups' })).toBe('azure:backups:/')
 })

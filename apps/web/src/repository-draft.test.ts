@@ -37,3 +37,28 @@ test('complaints stand at the field they are about', () => {
     'own fields',
   )
 })
+
+test('each kind of storage can be filled in, and says what is missing at its own field', () => {
+  const draft = newDraft(host)
+  const key = '{"type":"service_account"}'
+  const filled = {
+    b2: { bucket: 'acme-backup', place: '' },
+    azure: { bucket: 'backups', place: '/atlas' },
+    gs: { bucket: 'acme-backups', place: '/atlas', credential: key },
+    rclone: { bucket: 'vault', place: 'atlas', credential: '[vault]\ntype = ftp\nhost = h' },
+  } as const
+  for (const [kind, fields] of Object.entries(filled) as [keyof typeof filled, object][]) {
+    expect(complaintsAbout({ ...draft, kind, ...fields })).toEqual({})
+    expect(complaintsAbout({ ...draft, kind, ...fields, bucket: '' }).bucket).toMatch(/^Enter the /)
+  }
+  expect(complaintsAbout({ ...draft, kind: 'gs', bucket: 'b2b', credential: 'x' }).credential).toContain(
+    'JSON',
+  )
+  expect(
+    complaintsAbout({ ...draft, kind: 'rclone', bucket: 'vault', credential: 'type = sftp\nssh = id' })
+      .credential,
+  ).toContain('"ssh" may not be set')
+  expect(
+    complaintsAbout({ ...draft, kind: 'rest', place: 'https://h/', authorities: 'own.pem' }).authorities,
+  ).toContain('absolute path')
+})

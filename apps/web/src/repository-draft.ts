@@ -1,8 +1,9 @@
 // What the repository form holds, and what becomes of it on the way to the server.
 import type { Id } from '@restic-manager/contract/ids'
-import type { BackendKind } from '@restic-manager/contract/repository'
+import { backends } from '@restic-manager/contract/repository'
 import { RepositoryCreateRequest } from '@restic-manager/contract/requests'
 import type { RepositoryView } from '@restic-manager/contract/views'
+import { backendForms } from './backend-words.ts'
 import { type AddressFields, composeUrl, splitUrl } from './repository-address.ts'
 
 /** `password` empty: minted on add, left as it is on edit. `credential` empty on edit: left as it is. */
@@ -10,7 +11,10 @@ export type Draft = AddressFields & {
   name: string
   username: string
   credential: string
+  /** What goes by environment: an S3 region, a file of authorities on the hosts, another Azure than the public one. */
   region: string
+  authorities: string
+  endpointSuffix: string
   password: string
   ownPassword: boolean
   mayDelete: boolean
@@ -30,6 +34,8 @@ export function newDraft(host: { id: Id; name: string; os: string | null } | und
     username: '',
     credential: '',
     region: '',
+    authorities: '',
+    endpointSuffix: '',
     password: '',
     ownPassword: false,
     mayDelete: true,
@@ -44,23 +50,36 @@ export const draftOf = (repository: RepositoryView): Draft => ({
   username: repository.username ?? '',
   credential: '',
   region: repository.environment['AWS_DEFAULT_REGION'] ?? '',
+  authorities: repository.environment['RESTIC_CACERT'] ?? '',
+  endpointSuffix: repository.environment['AZURE_ENDPOINT_SUFFIX'] ?? '',
   password: '',
   ownPassword: false,
   mayDelete: repository.mayDelete,
   hosts: repository.hosts,
 })
 
-const takesCredentials = (kind: BackendKind) => kind === 'rest' || kind === 's3'
+/** The environment of the draft's backend; what another backend was given is not in it. */
+export function environmentOf(draft: Draft): Record<string, string> {
+  const given: Record<string, string> = {
+    AWS_DEFAULT_REGION: draft.region.trim(),
+    RESTIC_CACERT: draft.authorities.trim(),
+    AZURE_ENDPOINT_SUFFIX: draft.endpointSuffix.trim(),
+  }
+  const names: readonly string[] = backends[draft.kind].environment
+  return Object.fromEntries(
+    Object.entries(given).filter(([name, value]) => names.includes(name) && value !== ''),
+  )
+}
 
 /** The fields both requests share. */
 function fieldsOf(draft: Draft) {
+  const takes = backends[draft.kind]
   return {
     name: draft.name.trim(),
     url: composeUrl(draft),
-    ...(takesCredentials(draft.kind) && draft.username.trim() !== '' && { username: draft.username.trim() }),
-    ...(takesCredentials(draft.kind) && draft.credential !== '' && { credential: draft.credential }),
-    environment:
-      draft.kind === 's3' && draft.region.trim() !== '' ? { AWS_DEFAULT_REGION: draft.region.trim() } : {},
+    ...(takes.username && draft.username.trim() !== '' && { username: draft.username.trim() }),
+    ...(takes.credential && draft.credential.trim() !== '' && { credential: draft.credential }),
+    environment: environmentOf(draft),
     mayDelete: draft.mayDelete,
     hostIds: draft.hosts.map(host => host.id),
     ...(draft.ownPassword && draft.password !== '' && { password: draft.password }),
@@ -82,13 +101,14 @@ export function complaintsAbout(draft: Draft): Partial<Record<keyof Draft, strin
   const complaints: Partial<Record<keyof Draft, string>> = {}
   const anyId = '00000000-0000-7000-8000-000000000000'
   const parsed = RepositoryCreateRequest.safeParse(createRequest(draft, anyId))
-  const place: keyof Draft = draft.kind === 's3' ? 'bucket' : 'place'
+  const inStore = backendForms[draft.kind].bucket !== undefined
+  const place: keyof Draft = inStore ? 'bucket' : 'place'
   const fields: Record<string, keyof Draft> = {
     url: place,
     name: 'name',
     username: 'username',
     credential: 'credential',
-    environment: 'region',
+    environment: 'authorities',
     password: 'password',
     hostIds: 'hosts',
   }
@@ -97,7 +117,10 @@ export function complaintsAbout(draft: Draft): Partial<Record<keyof Draft, strin
     if (field !== undefined) complaints[field] ??= issue.message
   }
   if (draft.name.trim() === '') complaints.name = 'Give the repository a name.'
-  if (draft.kind !== 's3' && draft.place.trim() === '')
+  const bucket = backendForms[draft.kind].bucket
+  if (bucket !== undefined && draft.kind !== 's3' && draft.bucket.trim() === '')
+    complaints.bucket = `Enter the ${bucket.label.toLowerCase()}.`
+  if (!inStore && draft.place.trim() === '')
     complaints.place =
       draft.kind === 'local' ? 'Enter a folder, such as /var/backups/restic.' : 'Enter the address.'
   if (draft.kind === 's3' && draft.endpoint.trim() === '')

@@ -39,6 +39,10 @@ export const backendWords = {
   rest: 'REST server',
   sftp: 'SFTP',
   s3: 'S3',
+  b2: 'Backblaze B2',
+  azure: 'Azure',
+  gs: 'Google Cloud',
+  rclone: 'rclone',
 } as const satisfies Record<BackendKind, string>
 
 const shortReasons: Record<string, string> = {
@@ -48,6 +52,7 @@ const shortReasons: Record<string, string> = {
   locked: 'repository locked',
   unreachable: 'unreachable',
   backend_auth: 'credentials refused',
+  host_key_unknown: 'unknown SSH key',
   storage_full: 'storage full',
   source_missing: 'folders missing',
   sources_unread: 'files unread',

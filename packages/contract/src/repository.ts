@@ -113,6 +113,9 @@ export function complaintAboutCredential(kind: BackendKind, credential: string):
   return /[\r\n]/.test(credential) ? 'The secret must be one line.' : undefined
 }
 
+/** Whether an Azure secret is a token that somebody signed, not the key of the account. */
+export const isSasToken = (credential: string): boolean => credential.includes('sig=')
+
 const GoogleKey = z.looseObject({ type: z.enum(['service_account', 'authorized_user']) })
 
 /** The JSON key of a Google account. Other types of it make the library run programs or call addresses it names. */

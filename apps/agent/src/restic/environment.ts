@@ -8,6 +8,7 @@ import {
 import {
   backendOf,
   backends,
+  isSasToken,
   readGoogleKey,
   type RepositoryAccess,
 } from '@restic-manager/contract/repository'
@@ -76,7 +77,7 @@ function credentialEnvironment(access: Access, version: string): Record<string, 
     case 'azure':
       return named({
         AZURE_ACCOUNT_NAME: username,
-        [isSasToken(credential) ? 'AZURE_ACCOUNT_SAS' : 'AZURE_ACCOUNT_KEY']: credential,
+        [isSasToken(credential ?? '') ? 'AZURE_ACCOUNT_SAS' : 'AZURE_ACCOUNT_KEY']: credential,
       })
     case 'rclone':
       return rcloneAccess(url, credential)
@@ -141,8 +142,6 @@ function openEnvironment(access: Access): Record<string, string> {
   // An old restic does not know the name, but the library it is made with knows this one.
   return authorities === undefined ? env : { ...env, SSL_CERT_FILE: authorities }
 }
-
-const isSasToken = (credential: string | undefined) => credential?.includes('sig=') === true
 
 const named = (values: Record<string, string | undefined>): Record<string, string> =>
   Object.fromEntries(

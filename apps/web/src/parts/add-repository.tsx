@@ -3,7 +3,7 @@ import type { Id } from '@restic-manager/contract/ids'
 import { Button } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { createRequest, type Draft, newDraft } from '../repository-draft.ts'
+import { createRequest, type Draft, environmentOf, newDraft } from '../repository-draft.ts'
 import { composeUrl } from '../repository-address.ts'
 import { useRequestId } from '../request-id.ts'
 import { client, queryClient, trpc } from '../trpc.ts'
@@ -38,8 +38,7 @@ function AfterSaving({
           password: saved.password,
           username: draft.username,
           credential: draft.credential,
-          environment:
-            draft.kind === 's3' && draft.region !== '' ? { AWS_DEFAULT_REGION: draft.region } : undefined,
+          environment: environmentOf(draft),
           madeAt: saved.madeAt,
         }}
       />

@@ -1,7 +1,9 @@
 // The address and credentials of a repository, as each kind of storage asks for them.
-import { PasswordInput, TextInput } from '@mantine/core'
+import { TextInput } from '@mantine/core'
+import { backends } from '@restic-manager/contract/repository'
+import { backendForms } from '../backend-words.ts'
 import type { Draft } from '../repository-draft.ts'
-
+import { BackendSecret } from './backend-secret.tsx'
 import './repository-form.css'
 
 type Props = {
@@ -11,97 +13,89 @@ type Props = {
   change: (next: Partial<Draft>) => void
 }
 
-const places = {
-  local: {
-    label: 'Folder on the host',
-    placeholder: '/var/backups/restic',
-    help: 'Created if it is not there. On another disk than what is backed up, if you can.',
-  },
-  rest: {
-    label: 'Address',
-    placeholder: 'https://backup.example.com:8000/atlas/',
-    help: 'Without user name and password: they have their own fields.',
-  },
-  sftp: {
-    label: 'Address',
-    placeholder: 'backup@vault.example.net:/srv/restic',
-    help: 'Signs in with an SSH key of the host, without a question. With a port: //backup@vault.example.net:2222//srv/restic.',
-  },
-} as const
+type TextField = 'place' | 'endpoint' | 'bucket' | 'username' | 'region' | 'authorities' | 'endpointSuffix'
 
-const order = ['label', 'input', 'description', 'error'] as const
+const order: ('label' | 'input' | 'description' | 'error')[] = ['label', 'input', 'description', 'error']
 
-function Secret({ label, draft, editing, complaints, change }: Props & { label: string }) {
-  return (
-    <PasswordInput
-      label={label}
-      autoComplete="off"
-      placeholder={editing ? 'stays as it is' : ''}
-      value={draft.credential}
-      error={complaints.credential}
-      onChange={event => change({ credential: event.currentTarget.value })}
-    />
-  )
-}
+/** What goes by environment, where the storage takes it. Nobody needs it on the first day. */
+const extras = [
+  {
+    name: 'AWS_DEFAULT_REGION',
+    field: 'region',
+    label: 'Region',
+    example: 'eu-central-1',
+    help: 'Only where the storage asks for one.',
+  },
+  {
+    name: 'RESTIC_CACERT',
+    field: 'authorities',
+    label: 'File of certificate authorities',
+    example: '/etc/ssl/own-ca.pem',
+    help: 'Only where the server has a certificate of your own authority. The file lies on each host.',
+  },
+  {
+    name: 'AZURE_ENDPOINT_SUFFIX',
+    field: 'endpointSuffix',
+    label: 'Endpoint suffix',
+    example: 'core.chinacloudapi.cn',
+    help: 'Only for another Azure than the public one.',
+  },
+] as const
 
 /** The fields between the tiles and the hosts. */
-export function AddressFieldset(props: Props) {
-  const { draft, complaints, change } = props
-  const field = (name: 'place' | 'endpoint' | 'bucket' | 'username' | 'region') => ({
-    value: draft[name],
-    error: complaints[name],
-    autoComplete: 'off',
-    spellCheck: false,
-    inputWrapperOrder: [...order],
-    onChange: (event: { currentTarget: { value: string } }) => change({ [name]: event.currentTarget.value }),
-  })
-  if (draft.kind === 's3') {
-    return (
-      <>
-        <div className="field-pair">
-          <TextInput
-            className="mono-input"
-            label="Endpoint"
-            placeholder="https://s3.eu-central-1.amazonaws.com"
-            {...field('endpoint')}
-          />
-          <TextInput
-            className="mono-input"
-            label="Bucket and folder"
-            placeholder="acme-backup/atlas"
-            {...field('bucket')}
-          />
-        </div>
-        <div className="field-pair">
-          <TextInput className="mono-input" label="Access key id" {...field('username')} />
-          <Secret {...props} label="Secret access key" />
-        </div>
-        <TextInput
-          className="mono-input"
-          label="Region"
-          description="Only where the storage asks for one."
-          placeholder="eu-central-1"
-          {...field('region')}
-        />
-      </>
-    )
-  }
-  const place = places[draft.kind]
+export function AddressFieldset({ draft, editing, complaints, change }: Props) {
+  const { bucket, place, username, credential } = backendForms[draft.kind]
+  const field = (name: TextField, words: { label: string; example?: string; help?: string }) => (
+    <TextInput
+      key={name}
+      className="mono-input"
+      label={words.label}
+      placeholder={words.example}
+      description={words.help}
+      value={draft[name]}
+      error={complaints[name]}
+      autoComplete="off"
+      spellCheck={false}
+      inputWrapperOrder={order}
+      onChange={event => change({ [name]: event.currentTarget.value })}
+    />
+  )
+  const secret = credential !== undefined && (
+    <BackendSecret
+      kind={draft.kind}
+      editing={editing}
+      value={draft.credential}
+      error={complaints.credential}
+      onChange={value => change({ credential: value })}
+    />
+  )
+  const names: readonly string[] = backends[draft.kind].environment
   return (
     <>
-      <TextInput
-        className="mono-input"
-        label={place.label}
-        placeholder={place.placeholder}
-        description={place.help}
-        {...field('place')}
-      />
-      {draft.kind === 'rest' && (
+      {bucket === undefined ? (
+        place !== undefined && field('place', place)
+      ) : (
         <div className="field-pair">
-          <TextInput label="User name" {...field('username')} />
-          <Secret {...props} label="Password of the REST server" />
+          {draft.kind === 's3' &&
+            field('endpoint', { label: 'Endpoint', example: 'https://s3.eu-central-1.amazonaws.com' })}
+          {field('bucket', bucket)}
+          {place !== undefined && field('place', place)}
         </div>
       )}
+      {username !== undefined && credential?.lines !== true ? (
+        <div className="field-pair">
+          {field('username', username)}
+          {secret}
+        </div>
+      ) : (
+        <>
+          {username !== undefined && field('username', username)}
+          {secret}
+        </>
+      )}
+      {extras
+        .filter(({ name }) => names.includes(name))
+        .map(({ field: name, ...words }) => field(name, words))}
     </>
   )
 }

@@ -1,19 +1,14 @@
 // Where backups go: kind of storage, its address and credentials, password, and which hosts may use it.
 import { Button, Checkbox, PasswordInput, Radio, TextInput } from '@mantine/core'
+import { BackendKind } from '@restic-manager/contract/repository'
 import { type ReactNode, useState } from 'react'
+import { backendForms } from '../backend-words.ts'
 import { complaintsAbout, type Draft } from '../repository-draft.ts'
 import { backendWords } from '../words.ts'
 import { AddressFieldset } from './address-fieldset.tsx'
 import { HostPicker } from './host-picker.tsx'
 import { Notice } from './notice.tsx'
 import './repository-form.css'
-
-const kinds = [
-  { kind: 'local', below: 'a disk or mount of the host' },
-  { kind: 'rest', below: 'restic’s own server' },
-  { kind: 'sftp', below: 'any SSH server' },
-  { kind: 's3', below: 'Amazon, MinIO, Wasabi' },
-] as const
 
 function DeleteRight({ draft, change }: { draft: Draft; change: (next: Partial<Draft>) => void }) {
   return (
@@ -68,7 +63,7 @@ export function RepositoryForm({
       }}
     >
       <fieldset className="tiles" aria-label="Kind of storage" disabled={editing}>
-        {kinds.map(({ kind, below }) => (
+        {BackendKind.options.map(kind => (
           <label key={kind} className={`tile ${draft.kind === kind ? 'tile-on' : ''}`}>
             <input
               type="radio"
@@ -79,6 +74,8 @@ export function RepositoryForm({
                 change({
                   kind,
                   place: kind === initial.kind ? initial.place : '',
+                  bucket: kind === initial.kind ? initial.bucket : '',
+                  credential: '',
                   ...(draft.name === initial.name &&
                     !editing && { name: kind === initial.kind ? initial.name : kind }),
                   mayDelete: kind !== 'rest',
@@ -86,7 +83,7 @@ export function RepositoryForm({
               }
             />
             <span className="strong">{backendWords[kind]}</span>
-            <span className="dim">{below}</span>
+            <span className="dim">{backendForms[kind].below}</span>
           </label>
         ))}
       </fieldset>

@@ -10,6 +10,7 @@ import type {
   RepositoryRemoveRequest,
   RepositoryUpdateRequest,
 } from '@restic-manager/contract/requests'
+import { timing } from '@restic-manager/contract/timing'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
@@ -17,11 +18,16 @@ import { hasSqlState, uniqueViolation } from '../db/sql-state.ts'
 import { credentials, hostRepositories, hosts, jobs, repositories } from '../db/schema.ts'
 import { concernsItsRepository } from './claims.ts'
 import { changeConfiguration, placeOf } from './configuration.ts'
+import { dispatch, type LinePeriods } from './dispatch.ts'
+import { maintenanceColumns, moveWaitingJobs, plannedOn } from './maintenance-hosts.ts'
 
 type Create = z.infer<typeof RepositoryCreateRequest>
 type Update = z.infer<typeof RepositoryUpdateRequest>
 type Remove = z.infer<typeof RepositoryRemoveRequest>
-type Purpose = 'password' | 'everyday'
+type Purpose = 'password' | 'everyday' | 'admin'
+
+/** Whose word it is that a risk is taken. */
+type Asker = { requestedBy?: string }
 
 /** For this long a repeated request is told the minted password again: its first answer may have been lost. */
 const REPEAT_MS = 10 * 60_000
@@ -48,24 +54,25 @@ function kindOf(url: string) {
 
 /**
  * Makes a repository's record and gives hosts access to it. Without a password one is minted and answered this once, for the
- * recovery kit. A repeated request makes nothing new. Throws `name_taken`, `host_not_found` or `request_reused`.
+ * recovery kit. A repeated request makes nothing new. Throws `name_taken`, `host_not_found`, `risk_not_accepted` or
+ * `request_reused`.
  */
 export async function createRepository(
   db: Db,
   seal: Seal,
   request: Create,
+  { requestedBy }: Asker = {},
 ): Promise<{ repositoryId: string; password: string | null }> {
   return changeConfiguration(db, async tx => {
     const password = request.password ?? randomBytes(32).toString('base64url')
+    const maintenance = await maintenanceColumns(tx, request, { requestedBy })
     const [made] = await tx
       .insert(repositories)
-      .values({ id: newId(), requestId: request.requestId, ...accessColumns(request) })
+      .values({ id: newId(), requestId: request.requestId, ...accessColumns(request), ...maintenance })
       .onConflictDoNothing()
       .returning({ id: repositories.id })
     if (made === undefined) return { result: await repeatedCreate(tx, seal, request), hostIds: [] }
-    await sealCredential(tx, seal, made.id, 'password', password)
-    if (request.credential !== undefined)
-      await sealCredential(tx, seal, made.id, 'everyday', request.credential)
+    await sealCredentials(tx, seal, made.id, { ...request, password })
     await giveAccess(tx, made.id, request.hostIds)
     await notify(tx, 'repository', made.id)
     const result = { repositoryId: made.id, password: request.password === undefined ? password : null }
@@ -99,9 +106,14 @@ async function repeatedCreate(tx: Db, seal: Seal, request: Create) {
 
 /**
  * Changes a repository that is still at the version the operator saw. Secrets left out stay. Throws `version_stale`,
- * `repository_not_found`, `name_taken` or `host_not_found`.
+ * `repository_not_found`, `name_taken`, `risk_not_accepted` or `host_not_found`.
  */
-export async function updateRepository(db: Db, seal: Seal, request: Update): Promise<void> {
+export async function updateRepository(
+  db: Db,
+  seal: Seal,
+  request: Update,
+  { requestedBy, ...periods }: Asker & Partial<LinePeriods> = {},
+): Promise<void> {
   const { repositoryId } = request
   await changeConfiguration(db, async tx => {
     const [before] = await tx
@@ -115,24 +127,30 @@ export async function updateRepository(db: Db, seal: Seal, request: Update): Pro
         'version_stale',
         `You edited version ${request.version} of this repository; it is at version ${before.version} by now. Load it again.`,
       )
+    const maintenance = await maintenanceColumns(tx, request, { before, requestedBy })
     await tx
       .update(repositories)
       .set({
         ...accessColumns(request),
+        ...maintenance,
         version: sql`${repositories.version} + 1`,
         updatedAt: sql`now()`,
         // At another address there may be another repository: what was known of this one says nothing about it.
         ...(before.url === request.url ? {} : { resticId: null, lockState: null, locks: [] }),
       })
       .where(eq(repositories.id, repositoryId))
-    if (request.password !== undefined)
-      await sealCredential(tx, seal, repositoryId, 'password', request.password)
-    if (request.credential !== undefined)
-      await sealCredential(tx, seal, repositoryId, 'everyday', request.credential)
-    else if (!backends[kindOf(request.url)].credential)
+    if (!backends[kindOf(request.url)].credential)
       await tx
         .delete(credentials)
-        .where(and(eq(credentials.repositoryId, repositoryId), eq(credentials.purpose, 'everyday')))
+        .where(
+          and(
+            eq(credentials.repositoryId, repositoryId),
+            inArray(credentials.purpose, ['everyday', 'admin']),
+          ),
+        )
+    await sealCredentials(tx, seal, repositoryId, request)
+    if (maintenance.maintenanceHostId !== before.maintenanceHostId)
+      await moveWaitingJobs(tx, repositoryId, maintenance.maintenanceHostId)
     const had = await accessOf(tx, repositoryId)
     const removed = had.filter(id => !request.hostIds.includes(id))
     if (removed.length > 0)
@@ -147,6 +165,8 @@ export async function updateRepository(db: Db, seal: Seal, request: Update): Pro
   }).catch((error: unknown) => {
     throw hasSqlState(error, uniqueViolation) ? nameTaken(request.name) : error
   })
+  // By itself: while hosts are being changed nobody may wait for a line.
+  await db.transaction(tx => dispatch(tx, [repositoryId], { ...timing, ...periods }))
 }
 
 /** Forgets a repository here; its data stays where it is. Throws `not_confirmed`, `repository_in_use` or `repository_not_found`. */
@@ -160,6 +180,12 @@ export async function removeRepository(db: Db, { repositoryId, confirmName }: Re
     if (before === undefined) throw notFound()
     if (before.name !== confirmName)
       throw new Refusal('not_confirmed', `Type the name of the repository, ${before.name}, to remove it.`)
+    const planned = await plannedOn(tx, repositoryId)
+    if (planned.length > 0)
+      throw new Refusal(
+        'repository_in_use',
+        `Schedules use this repository: ${planned.join(', ')}. Change or delete them first.`,
+      )
     const open = await tx
       .select({ id: jobs.id })
       .from(jobs)
@@ -206,6 +232,20 @@ async function giveAccess(tx: Db, repositoryId: string, hostIds: readonly string
     .insert(hostRepositories)
     .values(there.map(({ hostId }) => ({ hostId, repositoryId })))
     .onConflictDoNothing()
+}
+
+type Secrets = Partial<Record<'password' | 'credential' | 'adminCredential', string | undefined>>
+
+/** What is given replaces what was there. */
+async function sealCredentials(tx: Db, seal: Seal, repositoryId: string, secrets: Secrets) {
+  const { password, credential, adminCredential } = secrets
+  const given = [
+    ['password', password],
+    ['everyday', credential],
+    ['admin', adminCredential],
+  ] as const
+  for (const [purpose, secret] of given)
+    if (secret !== undefined) await sealCredential(tx, seal, repositoryId, purpose, secret)
 }
 
 /** The seal binds the row, so a secret that replaces another is sealed for the row that is there. */

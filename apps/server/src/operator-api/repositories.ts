@@ -26,11 +26,15 @@ export const repositoriesRouter = router({
   create: admin
     .input(RepositoryCreateRequest)
     .output(NewRepository)
-    .mutation(({ ctx, input }) => createRepository(ctx.db, ctx.seal, input)),
+    .mutation(({ ctx, input }) =>
+      createRepository(ctx.db, ctx.seal, input, { requestedBy: ctx.principal.email }),
+    ),
   update: admin
     .input(RepositoryUpdateRequest)
     .output(z.void())
-    .mutation(({ ctx, input }) => updateRepository(ctx.db, ctx.seal, input)),
+    .mutation(({ ctx, input }) =>
+      updateRepository(ctx.db, ctx.seal, input, { requestedBy: ctx.principal.email, ...ctx.timing }),
+    ),
   remove: admin
     .input(RepositoryRemoveRequest)
     .output(z.void())

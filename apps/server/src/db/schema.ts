@@ -407,6 +407,12 @@ export const jobs = pgTable(
     index('jobs_held')
       .on(table.createdAt)
       .where(sql`${table.status} = 'queued' and ${table.releasedAt} is null`),
+    index('jobs_line')
+      .on(table.repositoryId)
+      .where(sql`${table.status} in ('queued', 'accepted', 'running', 'lost')`),
+    index('jobs_maintained')
+      .on(table.repositoryId, table.kind, table.finishedAt)
+      .where(sql`${table.status} = 'succeeded' and ${table.kind} in ('forget', 'prune')`),
     index('jobs_schedule_newest').on(table.scheduleId, table.createdAt, table.id),
     index('jobs_expiry')
       .on(table.expiresAt)

@@ -1,0 +1,2 @@
+CREATE INDEX "jobs_line" ON "jobs" USING btree ("repository_id") WHERE "jobs"."status" in ('queued', 'accepted', 'running', 'lost');--> statement-breakpoint
+CREATE INDEX "jobs_maintained" ON "jobs" USING btree ("repository_id","kind","finished_at") WHERE "jobs"."status" = 'succeeded' and "jobs"."kind" in ('forget', 'prune');

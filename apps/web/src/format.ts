@@ -124,11 +124,12 @@ export function dayKey(at: Date | number, zone?: string): string {
   return `${parts['year']}-${parts['month']}-${parts['day']}`
 }
 
-/** A day as a heading: "today", "yesterday", "Thu 22 Oct", with the year when it is another one. */
+/** A day as a heading: "today", "yesterday", "tomorrow", "Thu 22 Oct", with the year when it is another one. */
 export function formatDay(at: Date | number, now: number, zone?: string): string {
   const key = dayKey(at, zone)
   if (key === dayKey(now, zone)) return 'today'
   if (key === dayKey(now - DAY, zone)) return 'yesterday'
+  if (key === dayKey(now + DAY, zone)) return 'tomorrow'
   const sameYear = key.slice(0, 4) === dayKey(now, zone).slice(0, 4)
   return dateFormat(zone, {
     weekday: 'short',

@@ -6,75 +6,29 @@ import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useNow } from '../clock.ts'
-import { countOf, formatBytes, formatDuration, formatPercent } from '../format.ts'
+import { formatDuration, formatPercent } from '../format.ts'
 import { useMay } from '../me.ts'
 import { BackupForm } from '../parts/backup-form.tsx'
 import { Crumbs } from '../parts/crumbs.tsx'
+import { HostVitals } from '../parts/host-vitals.tsx'
 import { HostNotice } from '../parts/host-notice.tsx'
 import { EditHost, HostDanger } from '../parts/host-settings.tsx'
 import { JobRows } from '../parts/job-table.tsx'
 import { LinkButton } from '../parts/link-button.tsx'
 import { LiveBar } from '../parts/live-bar.tsx'
-import { Empty, PageHead, Panel, SkeletonRows, Vitals } from '../parts/panel.tsx'
+import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
 import { QueryProblem } from '../parts/query-problem.tsx'
 import { RepositoryCard } from '../parts/repository-card.tsx'
+import { ScheduleList } from '../parts/schedule-list.tsx'
 import { HostName } from '../parts/short-name.tsx'
 import { SnapshotList } from '../parts/snapshot-list.tsx'
 import { HostStateMark } from '../parts/status.tsx'
-import { Age, Ago, When } from '../parts/when.tsx'
+import { When } from '../parts/when.tsx'
 import { useHostZone } from '../time-zone.ts'
 import { refusalIn, trpc } from '../trpc.ts'
-import { kindWords, stateWords } from '../words.ts'
+import { kindWords } from '../words.ts'
 
 const route = getRouteApi('/shell/hosts/$hostId')
-
-function HostVitals({ host }: { host: HostView }) {
-  const behind = host.appliedConfigVersion !== host.configVersion
-  return (
-    <Vitals
-      items={[
-        {
-          label: 'Last good backup',
-          value: <Age at={host.lastGoodBackupAt} />,
-          below: host.lastGoodBackupAt !== null && <When at={host.lastGoodBackupAt} />,
-        },
-        {
-          label: 'Protected',
-          value: host.protectedBytes === null ? '–' : formatBytes(host.protectedBytes),
-          below: host.protectedFiles === null ? 'nothing yet' : countOf(host.protectedFiles, 'file'),
-        },
-        {
-          label: 'Snapshots',
-          value: host.snapshotCount,
-          below: host.oldestSnapshotAt !== null && (
-            <>
-              oldest <When at={host.oldestSnapshotAt} />
-            </>
-          ),
-        },
-        {
-          label: 'Agent',
-          value: stateWords[host.state],
-          tone: host.state === 'online' ? undefined : 'bad',
-          below:
-            host.spoolFacts > 0
-              ? `${countOf(host.spoolFacts, 'fact')} to catch up`
-              : `${host.agentVersion ?? '–'} · restic ${host.resticVersion ?? 'missing'}`,
-        },
-        {
-          label: 'Plan',
-          value: behind ? `v${host.appliedConfigVersion}, not yet v${host.configVersion}` : 'in step',
-          tone: behind ? 'warn' : undefined,
-          below: host.configAppliedAt !== null && (
-            <>
-              v{host.appliedConfigVersion}, applied <Ago at={host.configAppliedAt} />
-            </>
-          ),
-        },
-      ]}
-    />
-  )
-}
 
 function RunningJob({ job, online }: { job: JobBrief; online: boolean }) {
   const now = useNow(1_000)
@@ -186,6 +140,7 @@ function HostBody({ host }: { host: HostView }) {
       <div className="with-side">
         <div className="stack">
           {host.runningJob !== null && <RunningJob job={host.runningJob} online={host.state === 'online'} />}
+          <ScheduleList host={host} />
           <RecentJobs host={host} />
           <SnapshotList of={{ hostId: host.id }} limit={20} />
         </div>

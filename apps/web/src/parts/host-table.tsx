@@ -3,6 +3,7 @@ import type { HostRow } from '@restic-manager/contract/views'
 import { IconArrowUp, IconArrowsDiff } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import { countOf, formatCount, formatPercent } from '../format.ts'
+import { driftOf } from '../drift.ts'
 import { kindWords, shortReason } from '../words.ts'
 import { LiveBar } from './live-bar.tsx'
 import { HostName } from './short-name.tsx'
@@ -54,13 +55,13 @@ function LastResult({ host }: { host: HostRow }) {
 }
 
 function Plan({ host }: { host: HostRow }) {
-  const { configVersion, appliedConfigVersion } = host
-  if (configVersion === appliedConfigVersion) return <span className="dim">in step</span>
+  const drift = driftOf(host)
+  if (drift === undefined) return <span className="dim">in step</span>
   return (
-    <span className="chip chip-warn" title="The host has not applied its newest configuration yet.">
+    <span className="chip chip-warn" title={`The host has not applied its newest ${drift.what} yet.`}>
       <IconArrowsDiff size={14} stroke={1.75} aria-hidden />
       <span className="num">
-        v{appliedConfigVersion} → {configVersion}
+        v{drift.applied} → {drift.wanted}
       </span>
     </span>
   )
@@ -145,7 +146,7 @@ function NarrowRow({ host }: { host: HostRow }) {
           )}
           {`, ${countOf(host.snapshotCount, 'snapshot')}`}
         </span>
-        {host.configVersion !== host.appliedConfigVersion && <Plan host={host} />}
+        {driftOf(host) !== undefined && <Plan host={host} />}
       </div>
     </>
   )

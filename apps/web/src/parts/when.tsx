@@ -17,6 +17,19 @@ export function Ago({ at, none = 'never' }: At) {
   )
 }
 
+/** How far ahead: "in 2 h 38 m"; "now" once it has come. */
+export function Ahead({ at, none = '–' }: At) {
+  const now = useNow()
+  const zone = useZone()
+  if (at == null) return none
+  const left = at.getTime() - now
+  return (
+    <time dateTime={at.toISOString()} title={formatExact(at, zone)} className="num">
+      {left <= 0 ? 'now' : `in ${formatAge(left)}`}
+    </time>
+  )
+}
+
 /** How old: "7 h 06 m". */
 export function Age({ at, none = 'never' }: At) {
   const now = useNow()

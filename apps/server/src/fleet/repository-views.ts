@@ -1,12 +1,24 @@
 // Repositories as operators see them. Never a secret in it.
 import { and, asc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
 import { Refusal } from '@restic-manager/contract/refusal'
+import { timing } from '@restic-manager/contract/timing'
 import type { RepositoryView } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
 import { hostRepositories, hosts, repositories } from '../db/schema.ts'
 import { concernsItsRepository } from './claims.ts'
+import { maintenanceOf, retentionOverdueOf, type RetentionPeriods } from './repository-maintenance.ts'
 
 const asDate = (value: unknown) => (value === null ? null : new Date(value as string))
+
+const keepers = alias(hosts, 'keepers')
+
+/** The end of the newest of these jobs that succeeded. A preview removed nothing. */
+const lastOf = (kind: 'forget' | 'prune') =>
+  sql<Date | null>`(select jobs.finished_at from jobs where jobs.repository_id = repositories.id
+    and jobs.kind = ${kind} and jobs.status = 'succeeded' and jobs.kind in ('forget', 'prune')
+    and coalesce(jobs.spec ->> 'dryRun', 'false') <> 'true' and ${concernsItsRepository}
+    order by jobs.finished_at desc limit 1)`.mapWith(asDate)
 
 /** Inner queries name their columns in full: from a single table Drizzle writes bare names, and the inner table would take them. */
 const columns = {
@@ -17,6 +29,28 @@ const columns = {
   username: repositories.username,
   environment: repositories.environment,
   mayDelete: repositories.mayDelete,
+  keeper: { id: keepers.id, name: keepers.name },
+  adminUsername: repositories.adminUsername,
+  hasAdminCredential: sql<boolean>`exists (select 1 from credentials
+    where credentials.repository_id = repositories.id and credentials.purpose = 'admin')`,
+  ransomwareUnsafe: sql<boolean>`exists (select 1 from host_repositories
+    where host_repositories.repository_id = repositories.id and host_repositories.host_id = ${keepers.id})`,
+  riskAcceptedBy: repositories.riskAcceptedBy,
+  lastPruneAt: lastOf('prune'),
+  lastForgetAt: lastOf('forget'),
+  checkRotation: sql<{ done: number; of: number } | null>`(
+    select jsonb_build_object('of', turns.parts, 'done', case when turns.parts = (
+        select (jobs.spec #>> '{readPart,of}')::integer from jobs
+        where jobs.schedule_id = turns.id and jobs.kind = 'check' and jobs.status = 'succeeded' and jobs.reported
+          and jobs.spec ? 'readPart'
+        order by jobs.created_at desc, jobs.id desc limit 1)
+      then least(turns.next_check_part, turns.parts) - 1 else 0 end)
+    from (select schedules.id, schedules.next_check_part,
+        (schedules.definition #>> '{options,readRotation}')::integer as parts
+      from schedules
+      where schedules.deleted_at is null and schedules.kind = 'check' and schedules.repository_ids @> array[repositories.id]
+        and schedules.definition #> '{options,readRotation}' is not null
+      order by schedules.enabled desc, schedules.created_at limit 1) turns)`,
   resticId: repositories.resticId,
   version: repositories.version,
   sizeBytes: repositories.sizeBytes,
@@ -39,7 +73,8 @@ const columns = {
 }
 
 /** All repositories by name. */
-export const listRepositories = (db: Db): Promise<RepositoryView[]> => selectRepositories(db, undefined)
+export const listRepositories = (db: Db, periods: RetentionPeriods = timing): Promise<RepositoryView[]> =>
+  selectRepositories(db, undefined, periods)
 
 /** The repositories a host has access to, by name. */
 export const repositoriesOf = (db: Db, hostId: string): Promise<RepositoryView[]> =>
@@ -52,34 +87,55 @@ export const repositoriesOf = (db: Db, hostId: string): Promise<RepositoryView[]
         .from(hostRepositories)
         .where(eq(hostRepositories.hostId, hostId)),
     ),
+    timing,
   )
 
 /** One repository. Throws `repository_not_found`. */
-export async function viewRepository(db: Db, repositoryId: string): Promise<RepositoryView> {
-  const [view] = await selectRepositories(db, eq(repositories.id, repositoryId))
+export async function viewRepository(
+  db: Db,
+  repositoryId: string,
+  periods: RetentionPeriods = timing,
+): Promise<RepositoryView> {
+  const [view] = await selectRepositories(db, eq(repositories.id, repositoryId), periods)
   if (view === undefined) throw new Refusal('repository_not_found', 'There is no such repository.')
   return view
 }
 
-async function selectRepositories(db: Db, which: SQL | undefined): Promise<RepositoryView[]> {
+async function selectRepositories(
+  db: Db,
+  which: SQL | undefined,
+  periods: RetentionPeriods,
+): Promise<RepositoryView[]> {
   const rows = await db
     .select(columns)
     .from(repositories)
+    .leftJoin(keepers, and(eq(keepers.id, repositories.maintenanceHostId), isNull(keepers.removedAt)))
     .where(which)
     .orderBy(asc(repositories.name), asc(repositories.id))
-  if (rows.length === 0) return []
+  const ids = rows.map(row => row.id)
+  const [users, maintenance, overdue] = await Promise.all([
+    usersOf(db, ids),
+    maintenanceOf(db, ids),
+    retentionOverdueOf(db, ids, periods),
+  ])
+  return rows.map(({ keeper, ...row }) =>
+    Object.assign(row, {
+      maintenanceHost: keeper,
+      maintenance: maintenance.get(row.id) ?? [],
+      retentionOverdueSince: overdue.get(row.id) ?? null,
+      hosts: (users.get(row.id) ?? []).map(({ id, name }) => ({ id, name })),
+    }),
+  )
+}
+
+/** The hosts with access, by repository. */
+async function usersOf(db: Db, repositoryIds: string[]) {
+  if (repositoryIds.length === 0) return new Map<string, { id: string; name: string }[]>()
   const users = await db
     .select({ repositoryId: hostRepositories.repositoryId, id: hosts.id, name: hosts.name })
     .from(hostRepositories)
     .innerJoin(hosts, and(eq(hosts.id, hostRepositories.hostId), isNull(hosts.removedAt)))
-    .where(
-      inArray(
-        hostRepositories.repositoryId,
-        rows.map(row => row.id),
-      ),
-    )
+    .where(inArray(hostRepositories.repositoryId, repositoryIds))
     .orderBy(asc(hosts.name), asc(hosts.id))
-  const byRepository = Map.groupBy(users, user => user.repositoryId)
-  const usersOf = (id: string) => (byRepository.get(id) ?? []).map(user => ({ id: user.id, name: user.name }))
-  return rows.map(row => Object.assign(row, { hosts: usersOf(row.id) }))
+  return Map.groupBy(users, user => user.repositoryId)
 }

@@ -141,7 +141,11 @@ function nextRunOf(row: Found['row'], now: Date): Date | null {
 }
 
 /** The first slot that should have brought a success, once a second one has passed without it and its grace is over. */
-function overdueSinceOf({ row, succeededAt }: Found, { late, missedGrace }: Periods, now: Date): Date | null {
+export function overdueSinceOf(
+  { row, succeededAt }: Pick<Found, 'row' | 'succeededAt'>,
+  { late, missedGrace }: Periods,
+  now: Date,
+): Date | null {
   const timetable = timetableOf(row)
   if (timetable === undefined) return null
   const from = Math.max((succeededAt ?? row.createdAt).getTime(), row.countedFrom?.getTime() ?? 0)

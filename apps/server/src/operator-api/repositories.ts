@@ -18,11 +18,11 @@ import { admin, operator, router, viewer } from './trpc.ts'
 const NewRepository = z.object({ repositoryId: Id, password: z.string().nullable() })
 
 export const repositoriesRouter = router({
-  list: viewer.output(z.array(RepositoryView)).query(({ ctx }) => listRepositories(ctx.db)),
+  list: viewer.output(z.array(RepositoryView)).query(({ ctx }) => listRepositories(ctx.db, ctx.timing)),
   get: viewer
     .input(RepositoryRequest)
     .output(RepositoryView)
-    .query(({ ctx, input }) => viewRepository(ctx.db, input.repositoryId)),
+    .query(({ ctx, input }) => viewRepository(ctx.db, input.repositoryId, ctx.timing)),
   create: admin
     .input(RepositoryCreateRequest)
     .output(NewRepository)

@@ -12,11 +12,11 @@ const rules: readonly (readonly [RegExp, JobReason])[] = [
   [/507 Insufficient Storage|no space left on device|disk quota exceeded/, 'storage_full'],
   [/Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/, 'host_key_unknown'],
   [
-    /\b40[13] (Unauthorized|Forbidden)|unexpected HTTP response \(40[13]\)|Permission denied \(|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch/,
+    /\b40[13] (Unauthorized|Forbidden)|unexpected HTTP response \(40[13]\)|Permission denied \(|Access Denied|InvalidAccessKeyId|The AWS Access Key Id you provided|SignatureDoesNotMatch|The request signature we calculated|Server failed to authenticate the request|bad_auth_token|unauthorized: b2_|invalid_grant/,
     'backend_auth',
   ],
   [
-    /connection refused|no such host|server misbehaving|i\/o timeout|connection lost|network is unreachable|no route to host|connection reset|Connection (refused|timed out|closed)|Could not resolve hostname|x509:|tls:|server gave HTTP response to HTTPS|context deadline exceeded|executable file not found|unable to start the sftp session|ssh command exited|error talking HTTP to rclone|rclone: .*(ERROR|Failed to)|50[234] (Bad Gateway|Service Unavailable|Gateway Timeout)/,
+    /connection refused|no such host|server misbehaving|i\/o timeout|connection lost|network is unreachable|no route to host|connection reset|Connection (refused|timed out|closed)|Could not resolve hostname|x509:|tls:|server gave HTTP response to HTTPS|context deadline exceeded|executable file not found|unable to start the sftp session|ssh command exited|error talking HTTP to rclone|rclone: .*Failed to|50[234] (Bad Gateway|Service Unavailable|Gateway Timeout)/,
     'unreachable',
   ],
   [

@@ -3,6 +3,7 @@ import { slotJobId, toSlot } from '@restic-manager/contract/slots'
 import { toInstant } from '@restic-manager/contract/scalars'
 import type { ScheduleFireAnswer } from '@restic-manager/contract/schedule'
 import { recordFact, withdrawFact } from './facts.ts'
+import { readJob } from './job-book.ts'
 import type { SlotState } from './slot-decision.ts'
 import type { Row, State, Store } from './state.ts'
 
@@ -144,17 +145,20 @@ export function keepFireAnswer(state: State, seq: number, jobs: Answer): void {
       ...[scheduleId, slot],
     )
     for (const each of older.map(toSlotRow)) {
-      const isOver = ({ jobId, repositoryId }: Answer[number]) =>
-        queued.has(repositoryId) && state.one('select 1 from jobs where id = ?', jobId) === undefined
-      const answer = each.answer ?? []
-      if (answer.some(isOver))
-        write(
-          answer.map(job => (isOver(job) ? { ...job, decision: 'skipped', reason: 'superseded' } : job)),
-          each.slot,
-        )
+      const given = each.answer ?? []
+      const kept = given.map(job => {
+        const isOver = queued.has(job.repositoryId) && readJob(state, job.jobId) === undefined
+        return isOver ? supersede(job) : job
+      })
+      write(kept, each.slot)
     }
   })
 }
+
+const supersede = ({ jobId, repositoryId }: Answer[number]): Answer[number] => ({
+  ...{ jobId, repositoryId, decision: 'skipped' },
+  reason: 'superseded',
+})
 
 /** The server will never take this fire. What the host cannot decide alone is over with that. */
 export function releaseFire(state: State, seq: number): void {

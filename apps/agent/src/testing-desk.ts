@@ -11,7 +11,7 @@ import { startFarEnd, type FarEnd, type Told } from './testing-far-end.ts'
 import { configOrder } from './testing-orders.ts'
 
 /** Periods that let a test reconnect at once and never start a job by itself. */
-export const quick = { backoffBase: 20, backoffCap: 100, proceedAlone: 600_000 }
+export const quick = { backoffBase: 20, backoffCap: 100, proceedAlone: 86_400_000 }
 
 export type Desk = AsyncDisposable & {
   readonly end: FarEnd

@@ -10,12 +10,20 @@ import { EnrolmentRedeem, proofText, SessionChallenge, SessionProof } from '@res
 import { LogStreamBlock, type LogStreamBlock as Block } from '@restic-manager/contract/log'
 import { ConfigAck, RepoStats } from '@restic-manager/contract/repository'
 import { SnapshotsReport } from '@restic-manager/contract/snapshots'
+import {
+  ScheduleAck,
+  ScheduleFire,
+  ScheduleNotRun,
+  type ScheduleFireAnswer,
+  type ScheduleSet,
+} from '@restic-manager/contract/schedule'
 import { timing } from '@restic-manager/contract/timing'
 import { initTRPC, TRPCError } from '@trpc/server'
 import { createHTTPHandler } from '@trpc/server/adapters/standalone'
 import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
 import { WebSocketServer } from 'ws'
 import type { FactName, FactPayloads } from './facts.ts'
+import { ordersOfSlot } from './testing-orders.ts'
 
 export type Told = { [N in FactName]: { name: N; message: FactPayloads[N] } }[FactName]
 
@@ -35,6 +43,9 @@ export type Memory = {
   stats: RepoStats[]
   acks: ConfigAck[]
   heartbeats: AgentHeartbeat[]
+  /** What the host is to work by, and its acks. */
+  plan: ScheduleSet | undefined
+  planAcks: ScheduleAck[]
 }
 
 export type FarEnd = AsyncDisposable & {
@@ -49,6 +60,10 @@ export type FarEnd = AsyncDisposable & {
   /** Called once it has committed, before the answer leaves: throwing loses the answer. */
   after: (name: string, input: unknown) => void | Promise<void>
   proceed: (jobId: string) => boolean
+  /** Gives the host a plan, now and on every later connection. */
+  plan(plan: ScheduleSet): void
+  /** What becomes of a slot the host asks about. At first each of its jobs is queued, and ordered at once. */
+  decide: (fire: ScheduleFire) => ScheduleFireAnswer['jobs']
   /** HTTP status to answer upgrades with instead of letting them in. */
   refuseUpgrades: number | undefined
   limits: AgentLimits
@@ -60,7 +75,7 @@ export type FarEnd = AsyncDisposable & {
 
 const newMemory = (): Memory => ({
   ...{ hostId: randomUUID(), publicKey: '', sessions: [], hellos: [], facts: [], deliveries: [], orders: [] },
-  ...{ logs: [], progress: [], stats: [], acks: [], heartbeats: [] },
+  ...{ logs: [], progress: [], stats: [], acks: [], heartbeats: [], plan: undefined, planAcks: [] },
 })
 
 /** Starts the far end on a free port, or on `port` with the memory of one that was stopped. */
@@ -71,6 +86,15 @@ export async function startFarEnd({
   const t = initTRPC.context<object>().create()
   const bearers = new Set<string>()
   const bells = new Set<() => void>()
+  const ring = () => {
+    for (const wake of bells) wake()
+    bells.clear()
+  }
+  const rung = (signal: AbortSignal | undefined) =>
+    new Promise<void>(resolve => {
+      bells.add(resolve)
+      signal?.addEventListener('abort', () => resolve(), { once: true })
+    })
   const call = t.procedure.use(async ({ path, getRawInput, next }) => {
     const input = await getRawInput()
     await end.before(path, input)
@@ -147,10 +171,7 @@ export async function startFarEnd({
             if (!sent.has(order)) yield order
             sent.add(order)
           }
-          await new Promise<void>(resolve => {
-            bells.add(resolve)
-            signal?.addEventListener('abort', () => resolve(), { once: true })
-          })
+          await rung(signal)
         }
       }),
     }),
@@ -185,6 +206,23 @@ export async function startFarEnd({
         .input(SnapshotsReport)
         .mutation(({ input }) => commit({ name: 'snapshots.report', message: input })),
     }),
+    schedule: t.router({
+      set: call.subscription(async function* ({ signal }) {
+        let sent: ScheduleSet | undefined
+        while (!signal?.aborted) {
+          if (memory.plan !== undefined && memory.plan !== sent) yield (sent = memory.plan)
+          await rung(signal)
+        }
+      }),
+      ack: call.input(ScheduleAck).mutation(({ input }) => void memory.planAcks.push(input)),
+      fire: call.input(ScheduleFire).mutation(({ input }) => ({
+        ...commit({ name: 'schedule.fire', message: input }),
+        jobs: input.decidedBy === 'server' ? end.decide(input) : [],
+      })),
+      notRun: call
+        .input(ScheduleNotRun)
+        .mutation(({ input }) => commit({ name: 'schedule.notRun', message: input })),
+    }),
     repo: t.router({ stats: call.input(RepoStats).mutation(({ input }) => void memory.stats.push(input)) }),
   })
 
@@ -218,8 +256,16 @@ export async function startFarEnd({
     memory,
     order(order) {
       memory.orders.push(order)
-      for (const ring of bells) ring()
-      bells.clear()
+      ring()
+    },
+    plan(plan) {
+      memory.plan = plan
+      ring()
+    },
+    decide(fire) {
+      const orders = ordersOfSlot(memory.plan, fire, memory.hostId)
+      for (const order of orders) if (!memory.orders.some(each => sameJob(each, order))) end.order(order)
+      return orders.map(({ jobId, repositoryId }) => ({ jobId, repositoryId, decision: 'queued' }))
     },
     before: () => {},
     after: () => {},
@@ -240,5 +286,8 @@ export async function startFarEnd({
   }
   return end
 }
+
+const sameJob = (one: AgentOrder, other: AgentOrder) =>
+  'jobId' in one && 'jobId' in other && one.jobId === other.jobId
 
 const soon = () => new Date(Date.now() + timing.bearerLife).toISOString()

@@ -33,6 +33,7 @@ const whoMay = {
   'jobs.list': 'viewer',
   'jobs.get': 'viewer',
   'jobs.run': 'operator',
+  'jobs.retry': 'operator',
   'jobs.cancel': 'operator',
   'jobs.log': 'viewer',
   'jobs.follow': 'viewer',

@@ -4,12 +4,14 @@ import type { JobView } from '@restic-manager/contract/views'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useJobLive } from '../job-live.ts'
+import { momentOf } from '../job-story.ts'
 import { useLogFeed } from '../log-feed.ts'
 import { Crumbs } from '../parts/crumbs.tsx'
 import { JobActions } from '../parts/job-actions.tsx'
 import { CurrentFiles, JobDetails, JobPlace, JobWarnings } from '../parts/job-details.tsx'
 import { JobNotice } from '../parts/job-notice.tsx'
 import { EndedNumbers, RunningNumbers } from '../parts/job-progress.tsx'
+import { JobResult } from '../parts/job-result.tsx'
 import { LinkButton } from '../parts/link-button.tsx'
 import { LogViewer } from '../parts/log-viewer.tsx'
 import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
@@ -42,8 +44,9 @@ function JobBody({ job }: { job: JobView }) {
         beside={<JobStatusMark status={job.status} />}
         below={
           <>
-            <JobPlace job={job} /> · {job.startedAt === null ? 'asked' : 'started'}{' '}
-            <When at={job.startedAt ?? job.createdAt} />
+            <JobPlace job={job} /> ·{' '}
+            {job.startedAt !== null ? 'started' : job.scheduledFor !== null ? 'planned for' : 'asked'}{' '}
+            <When at={momentOf(job)} />
           </>
         }
         actions={<JobActions job={job} />}
@@ -68,6 +71,7 @@ function JobBody({ job }: { job: JobView }) {
               {open && <CurrentFiles files={progress?.currentFiles ?? []} />}
             </Panel>
           )}
+          <JobResult job={job} />
           <JobWarnings job={job} />
           <LogViewer jobId={job.id} feed={feed} live={open} />
         </div>

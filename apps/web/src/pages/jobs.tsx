@@ -24,20 +24,24 @@ const statusChips = [
   'failed',
   'lost',
   'cancelled',
+  'skipped',
+  'missed',
   'expired',
 ] as const satisfies readonly JobStatus[]
 
 const statusesOf = (status: JobStatus | undefined): JobStatus[] | undefined =>
   status === undefined ? undefined : status === 'queued' ? ['queued', 'accepted'] : [status]
 
-/** Says whose jobs these are when the address asks for one host's or one repository's. */
+/** Says whose jobs these are when the address asks for those of one host, repository or schedule. */
 function Only({
   hostId,
   repositoryId,
+  scheduleId,
   clear,
 }: {
   hostId: string | undefined
   repositoryId: string | undefined
+  scheduleId: string | undefined
   clear: () => void
 }) {
   const host = useQuery(
@@ -49,8 +53,17 @@ function Only({
       { enabled: repositoryId !== undefined },
     ),
   ).data
-  if (hostId === undefined && repositoryId === undefined) return null
-  const of = [host?.name, repository?.name].filter(name => name !== undefined).join(', ')
+  const schedule = useQuery(
+    trpc.schedules.get.queryOptions(
+      { scheduleId: scheduleId ?? '' },
+      { enabled: scheduleId !== undefined, retry: false },
+    ),
+  )
+  if (hostId === undefined && repositoryId === undefined && scheduleId === undefined) return null
+  const planned = schedule.data && `${schedule.data.schedule.name} of ${schedule.data.hostName}`
+  const of = [planned ?? (schedule.isError ? 'a deleted schedule' : undefined), host?.name, repository?.name]
+    .filter(name => name !== undefined)
+    .join(', ')
   return (
     <Button
       rightSection={<IconX size={14} stroke={1.75} aria-hidden />}
@@ -70,6 +83,7 @@ export function JobsPage() {
     limit: 100,
     hostId: filter.hostId,
     repositoryId: filter.repositoryId,
+    scheduleId: filter.scheduleId,
     kinds: filter.kind && [filter.kind],
     statuses: statusesOf(filter.status),
   }
@@ -107,6 +121,7 @@ export function JobsPage() {
         <Only
           hostId={filter.hostId}
           repositoryId={filter.repositoryId}
+          scheduleId={filter.scheduleId}
           clear={() =>
             void navigate({ search: old => ({ kind: old.kind, status: old.status }), replace: true })
           }
@@ -133,7 +148,7 @@ export function JobsPage() {
           >
             {filtered
               ? 'Other kinds or statuses may.'
-              : 'Jobs appear here when a host tests a repository or backs up. Open a host to start one.'}
+              : 'Jobs appear here when a host backs up, tests a repository or maintains one. Open a host to start one.'}
           </Empty>
         )}
       </Panel>

@@ -1,16 +1,16 @@
 // What can be done with a job: cancel it while it is open, run it again once it has ended.
 import { hasEnded } from '@restic-manager/contract/job'
-import { JobRunRequest } from '@restic-manager/contract/requests'
 import type { JobView } from '@restic-manager/contract/views'
 import { Button, Modal } from '@mantine/core'
-import { IconPlayerStop, IconRefresh } from '@tabler/icons-react'
-import { useMutation } from '@tanstack/react-query'
+import { IconCalendarPlus, IconPlayerStop, IconRefresh } from '@tabler/icons-react'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useMay } from '../me.ts'
 import { useRequestId } from '../request-id.ts'
 import { queryClient, trpc } from '../trpc.ts'
 import { kindWords } from '../words.ts'
+import { LinkButton } from './link-button.tsx'
 import { MutationProblem } from './query-problem.tsx'
 
 function CancelJob({ job }: { job: JobView }) {
@@ -42,9 +42,11 @@ function CancelJob({ job }: { job: JobView }) {
       >
         <div className="stack">
           <p>
-            {job.status === 'running'
-              ? 'restic stops and removes its lock. No snapshot is made, and what it already stored helps the next backup.'
-              : 'It will not be run.'}
+            {job.status !== 'running'
+              ? 'It will not be run.'
+              : job.kind === 'backup'
+                ? 'restic stops and removes its lock. No snapshot is made, and what it already stored helps the next backup.'
+                : 'restic stops and removes its lock. The repository stays whole, and the next run takes it up again.'}
           </p>
           <MutationProblem what="The job was not cancelled." error={cancel.error} />
           <div className="row form-foot">
@@ -66,50 +68,71 @@ function CancelJob({ job }: { job: JobView }) {
   )
 }
 
-function RunAgain({ job }: { job: JobView }) {
+function Retry({ job }: { job: JobView }) {
   const navigate = useNavigate()
   const { idFor, done } = useRequestId()
-  const run = useMutation(
-    trpc.jobs.run.mutationOptions({
+  const retry = useMutation(
+    trpc.jobs.retry.mutationOptions({
       onSuccess: ({ jobId }) => {
         done()
         void navigate({ to: '/jobs/$jobId', params: { jobId } })
       },
     }),
   )
-  const request = JobRunRequest.safeParse({
-    requestId: idFor(job.id),
-    hostId: job.hostId,
-    repositoryId: job.repositoryId,
-    kind: job.kind,
-    spec: job.spec,
-  })
-  // A job whose order this server never saw, such as one run while it was away, cannot be repeated from here.
-  if (!request.success || job.repositoryName === null) return null
+  if (job.repositoryName === null) return null
   return (
     <>
       <Button
         leftSection={<IconRefresh size={16} stroke={1.75} aria-hidden />}
-        loading={run.isPending}
-        onClick={() => run.mutate(request.data)}
+        loading={retry.isPending}
+        onClick={() => retry.mutate({ requestId: idFor(job.id), jobId: job.id })}
       >
-        Run again
+        {job.status === 'succeeded' ? 'Run again' : 'Retry'}
       </Button>
       <Modal
-        opened={run.isError}
-        onClose={run.reset}
+        opened={retry.isError}
+        onClose={retry.reset}
         title="The job was not started"
         size={440}
         closeButtonProps={{ 'aria-label': 'Close' }}
       >
-        <MutationProblem what="It could not be run again." error={run.error} />
+        <MutationProblem what="It could not be run again." error={retry.error} />
       </Modal>
     </>
   )
 }
 
-/** The one button that fits the job's status; nothing for those who may only look. */
+/** After a backup that nobody planned: the way to have it run by itself. */
+function MakeSchedule({ job }: { job: JobView }) {
+  const mayEdit = useMay('admin')
+  const isGood = job.status === 'succeeded' || job.status === 'incomplete'
+  const schedules = useQuery(
+    trpc.schedules.list.queryOptions(
+      { hostId: job.hostId },
+      { enabled: mayEdit && isGood && job.kind === 'backup' && job.scheduleId === null },
+    ),
+  ).data
+  if (schedules === undefined || schedules.some(({ schedule }) => schedule.kind === 'backup')) return null
+  return (
+    <LinkButton
+      to="/hosts/$hostId/schedules/add"
+      params={{ hostId: job.hostId }}
+      variant="filled"
+      leftSection={<IconCalendarPlus size={16} stroke={1.75} aria-hidden />}
+    >
+      Make this a schedule
+    </LinkButton>
+  )
+}
+
+/** The buttons that fit the job's status; nothing for those who may only look. */
 export function JobActions({ job }: { job: JobView }) {
   if (!useMay('operator')) return null
-  return hasEnded(job.status) ? <RunAgain key={job.id} job={job} /> : <CancelJob job={job} />
+  if (!hasEnded(job.status)) return <CancelJob job={job} />
+  return (
+    <>
+      <Retry key={job.id} job={job} />
+      <MakeSchedule job={job} />
+    </>
+  )
 }

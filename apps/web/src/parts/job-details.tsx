@@ -7,6 +7,7 @@ import { type ReactNode, useState } from 'react'
 import { countOf, formatCount, inertText } from '../format.ts'
 import { CodeBlock } from './code-block.tsx'
 import { CopyText } from './copy.tsx'
+import { SlotRange } from './job-what.tsx'
 import { Details, Panel } from './panel.tsx'
 import { When } from './when.tsx'
 import './job-details.css'
@@ -34,8 +35,37 @@ const ShortId = ({ id }: { id: string }) => (
 export function JobDetails({ job }: { job: JobView }) {
   const spec = job.kind === 'backup' ? BackupSpec.safeParse(job.spec).data : undefined
   const items: { term: string; value: ReactNode }[] = [{ term: 'Job', value: <ShortId id={job.id} /> }]
+  if (job.scheduleId !== null)
+    items.push({
+      term: 'Schedule',
+      value:
+        job.scheduleName === null ? (
+          'a deleted one'
+        ) : (
+          <Link to="/schedules/$scheduleId" params={{ scheduleId: job.scheduleId }}>
+            {job.scheduleName}
+          </Link>
+        ),
+    })
+  if (job.slotCount > 1) items.push({ term: 'Slots', value: <SlotRange job={job} /> })
+  else if (job.scheduledFor !== null) items.push({ term: 'Slot', value: <When at={job.scheduledFor} /> })
+  if (job.forHostName !== null) items.push({ term: 'On behalf of', value: job.forHostName })
+  if (job.decidedBy === 'agent')
+    items.push({ term: 'Decided by', value: 'the host itself, the server was away' })
+  if (job.retryOf !== null)
+    items.push({
+      term: `Retry ${job.attempt}`,
+      value: (
+        <>
+          of{' '}
+          <Link to="/jobs/$jobId" params={{ jobId: job.retryOf }}>
+            the job that failed
+          </Link>
+        </>
+      ),
+    })
   if (job.requestedBy !== null) items.push({ term: 'Asked by', value: job.requestedBy })
-  items.push({ term: 'Asked', value: <When at={job.createdAt} /> })
+  items.push({ term: job.requestedBy === null ? 'Recorded' : 'Asked', value: <When at={job.createdAt} /> })
   if (job.acceptedAt !== null) items.push({ term: 'Accepted', value: <When at={job.acceptedAt} /> })
   if (job.startedAt !== null) items.push({ term: 'Started', value: <When at={job.startedAt} /> })
   if (job.finishedAt !== null) items.push({ term: 'Ended', value: <When at={job.finishedAt} /> })
@@ -112,7 +142,7 @@ export const JobPlace = ({ job }: { job: JobView }) => (
     <Link to="/hosts/$hostId" params={{ hostId: job.hostId }}>
       {job.hostName}
     </Link>{' '}
-    to{' '}
+    {job.kind === 'backup' ? 'to' : 'in'}{' '}
     {job.repositoryName === null ? (
       'a removed repository'
     ) : (

@@ -2,11 +2,13 @@
 import { hasEnded } from '@restic-manager/contract/job'
 import type { JobView } from '@restic-manager/contract/views'
 import type { ReactNode } from 'react'
+import { useNow } from '../clock.ts'
 import { countOf } from '../format.ts'
+import { waitsInWords } from '../job-story.ts'
 import { whyEnded } from '../words.ts'
 import { Notice } from './notice.tsx'
 import { LinkButton } from './link-button.tsx'
-import { Ago } from './when.tsx'
+import { Ago, When } from './when.tsx'
 
 function AboutAnOpenJob({
   job,
@@ -17,6 +19,7 @@ function AboutAnOpenJob({
   online: boolean
   lastSeenAt: Date | null
 }): ReactNode {
+  const now = useNow()
   if (job.cancelRequestedAt !== null) {
     return (
       <Notice
@@ -32,6 +35,35 @@ function AboutAnOpenJob({
           ? 'restic removes its lock before it stops. That can take up to 90 seconds.'
           : 'The agent is offline. It hears of this when it comes back.'}
       </Notice>
+    )
+  }
+  const waits = waitsInWords(job)
+  if (waits !== undefined && job.waitsFor !== null) {
+    return (
+      <Notice
+        tone="accent"
+        title={`${waits.slice(0, 1).toUpperCase()}${waits.slice(1)}.`}
+        action={
+          <LinkButton to="/jobs/$jobId" params={{ jobId: job.waitsFor.jobId }}>
+            Open that job
+          </LinkButton>
+        }
+      >
+        Maintenance of a repository runs alone.{' '}
+        {job.kind === 'backup' && 'A backup waits an hour for it at most, then it goes ahead.'}
+      </Notice>
+    )
+  }
+  if (job.status === 'queued' && job.notBefore !== null && job.notBefore.getTime() > now) {
+    return (
+      <Notice
+        tone="accent"
+        title={
+          <>
+            Retry {job.attempt} starts <When at={job.notBefore} />.
+          </>
+        }
+      />
     )
   }
   if (online) return null

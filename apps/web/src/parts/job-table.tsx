@@ -3,11 +3,12 @@ import { hasEnded } from '@restic-manager/contract/job'
 import type { JobBrief } from '@restic-manager/contract/views'
 import { Link } from '@tanstack/react-router'
 import { useNow } from '../clock.ts'
-import { countOf, formatBytes, formatDuration, formatPercent } from '../format.ts'
-import { kindWords, whyEnded } from '../words.ts'
-import { LiveBar } from './live-bar.tsx'
+import { formatDuration, formatPercent } from '../format.ts'
+import { momentOf } from '../job-story.ts'
+import { kindWords } from '../words.ts'
+import { WhatHappened } from './job-what.tsx'
 import { HostName, ShortName } from './short-name.tsx'
-import { JobStatusMark, toneOf } from './status.tsx'
+import { JobStatusMark } from './status.tsx'
 import { useNarrow, VirtualTable } from './virtual-table.tsx'
 import { When } from './when.tsx'
 import './table.css'
@@ -25,40 +26,10 @@ function Took({ job }: { job: JobBrief }) {
   )
 }
 
-function WhatHappened({ job }: { job: JobBrief }) {
-  if (job.status === 'running')
-    return (
-      <LiveBar share={job.percentDone ?? undefined} label={`${kindWords[job.kind]} on ${job.hostName}`} />
-    )
-  const why = whyEnded(job)
-  if (job.status === 'succeeded') {
-    const warned = job.warningCount > 0 && countOf(job.warningCount, 'warning')
-    const read = job.bytesProcessed !== null && `${formatBytes(job.bytesProcessed)} read`
-    return (
-      <span className="dim cut">
-        {read}
-        {read !== false && warned !== false && ', '}
-        {warned !== false && <span className="tone-warn">{warned}</span>}
-      </span>
-    )
-  }
-  if (job.status === 'incomplete' && job.warningCount > 0)
-    return (
-      <span className="tone-warn cut">
-        {countOf(job.warningCount, 'warning')}, the restore point is valid
-      </span>
-    )
-  const tone = toneOf(job.status)
-  return (
-    <span className={`cut ${tone === 'idle' ? 'dim' : `tone-${tone}`}`} title={why}>
-      {job.provisional && job.status === 'cancelled' ? 'Cancelled before it was claimed.' : (why ?? '')}
-    </span>
-  )
-}
-
 const JobLink = ({ job }: { job: JobBrief }) => (
   <Link to="/jobs/$jobId" params={{ jobId: job.id }} className="row-link job-kind">
     {kindWords[job.kind]}
+    {job.scheduleName !== null && <span className="job-schedule">{job.scheduleName}</span>}
   </Link>
 )
 
@@ -99,7 +70,7 @@ function WideRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
         <RepositoryName job={job} />
       </div>
       <div role="cell" className="cut">
-        <When at={job.startedAt ?? job.createdAt} />
+        <When at={momentOf(job)} />
       </div>
       <div role="cell" className="num right job-took">
         <Took job={job} />
@@ -132,7 +103,7 @@ function NarrowRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
         <span className="job-phone-what grow">
           <WhatHappened job={job} />
         </span>
-        <When at={job.startedAt ?? job.createdAt} />
+        <When at={momentOf(job)} />
       </div>
     </>
   )
@@ -144,7 +115,7 @@ function Head({ withHost, stuck }: { withHost: boolean; stuck: boolean }) {
     'Job',
     ...(withHost ? ['Host'] : []),
     'Repository',
-    'Started',
+    'When',
     'Took',
     'What happened',
   ]

@@ -1,0 +1,37 @@
+// Promises of what is told of a job beside its status.
+import { expect, test } from 'vitest'
+import { asidesOf, momentOf, waitsInWords } from './job-story.ts'
+
+const plain = {
+  status: 'succeeded',
+  kind: 'backup',
+  waitsFor: null,
+  attempt: 0,
+  decidedBy: 'server',
+  forHostName: null,
+  notBefore: null,
+} as const
+
+test('an ordinary job has nothing beside it', () => {
+  expect(asidesOf(plain)).toEqual([])
+})
+
+test('a retry says which, an offline run says so, a job for another host names it', () => {
+  expect(asidesOf({ ...plain, attempt: 2, forHostName: 'atlas' })).toEqual(['retry 2', 'for atlas'])
+  expect(asidesOf({ ...plain, decidedBy: 'agent' })).toEqual(['ran by itself while the server was away'])
+  expect(asidesOf({ ...plain, decidedBy: 'agent', status: 'running' })[0]).toMatch(/^runs by itself/)
+})
+
+test('a queued job says what it waits for, one that runs does not', () => {
+  const waitsFor = { jobId: 'j', kind: 'prune', hostName: 'keeper' } as const
+  expect(waitsInWords({ status: 'queued', waitsFor })).toBe('waiting for prune of keeper')
+  expect(waitsInWords({ status: 'running', waitsFor })).toBeUndefined()
+  expect(waitsInWords({ status: 'queued', waitsFor: null })).toBeUndefined()
+})
+
+test('a job that never started stands at its slot', () => {
+  const [createdAt, scheduledFor] = [new Date(3), new Date(2)]
+  expect(momentOf({ startedAt: null, scheduledFor, createdAt })).toBe(scheduledFor)
+  expect(momentOf({ startedAt: new Date(1), scheduledFor, createdAt })).toEqual(new Date(1))
+  expect(momentOf({ startedAt: null, scheduledFor: null, createdAt })).toBe(createdAt)
+})

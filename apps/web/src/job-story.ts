@@ -1,0 +1,33 @@
+// What is told of a job beside its status: what it waits for, which try it is, and who decided that it runs.
+import type { JobBrief } from '@restic-manager/contract/views'
+import { hasEnded } from '@restic-manager/contract/job'
+import { kindWords } from './words.ts'
+
+type Told = Pick<JobBrief, 'status' | 'attempt' | 'decidedBy' | 'forHostName'>
+
+/** Why a queued job does not start yet, in words; undefined when nothing of it is known. */
+export function waitsInWords({
+  status,
+  waitsFor,
+}: Pick<JobBrief, 'status' | 'waitsFor'>): string | undefined {
+  if (status !== 'queued' || waitsFor === null) return undefined
+  return `waiting for ${kindWords[waitsFor.kind].toLowerCase()} of ${waitsFor.hostName}`
+}
+
+/** What makes a job more than an ordinary one, each in a few words. */
+export function asidesOf(job: Told): string[] {
+  const asides: string[] = []
+  if (job.attempt > 0) asides.push(`retry ${job.attempt}`)
+  if (job.decidedBy === 'agent')
+    asides.push(
+      hasEnded(job.status)
+        ? 'ran by itself while the server was away'
+        : 'runs by itself, the server was away',
+    )
+  if (job.forHostName !== null) asides.push(`for ${job.forHostName}`)
+  return asides
+}
+
+/** When a job took place: its start, else the slot it was planned for, else when it was asked for. */
+export const momentOf = (job: Pick<JobBrief, 'startedAt' | 'scheduledFor' | 'createdAt'>): Date =>
+  job.startedAt ?? job.scheduledFor ?? job.createdAt

@@ -134,12 +134,12 @@ export async function untilWritten(
 }
 
 /** What the hooks of a job run with. */
-export function hookDesk(shop: Workshop, repository: RepositoryAccess, jobLog: JobLog): HookDesk {
+export function hookDesk(shop: Workshop, repository: RepositoryAccess | undefined, jobLog: JobLog): HookDesk {
   return {
     policy: shop.policy,
     hookShell: shop.config.current().hookShell,
     folder: shop.folders.temp,
-    secrets: secretsOf(repository),
+    secrets: repository === undefined ? [] : secretsOf(repository),
     onLine: ({ stream, payload }) => jobLog.line(stream, payload),
   }
 }

@@ -1,12 +1,16 @@
 // Jobs that were starting or running when the last run of the agent ended: what became of them, and their one ending.
+import type { Warning } from '@restic-manager/contract/job'
 import { jobReasons } from '@restic-manager/contract/reasons'
 import { toInstant } from '@restic-manager/contract/scalars'
 import { snapshotTags } from '@restic-manager/contract/snapshots'
 import { sentenceOf } from './failure.ts'
-import { endJob, readJob, type Job } from './job-book.ts'
-import { endingOf, repositoryContext, untilWritten, type Workshop } from './job-run.ts'
+import { runHook } from './hooks.ts'
+import { endJob, readJob, readSpec, type Job } from './job-book.ts'
+import { endingOf, hookDesk, openJobLog, repositoryContext, untilWritten, type Workshop } from './job-run.ts'
+import { runPostHook, type HookContext } from './jobs/backup-hooks.ts'
 import type { Outcome, RepositoryContext } from './jobs/context.ts'
 import { removeLeftLock } from './jobs/locks.ts'
+import { collectWarnings } from './jobs/warnings.ts'
 import { findSnapshotOf } from './jobs/snapshots.ts'
 import { resticWithTag, stillRuns, stopOrphan } from './processes.ts'
 import { reportAfterJob } from './reports.ts'
@@ -44,13 +48,44 @@ export async function settleInterrupted(shop: Workshop, job: Job, stopping: Abor
   // Stopped again before the repository answered: the next start asks once more.
   if (found === undefined) return
   const wasCancelled = found.status === 'failed' && readJob(state, job.id)?.cancelled === true
-  const outcome = wasCancelled ? cancelledOutcome : found
+  const cutOff = wasCancelled ? cancelledOutcome : found
+  const outcome = { ...cutOff, warnings: await runLastHook(shop, job, cutOff, stopping) }
   const ending = endingOf(outcome, spool.lastSeq(job.id))
   await untilWritten(shop, stopping, () => endJob(state, job, ending))
   log.info({ jobId: job.id, status: outcome.status }, 'a job that was cut off has ended')
   if (context === undefined) return
   if (job.pid !== undefined) await removeLeftLock(context, job.pid)
   if (!stopping.aborted) await reportAfterJob(shop, context, { kind: job.kind, outcome, hurry: stopping })
+}
+
+/**
+ * What a program did before the backup is put right by the one after it, also when the agent died in between. Nobody
+ * knows whether that one had begun: it may run twice.
+ */
+async function runLastHook(
+  shop: Workshop,
+  job: Job,
+  outcome: Outcome,
+  stopping: AbortSignal,
+): Promise<Warning[]> {
+  const spec = readSpec(shop.state, job.id)
+  if (!('postHook' in spec) || stopping.aborted) return outcome.warnings
+  const { repositoryId, scheduleId } = job.header
+  const jobLog = openJobLog(shop, job.id)
+  const desk = hookDesk(shop, shop.config.repository(repositoryId), jobLog)
+  const warnings = collectWarnings()
+  const context: HookContext = {
+    hostId: shop.enrolment.hostId,
+    jobId: job.id,
+    ...(scheduleId === undefined ? {} : { scheduleId }),
+    repository: { repositoryId },
+    signal: stopping,
+    timing: shop.timing,
+    runHook: (hook, call) => runHook(desk, hook, call),
+  }
+  await runPostHook(context, spec, { outcome, warnings })
+  jobLog.end()
+  return [...outcome.warnings, ...warnings.all()]
 }
 
 /** The processes that may still work for a job: the one that was noted, and any that carries its tag. */

@@ -5,6 +5,8 @@ import type { LogStream } from '@restic-manager/contract/log'
 import type { RepositoryAccess } from '@restic-manager/contract/repository'
 import { timing, type Timing } from '@restic-manager/contract/timing'
 import { resticRepository, type PlainRepository } from '@restic-manager/testkit/restic-repository'
+import { until } from '@restic-manager/testkit/until'
+import { execa } from 'execa'
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -92,5 +94,29 @@ export async function madeRepository(restic: Restic): Promise<MadeRepository> {
     resticId,
     copyTo: folder => cpSync(bench.plain.url, folder, { recursive: true }),
     [Symbol.dispose]: bench[Symbol.dispose],
+  }
+}
+
+/** A restic that holds an exclusive lock until it is killed: it reads everything back, one kibibyte a second. */
+export async function holdExclusiveLock(bench: JobBench) {
+  const { path } = bench.context.restic
+  const child = execa(path, ['--no-cache', '--limit-download', '1', 'check', '--read-data'], {
+    env: { RESTIC_REPOSITORY: bench.plain.url, RESTIC_PASSWORD: bench.plain.password, HOME: bench.folder },
+    extendEnv: false,
+    stdio: 'ignore',
+    reject: false,
+  })
+  await until(
+    () => bench.plain.locks(),
+    locks => locks.length === 1,
+    { what: 'a lock' },
+  )
+  return {
+    pid: child.pid as number,
+    async release({ unlock }: { unlock: boolean }) {
+      child.kill('SIGKILL')
+      await child
+      if (unlock) await bench.plain.run('unlock')
+    },
   }
 }

@@ -1,16 +1,19 @@
 // The programs of the host around a backup: one before it, which may stop it, and one after it, which hears how it went.
 import type { BackupSpec } from '@restic-manager/contract/command'
 import { jobReasons } from '@restic-manager/contract/reasons'
+import type { RepositoryAccess } from '@restic-manager/contract/repository'
 import { fitText } from '../restic/fit-text.ts'
 import { stoppedOutcome } from './command.ts'
 import type { JobContext, Outcome } from './context.ts'
 import type { WarningList } from './warnings.ts'
 
 /** What a hook is told besides how the backup went. */
-type HookContext = Pick<
+export type HookContext = Pick<
   JobContext,
-  'hostId' | 'jobId' | 'scheduleId' | 'repository' | 'signal' | 'timing' | 'runHook'
->
+  'hostId' | 'jobId' | 'scheduleId' | 'signal' | 'timing' | 'runHook'
+> & {
+  repository: Pick<RepositoryAccess, 'repositoryId'>
+}
 
 /** Runs the program before the backup. Undefined: go on. Else how the job ends without a backup. */
 export async function runPreHook(

@@ -10,7 +10,13 @@ import { execa } from 'execa'
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { jobBench, madeRepository, type JobBench, type MadeRepository } from '../testing-jobs.ts'
+import {
+  holdExclusiveLock,
+  jobBench,
+  madeRepository,
+  type JobBench,
+  type MadeRepository,
+} from '../testing-jobs.ts'
 import { listLockIds, readLocks } from './locks.ts'
 import { ResticFailure } from './query.ts'
 import { runJob } from './run.ts'
@@ -31,30 +37,6 @@ function withoutPrivileges(bench: JobBench): string {
   )
   chmodSync(path, 0o755)
   return path
-}
-
-/** A restic that holds an exclusive lock until it is killed: it reads everything back, one kibibyte a second. */
-async function holdExclusiveLock(bench: JobBench) {
-  const { path } = bench.context.restic
-  const child = execa(path, ['--no-cache', '--limit-download', '1', 'check', '--read-data'], {
-    env: { RESTIC_REPOSITORY: bench.plain.url, RESTIC_PASSWORD: bench.plain.password, HOME: bench.folder },
-    extendEnv: false,
-    stdio: 'ignore',
-    reject: false,
-  })
-  await until(
-    () => bench.plain.locks(),
-    locks => locks.length === 1,
-    { what: 'a lock' },
-  )
-  return {
-    pid: child.pid as number,
-    async release({ unlock }: { unlock: boolean }) {
-      child.kill('SIGKILL')
-      await child
-      if (unlock) await bench.plain.run('unlock')
-    },
-  }
 }
 
 await eachRestic(restic => {

@@ -23,8 +23,7 @@ async function obey(line: CommandLine): Promise<void> {
     case 'enrol':
       return enrol(line)
     case 'status': {
-      const { stateDir } = readConfig(line)
-      const status = readStatus(stateDir, createLog({ level: 'silent' }))
+      const status = readStatus(readConfig(line), createLog({ level: 'silent' }))
       return say(line.json ? `${JSON.stringify(status)}\n` : describeStatus(status))
     }
     case 'run':

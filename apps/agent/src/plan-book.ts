@@ -32,6 +32,17 @@ export function appliedSet(store: Store): AppliedSet {
   return text === undefined ? noSet : (JSON.parse(text) as AppliedSet)
 }
 
+/** The version that came last, applied or waiting; undefined: none came. */
+export function receivedVersion(store: Store): number | undefined {
+  const text = readMeta(store, 'scheduleSetReceived')
+  return text === undefined ? undefined : Number(text)
+}
+
+/** Remembers which version came, so that `agent status` can say that it waits. */
+export function noteReceived(state: State, version: number): void {
+  writeMeta(state, 'scheduleSetReceived', String(version))
+}
+
 /** All schedules this host knows, also deleted ones of which a slot is open. */
 export function readPlans(store: Store): Plan[] {
   return store.all('select id, body, stopped, through from schedules order by id').flatMap(row => {

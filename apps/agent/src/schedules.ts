@@ -7,7 +7,7 @@ import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import type { AppliedConfig } from './applied-config.ts'
 import { endJob, openJobs, openRunsOf, type Ending, type Job } from './job-book.ts'
-import { appliedSet, applySet, readPlans, type AppliedSet, type Plan } from './plan-book.ts'
+import { appliedSet, applySet, noteReceived, readPlans, type AppliedSet, type Plan } from './plan-book.ts'
 import type { ServerTime } from './server-time.ts'
 import { fireAtOf, openSlots, type OpenSlot } from './slot-book.ts'
 import { countSlots, firstUncounted, type CountedPlan } from './slot-count.ts'
@@ -158,6 +158,7 @@ export function openSchedules(parts: PlanParts): Schedules {
   function applyPending(): boolean {
     if (pending === undefined) return false
     const { set, onApplied } = pending
+    noteReceived(state, set.version)
     if (set.configVersion > parts.config.current().version) return false
     const applied = applySet(state, set, parts.policy())
     pending = undefined

@@ -7,12 +7,15 @@ import { createLog } from '@restic-manager/runtime/log'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ackFact, isTold, nextFact, pruneFacts, reconcileFacts, recordFact, type Fact } from './facts.ts'
-import { endJob, knownJobs, markRunning, markStarting, openJobs, readJob } from './job-book.ts'
+import { endJob, knownJobs, markRunning, markStarting, openJobs, openRunsOf, readJob } from './job-book.ts'
 import { acceptJob } from './job-intake.ts'
 import { sendFacts } from './outbox.ts'
+import { appliedSet } from './plan-book.ts'
 import { reportSnapshots } from './reports.ts'
+import { armSlot, askServer } from './slot-book.ts'
 import { lockState } from './state-lock.ts'
-import { openState, type State } from './state.ts'
+import { schemaSteps } from './state-schema.ts'
+import { openState, openStore, type State } from './state.ts'
 import { backupOrder, repositoryId } from './testing-orders.ts'
 
 const log = createLog({ level: 'silent' })
@@ -104,13 +107,14 @@ test('a newer list of snapshots replaces what is left of an older one, and outli
   reportSnapshots(
     state,
     repositoryId,
+    'own',
     Array.from({ length: 1_500 }, () => snapshot),
   )
   expect(state.all('select 1 from facts').length).toBeGreaterThan(1)
   expect(state.all('select payload from facts').every(row => String(row.payload).length <= 256 * 1024)).toBe(
     true,
   )
-  reportSnapshots(state, repositoryId, [snapshot])
+  reportSnapshots(state, repositoryId, 'own', [snapshot])
   expect(state.all('select 1 from facts')).toHaveLength(1)
   reconcileFacts(state, { first: 0, rest: 100 })
   pruneFacts(state, -1)
@@ -174,4 +178,55 @@ test('whatever is dropped, every fact is committed, those of a lane in order, an
     ),
     { numRuns: 40 },
   )
+})
+
+test('a memory of the version before is brought up to date, and what it held goes on', () => {
+  const dir = folder()
+  const old = openStore(join(dir, 'state.db'), 'FULL')
+  for (const statement of schemaSteps[0].split(';')) if (statement.trim() !== '') old.run(statement)
+  old.run('pragma user_version = 1')
+  const scheduleId = newId()
+  const [first, second] = [newId(), newId()]
+  for (const [id, at] of [
+    [second, 2],
+    [first, 1],
+  ] as const) {
+    const header = JSON.stringify({ jobId: id, kind: 'backup', repositoryId, scheduleId })
+    old.run(
+      `insert into jobs (id, kind, header, spec, config_version, state, accepted_at)
+       values (?, 'backup', ?, '{}', 1, 'accepted', ?)`,
+      ...[id, header, at],
+    )
+  }
+  old.close()
+  const state = openState(dir, log)
+  const third = acceptedJob(state)
+  expect(openJobs(state).map(job => job.id)).toEqual([first, second, third.id])
+  expect(openRunsOf(state, scheduleId).toSorted()).toEqual([first, second].toSorted())
+  expect(appliedSet(state).version).toBe(0)
+  state.close()
+  openState(dir, log).close()
+})
+
+test('what came due goes ahead of everything else, the newest first', () => {
+  const state = openState(folder(), log)
+  acceptedJob(state)
+  const about = { scheduleId: newId(), version: 1 }
+  for (const slot of [1, 2]) {
+    armSlot(state, about.scheduleId, slot * 60_000, slot * 60_000)
+    askServer(state, { ...about, slot: slot * 60_000 })
+  }
+  const order = []
+  for (let fact = nextFact(state); fact !== undefined; fact = nextFact(state)) {
+    order.push([fact.name, fact.message.seq])
+    ackFact(state, fact.message)
+  }
+  expect(order).toEqual([
+    ['schedule.fire', 3],
+    ['schedule.fire', 2],
+    ['command.result', 1],
+  ])
+  reconcileFacts(state, { first: 1, rest: 0 })
+  expect(nextFact(state)?.message.seq).toBe(3)
+  state.close()
 })

@@ -99,6 +99,11 @@ export function openToRead(path: string): Store {
   return storeOf(new DatabaseSync(path, { readOnly: true, timeout: 5_000 }))
 }
 
+/** Whether a database that was only opened to look at has the tables of the plan. */
+export function hasPlan(store: Store): boolean {
+  return Number(store.one('pragma user_version')?.user_version) >= 2
+}
+
 /** Whether an error means that the database file itself cannot be trusted. */
 export function isDamage(error: unknown): boolean {
   if (error instanceof SpoolDamaged) return true

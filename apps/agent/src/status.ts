@@ -2,13 +2,17 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openAppliedConfig } from './applied-config.ts'
+import type { PolicySummary } from '@restic-manager/contract/agent'
 import type { Log } from '@restic-manager/runtime/log'
 import { factDepth } from './facts.ts'
 import { readEnrolment } from './identity.ts'
 import { openJobs } from './job-book.ts'
 import { readLinkStatus, type LinkStatus } from './link-status.ts'
+import { readNewerAgent } from './newer-agent.ts'
+import { describePlan, readPlanStatus, type PlanStatus } from './plan-status.ts'
+import { policySummary, readHostPolicy } from './policy.ts'
 import { isStateLocked } from './state-lock.ts'
-import { openToRead, readMeta } from './state.ts'
+import { hasPlan, openToRead, readMeta } from './state.ts'
 import { agentVersion } from './version.ts'
 
 export type AgentStatus = {
@@ -21,6 +25,10 @@ export type AgentStatus = {
   server?: string
   link?: LinkStatus
   config?: { version: number; repositories: number }
+  /** What the owner of this host allows a server, and where that stands. */
+  policy?: { file: string; found: boolean; allows: PolicySummary; problem?: string }
+  newerAgent?: { latestVersion: string; packageUrl: string }
+  plan?: PlanStatus
   jobs?: { jobId: string; kind: string; state: string }[]
   spool?: {
     epoch: string | undefined
@@ -32,7 +40,11 @@ export type AgentStatus = {
 }
 
 /** Reads everything there is to say. A state directory that does not exist is one that is not enrolled. */
-export function readStatus(stateDir: string, log: Log): AgentStatus {
+export function readStatus(
+  { stateDir, policyFile }: { stateDir: string; policyFile: string },
+  log: Log,
+  now = Date.now(),
+): AgentStatus {
   const enrolment = existsSync(stateDir) ? readEnrolment(stateDir) : undefined
   const status: AgentStatus = { agentVersion, stateDir, enrolled: enrolment !== undefined, agentRuns: false }
   if (enrolment === undefined) return status
@@ -41,19 +53,31 @@ export function readStatus(stateDir: string, log: Log): AgentStatus {
   Object.assign(status, {
     ...{ agentRuns: isStateLocked(stateDir), hostId, hostName, server },
     config: { version: config.version, repositories: config.repositories.length },
+    policy: policyStatus(policyFile),
   })
-  if (existsSync(join(stateDir, 'state.db'))) readSpool(stateDir, status)
+  if (existsSync(join(stateDir, 'state.db'))) readMemory(stateDir, status, now)
   return status
 }
 
-function readSpool(stateDir: string, status: AgentStatus): void {
+function policyStatus(policyFile: string): AgentStatus['policy'] {
+  const policy = readHostPolicy(policyFile)
+  const { file, found, problem } = policy
+  return { file, found, allows: policySummary(policy), ...(problem === undefined ? {} : { problem }) }
+}
+
+function readMemory(stateDir: string, status: AgentStatus, now: number): void {
   const store = openToRead(join(stateDir, 'state.db'))
   try {
     const link = readLinkStatus(store)
     if (link !== undefined)
       // A killed agent could not write down that its link is gone.
       status.link = status.agentRuns || link.state === 'refused' ? link : { ...link, state: 'stopped' }
-    status.jobs = openJobs(store).map(({ id, kind, state }) => ({ jobId: id, kind, state }))
+    if (hasPlan(store))
+      status.jobs = openJobs(store).map(({ id, kind, state }) => ({ jobId: id, kind, state }))
+    const newerAgent = readNewerAgent(store)
+    if (newerAgent !== undefined) status.newerAgent = newerAgent
+    // An agent of this version that has not run yet has not brought it up to date.
+    if (hasPlan(store)) status.plan = readPlanStatus(store, status.hostId ?? '', now)
     const movedAside = readMeta(store, 'spoolMovedAside')
     status.spool = {
       epoch: readMeta(store, 'spoolEpoch'),
@@ -80,9 +104,14 @@ function logBytesOf(stateDir: string): number {
 export function describeStatus(status: AgentStatus): string {
   if (!status.enrolled)
     return `${status.stateDir} is not enrolled.\nRun: agent enrol --server URL --token TOKEN --state-dir DIR\n`
-  const { link, config, jobs = [], spool } = status
+  const { link, config, jobs = [], spool, policy, newerAgent, plan } = status
   const lines: [string, string | undefined][] = [
     ['Agent', `${status.agentVersion}, ${status.agentRuns ? 'running' : 'not running'}`],
+    [
+      'Newer agent',
+      newerAgent &&
+        `${newerAgent.latestVersion}, at ${newerAgent.packageUrl}. It is not installed by itself.`,
+    ],
     ['Host', `${status.hostName} (${status.hostId})`],
     ['Server', status.server],
     ['Link', link === undefined ? 'never connected' : `${link.state} since ${link.since}`],
@@ -90,6 +119,12 @@ export function describeStatus(status: AgentStatus): string {
     ['Last contact', link?.lastContactAt],
     ['restic', link?.resticVersion ?? 'none found'],
     ['Configuration', `version ${config?.version}, ${config?.repositories} repositories`],
+    [
+      'Policy file',
+      policy && `${policy.file}${policy.found ? '' : ' (there is none)'}: ${allowed(policy.allows)}`,
+    ],
+    ['Policy problem', policy?.problem],
+    ...(plan === undefined ? [] : describePlan(plan)),
     [
       'Jobs',
       jobs.length === 0 ? 'none' : jobs.map(job => `${job.kind} ${job.jobId} ${job.state}`).join(', '),
@@ -105,4 +140,12 @@ export function describeStatus(status: AgentStatus): string {
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${`${name}:`.padEnd(20)}${value}\n`)
     .join('')
+}
+
+function allowed({ hooks, hookNames = [] }: PolicySummary): string {
+  if (hooks === 'off') return 'no hooks'
+  const named = hookNames.length === 0 ? 'none there' : hookNames.join(', ')
+  return hooks === 'listed'
+    ? `hooks from its folder (${named})`
+    : `hooks from its folder (${named}) and as scripts of the server`
 }

@@ -55,7 +55,7 @@ export type TestAgent = AsyncDisposable & {
   /** SIGKILL, as a power cut would do. Only for a process of its own. */
   kill(): Promise<void>
   /** Starts it again on the same state directory after `stop` or `kill`. */
-  restart(change?: Pick<AgentOptions, 'restic' | 'timing' | 'policyFile'>): Promise<void>
+  restart(change?: Pick<AgentOptions, 'restic' | 'timing'>): Promise<void>
 }
 
 /** Enrols an agent with a fresh token and starts it. Disposing of it stops it and removes its state directory. */
@@ -73,6 +73,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
   })
 
   let current = options
+  const policyFile = options.policyFile ?? join(stateDir, 'policy.json')
   let running: { stop(): Promise<void>; kill(): Promise<void>; pid?: number | undefined } | undefined
   let output = ''
   const start = async () => {
@@ -85,7 +86,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
       restic: current.restic,
       searchPath: process.env.PATH ?? '',
       programs: current.programs,
-      policyFile: current.policyFile ?? join(stateDir, 'policy.json'),
+      policyFile,
       logLevel: 'silent',
       timing: { ...timing, ...current.timing },
     }
@@ -109,7 +110,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
           PATH: process.env.PATH,
           RM_TIMING: JSON.stringify(current.timing ?? {}),
           RM_LOG_LEVEL: current.logLevel,
-          RM_POLICY_FILE: current.policyFile ?? join(stateDir, 'policy.json'),
+          RM_POLICY_FILE: policyFile,
           ...(current.restic === undefined ? {} : { RM_RESTIC: current.restic }),
           ...(current.programs === undefined ? {} : { RM_PROGRAMS: current.programs }),
         },
@@ -134,7 +135,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
     stateDir,
     pid: () => running?.pid,
     output: () => output,
-    status: () => readStatus(stateDir, createLog({ level: 'silent' })),
+    status: () => readStatus({ stateDir, policyFile }, createLog({ level: 'silent' }), current.clock?.now()),
     facts: () => readFacts(stateDir),
     async stop() {
       await running?.stop()

@@ -14,11 +14,15 @@ export type RestServer = AsyncDisposable & {
   url(repository: string, options?: { credentials?: boolean; port?: number }): string
 }
 
+export type User = { name: string; password: string }
+
 export type RestServerOptions = {
   /** The program, from `findTool('rest-server')`. */
   path: string
-  /** Name and password that are let in. Without a user everybody is. */
-  user?: { name: string; password: string }
+  /** Who is let in, all with the same rights. With nobody named everybody is. */
+  user?: User | readonly User[]
+  /** A folder that exists and stays, instead of one of its own. */
+  dir?: string
   appendOnly?: boolean
   /** A user reaches only repositories below its own name. */
   privateRepos?: boolean
@@ -28,18 +32,18 @@ export type RestServerOptions = {
 /** Starts a REST server on a free loopback port with an empty folder of its own, which goes when it is disposed of. */
 export async function restServer({
   path,
-  user,
+  user = [],
+  dir: given,
   appendOnly = false,
   privateRepos = false,
   maxSizeBytes,
 }: RestServerOptions): Promise<RestServer> {
-  const dir = await mkdtemp(join(tmpdir(), 'rest-server-'))
-  if (user !== undefined) {
-    const digest = createHash('sha1').update(user.password).digest('base64')
-    await writeFile(join(dir, '.htpasswd'), `${user.name}:{SHA}${digest}\n`)
-  }
+  const users = [user].flat()
+  const [first] = users
+  const dir = given ?? (await mkdtemp(join(tmpdir(), 'rest-server-')))
+  if (first !== undefined) await writeFile(join(dir, '.htpasswd'), users.map(passwordLine).join(''))
   const flags = [
-    ...(user === undefined ? ['--no-auth'] : []),
+    ...(first === undefined ? ['--no-auth'] : []),
     ...(appendOnly ? ['--append-only'] : []),
     ...(privateRepos ? ['--private-repos'] : []),
     ...(maxSizeBytes === undefined ? [] : ['--max-size', String(maxSizeBytes)]),
@@ -55,15 +59,19 @@ export async function restServer({
     port,
     dir,
     url(repository, { credentials = true, port: through = port } = {}) {
-      const name = user === undefined ? '' : encodeURIComponent(user.name)
       const userinfo =
-        user === undefined || !credentials ? '' : `${name}:${encodeURIComponent(user.password)}@`
+        first === undefined || !credentials
+          ? ''
+          : `${encodeURIComponent(first.name)}:${encodeURIComponent(first.password)}@`
       return `rest:http://${userinfo}127.0.0.1:${through}/${repository}/`
     },
     async [Symbol.asyncDispose]() {
       server.kill('SIGTERM')
       await server
-      await rm(dir, { recursive: true })
+      if (given === undefined) await rm(dir, { recursive: true })
     },
   }
 }
+
+const passwordLine = ({ name, password }: User) =>
+  `${name}:{SHA}${createHash('sha1').update(password).digest('base64')}\n`

@@ -6,6 +6,7 @@ import { newId } from '@restic-manager/contract/ids'
 import { timing } from '@restic-manager/contract/timing'
 import type { AgentContext, HostSession, OperatorContext, Principal } from './context.ts'
 import { startBus } from './db/bus.ts'
+import { isOutage } from './db/outage.ts'
 import { createPresence } from './fleet/presence.ts'
 import { operatorRouter } from './operator-api/router.ts'
 import { testDatabase } from './testing.ts'
@@ -21,6 +22,17 @@ export const principalOf = (role: Principal['role']): Principal => ({
   email: 'anna@example.com',
   role,
 })
+
+/** Does something again until the database is there to do it; the test's own limit ends a wait for nothing. */
+export async function insist<T>(act: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await act()
+    } catch (error) {
+      if (!isOutage(error)) throw error
+    }
+  }
+}
 
 /** A database with a bus, and contexts for both routers. `broken` takes away a table first. */
 export async function routerParts({ broken = false } = {}) {

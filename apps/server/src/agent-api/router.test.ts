@@ -5,7 +5,7 @@ import { newId } from '@restic-manager/contract/ids'
 import { cancelJob } from '../fleet/jobs.ts'
 import { viewHost } from '../fleet/host-views.ts'
 import { connectMachine, helloOf, makeHost } from '../testing-fleet.ts'
-import { routerParts } from '../testing-routers.ts'
+import { insist, routerParts } from '../testing-routers.ts'
 import { agentRouter } from './router.ts'
 
 let parts: Awaited<ReturnType<typeof routerParts>>
@@ -123,7 +123,7 @@ test('orders go on when every connection to the database was cut', async () => {
   const next = stream.next()
   await database.sql`select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid()`
-  const { jobId } = await backUp().catch(() => backUp())
+  const { jobId } = await insist(backUp)
   expect((await next).value).toMatchObject({ order: 'command.run', jobId })
   socket.abort()
 })

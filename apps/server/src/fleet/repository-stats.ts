@@ -1,5 +1,5 @@
 // What agents tell of a repository's size and locks. Newest wins.
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, or, sql } from 'drizzle-orm'
 import type { RepoStats } from '@restic-manager/contract/repository'
 import type { HostSession } from '../context.ts'
 import { notify } from '../db/bus.ts'
@@ -8,7 +8,7 @@ import { hostRepositories, repositories } from '../db/schema.ts'
 import { changeConfiguration } from './configuration.ts'
 import { holdHost } from './facts.ts'
 
-/** Keeps what a host says of a repository it has access to; of any other it is dropped. Safe to deliver twice. */
+/** Keeps what a host says of a repository it has access to or maintains; of any other it is dropped. Safe to deliver twice. */
 export async function keepStats(db: Db, host: HostSession, stats: RepoStats): Promise<void> {
   await changeConfiguration(db, async tx => {
     // Held for change: when restic's own id is new, this host's configuration rises below.
@@ -24,7 +24,8 @@ export async function keepStats(db: Db, host: HostSession, stats: RepoStats): Pr
       .from(hostRepositories)
       .where(eq(hostRepositories.repositoryId, repository.id))
     // A local path is another repository on each host, so the first id stays unless the sender is the only user.
-    const mayNameIt = repository.resticId === null || users.length === 1
+    const isOnlyUser = users.every(user => user.hostId === host.id)
+    const mayNameIt = repository.resticId === null || isOnlyUser
     const isNewId = stats.resticId !== undefined && stats.resticId !== repository.resticId && mayNameIt
     await tx
       .update(repositories)
@@ -44,4 +45,7 @@ export async function keepStats(db: Db, host: HostSession, stats: RepoStats): Pr
 }
 
 const isOn = (hostId: string, repositoryId: string) =>
-  sql`exists (select 1 from host_repositories where host_id = ${hostId} and repository_id = ${repositoryId})`
+  or(
+    eq(repositories.maintenanceHostId, hostId),
+    sql`exists (select 1 from host_repositories where host_id = ${hostId} and repository_id = ${repositoryId})`,
+  )

@@ -1,0 +1,101 @@
+// What the owner of a host allows, and that nobody else can allow it.
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { PolicySummary } from '@restic-manager/contract/agent'
+import { defaultPolicyFile, findHookProgram, policySummary, readHostPolicy } from './policy.ts'
+
+let folder: string
+let file: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'policy-'))
+  file = join(folder, 'policy.json')
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const write = (policy: unknown, mode = 0o644) => {
+  writeFileSync(file, typeof policy === 'string' ? policy : JSON.stringify(policy))
+  chmodSync(file, mode)
+}
+const addHook = (name: string, mode = 0o755) => {
+  mkdirSync(join(folder, 'hooks'), { recursive: true })
+  writeFileSync(join(folder, 'hooks', name), '#!/bin/sh\n')
+  chmodSync(join(folder, 'hooks', name), mode)
+}
+
+test('a host without a policy file allows no hooks', () => {
+  const policy = readHostPolicy(file)
+  expect(policy).toMatchObject({ found: false, hooks: 'off' })
+  expect(policy).not.toHaveProperty('problem')
+  expect(policySummary(policy)).toEqual({ hooks: 'off' })
+})
+
+test('the file says which hooks run, and where the programs lie', () => {
+  write({ hooks: 'listed' })
+  expect(readHostPolicy(file)).toMatchObject({ hooks: 'listed', hooksFolder: join(folder, 'hooks') })
+  write({ hooks: 'inline', hooksFolder: '/opt/hooks' })
+  expect(readHostPolicy(file)).toMatchObject({ hooks: 'inline', hooksFolder: '/opt/hooks' })
+  write({})
+  expect(readHostPolicy(file)).toMatchObject({ found: true, hooks: 'off' })
+})
+
+test.each([
+  ['is no JSON', '{ "hooks": "listed", }', /JSON/],
+  ['has a key nobody knows', { hooks: 'inline', hook: 'off' }, /hook/],
+  ['has a value nobody knows', { hooks: 'on' }, /hooks/],
+  ['names a folder that depends on where one stands', { hooks: 'listed', hooksFolder: 'hooks' }, /absolute/],
+])('a file that %s allows nothing and says why', (_, policy, words) => {
+  write(policy)
+  const read = readHostPolicy(file)
+  expect(read).toMatchObject({ found: true, hooks: 'off', problem: expect.stringMatching(words) })
+})
+
+test('a file that others may write, or put another in the place of, is not followed', () => {
+  write({ hooks: 'inline' }, 0o664)
+  expect(readHostPolicy(file)).toMatchObject({
+    hooks: 'off',
+    problem: expect.stringContaining('written by others'),
+  })
+  write({ hooks: 'inline' }, 0o644)
+  chmodSync(folder, 0o777)
+  expect(readHostPolicy(file)).toMatchObject({ hooks: 'off', problem: expect.stringContaining(folder) })
+})
+
+test.skipIf(process.getuid?.() !== 0)('a file of another user is not followed', () => {
+  write({ hooks: 'inline' })
+  chownSync(file, 65_534, 65_534)
+  expect(readHostPolicy(file)).toMatchObject({ hooks: 'off', problem: expect.stringContaining('65534') })
+})
+
+test('the server hears of the programs that can run, and of no others', () => {
+  write({ hooks: 'listed' })
+  for (const name of ['dump', 'a.sh']) addHook(name)
+  addHook('not-executable', 0o644)
+  addHook('anybody-may-write', 0o777)
+  addHook('.hidden')
+  mkdirSync(join(folder, 'hooks', 'folder'))
+  symlinkSync('/bin/sh', join(folder, 'hooks', 'leads-out'))
+  symlinkSync(join(folder, 'hooks', 'dump'), join(folder, 'hooks', 'alias'))
+  const summary = policySummary(readHostPolicy(file))
+  expect(PolicySummary.parse(summary)).toEqual({ hooks: 'listed', hookNames: ['a.sh', 'alias', 'dump'] })
+})
+
+test.each(['../evil', 'a/b', '/bin/sh', '', '.', '..', '-c', 'a b', 'a\0b', 'leads-out', 'absent'])(
+  'the name %j runs nothing',
+  name => {
+    write({ hooks: 'inline' })
+    addHook('dump')
+    writeFileSync(join(folder, 'evil'), '')
+    symlinkSync('/bin/sh', join(folder, 'hooks', 'leads-out'))
+    expect(findHookProgram(readHostPolicy(file), name)).toEqual({ complaint: expect.any(String) })
+  },
+)
+
+test('each system has its own place for the file', () => {
+  expect(defaultPolicyFile('linux', {})).toBe('/etc/restic-manager/policy.json')
+  expect(defaultPolicyFile('darwin', {})).toBe('/Library/Application Support/restic-manager/policy.json')
+  expect(defaultPolicyFile('win32', { ProgramData: 'D:\\Data' })).toBe(
+    'D:\\Data\\restic-manager\\policy.json',
+  )
+})

@@ -88,16 +88,17 @@ export type DemoResult = {
   seconds: number
 }
 
-/** Whether every promise held: bytes equal, two snapshots each, and each job ended as its files deserve. */
+/** Whether every promise held: bytes equal, a snapshot by hand and one by schedule, and each job ended as it deserves. */
 export function judge(seen: Seen[], ended: JobView[], seconds: number): DemoResult {
   const jobs: Partial<Record<JobStatus, number>> = {}
   for (const { status } of ended) jobs[status] = (jobs[status] ?? 0) + 1
   const isAsPromised = ({ host, last, snapshots, comparison }: Seen) =>
-    last.status === host.ends && snapshots === 2 && comparison.files > 0 && comparison.wrong.length === 0
+    last.status === host.ends && snapshots >= 2 && comparison.files > 0 && comparison.wrong.length === 0
   return {
     ok:
       seen.every(isAsPromised) &&
-      ended.every(({ kind, status }) => kind !== 'init' || status === 'succeeded'),
+      ended.every(({ kind, status }) => kind !== 'init' || status === 'succeeded') &&
+      jobs.failed === 1, // the place that does not answer
     hosts: seen.length,
     jobs,
     snapshots: seen.reduce((sum, { snapshots }) => sum + snapshots, 0),

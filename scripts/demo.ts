@@ -1,4 +1,4 @@
-// `npm run demo`: the whole main job, unattended: a server, three agents, real restic backups of real files.
+// `npm run demo`: the whole main job, unattended: a server, three agents, real restic backups of real files, by schedule.
 import { mkdir, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs, styleText } from 'node:util'
@@ -7,6 +7,7 @@ import type { JobView } from '@restic-manager/contract/views'
 import { until } from '@restic-manager/testkit/until'
 import { changeFiles, demoHosts, makeHostFiles, withoutRootsEyes, type DemoHost } from './demo-hosts.ts'
 import { judge, verifyHost, type DemoResult, type Seen } from './demo-verify.ts'
+import { planDemo, waitForSlots } from './demo-plan.ts'
 import { makeOperator, runToEnd, type Api } from './operator.ts'
 import {
   build,
@@ -25,9 +26,10 @@ import { ensureRestic } from './restic.mjs'
 const help = `Usage: npm run demo [-- --once [--json]]
 
 Starts a server and three agents in a throw-away folder, makes a few hundred MB of files, and backs them up with real
-restic into three repositories. The dashboard stays open and backups go on every minute until Ctrl-C.
+restic into three repositories, first by hand, then by schedule. One host has files nobody may read, one also backs up
+to a place that does not answer. The dashboard stays open and the hosts go on every minute until Ctrl-C.
 
-  --once       back up twice, verify every host by restoring and comparing bytes, print what was seen, clean up and exit
+  --once       back up by hand and by schedule, verify every host by restoring and comparing bytes, print what was seen, clean up and exit
   --json       with --once: end with one line of JSON
   --folder F   where to work: a folder that is empty or not there yet (default: a temporary one)
   --help       this text
@@ -192,12 +194,16 @@ async function main() {
     const ended: JobView[] = []
     ended.push(...(await Promise.all(hosts.map(host => runAndWatch(api, host, 'init')))))
     ended.push(...(await Promise.all(hosts.map(host => runAndWatch(api, host, 'backup')))))
-    say('Changing files and backing up again …')
+    say('Changing files, and letting every host back up by itself at the next full minute …')
     for (const host of hosts) if (host.name.startsWith('web')) await changeFiles(host)
-    const last = await Promise.all(hosts.map(host => runAndWatch(api, host, 'backup')))
+    const plan = await planDemo(api, hosts)
+    const last = await waitForSlots(api, plan)
+    for (const [index, job] of last.entries()) say(`  ${hosts[index]?.name}: ${describeEnd(job)}`)
     ended.push(...last)
 
     if (flags.once) {
+      ended.push(await plan.failOnce())
+      await plan.pause()
       say('Restoring each newest snapshot with plain restic and comparing bytes …')
       const seen: Seen[] = []
       for (const [index, host] of hosts.entries()) {
@@ -216,11 +222,10 @@ async function main() {
       process.exit(result.ok ? 0 : 1)
     }
 
-    say(`Everything is backed up. Look at ${bold(server.url)}; backups go on every minute until Ctrl-C.`)
+    say(`Everything is backed up. Look at ${bold(server.url)}; the hosts go on every minute until Ctrl-C.`)
     for (;;) {
       await new Promise(resolve => setTimeout(resolve, 60_000))
       for (const host of hosts) await changeFiles(host)
-      await Promise.all(hosts.map(host => runAndWatch(api, host, 'backup')))
     }
   } catch (error) {
     if (interrupted) return

@@ -1,23 +1,27 @@
 // One repository: who uses it, how it is, its snapshots, tests from any of its hosts, edit and removal.
 import type { RepositoryView } from '@restic-manager/contract/views'
-import { Button, Modal } from '@mantine/core'
+import { Button, Checkbox, Modal } from '@mantine/core'
 import { IconEdit } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { countOf, formatBytes, formatCount } from '../format.ts'
 import { useMay } from '../me.ts'
-import { ConfirmName } from '../parts/confirm-name.tsx'
 import { Crumbs } from '../parts/crumbs.tsx'
+import { DangerZone } from '../parts/danger-zone.tsx'
 import { LinkButton } from '../parts/link-button.tsx'
 import { Details, Empty, PageHead, Panel, SkeletonRows, Vitals } from '../parts/panel.tsx'
 import { MutationProblem, QueryProblem } from '../parts/query-problem.tsx'
 import { NotOpenedYet, RepositoryMarks } from '../parts/repository-card.tsx'
 import { RepositoryForm } from '../parts/repository-form.tsx'
+import { RepositoryLocks } from '../parts/repository-locks.tsx'
+import { RepositoryMaintenance } from '../parts/repository-maintenance.tsx'
+import { RepositoryNotice } from '../parts/repository-notice.tsx'
 import { HostName } from '../parts/short-name.tsx'
 import { SnapshotList } from '../parts/snapshot-list.tsx'
 import { TestRepository } from '../parts/test-repository.tsx'
 import { Age, Ago, When } from '../parts/when.tsx'
+import { keptMaintenance } from '../maintenance-draft.ts'
 import { draftOf, updateRequest } from '../repository-draft.ts'
 import { queryClient, refusalIn, trpc } from '../trpc.ts'
 import { backendWords } from '../words.ts'
@@ -27,6 +31,8 @@ const route = getRouteApi('/shell/repositories/$repositoryId')
 function EditRepository({ repository, onClose }: { repository: RepositoryView; onClose: () => void }) {
   // The version that was opened: a live change meanwhile must not make an edit look newer than it is.
   const [opened] = useState(repository)
+  // Only asked for when the edit makes the maintenance host one of the hosts that back up here.
+  const [acceptsRisk, setAcceptsRisk] = useState(false)
   const read = () =>
     queryClient.invalidateQueries(trpc.repositories.get.queryFilter({ repositoryId: repository.id }))
   const save = useMutation(
@@ -51,16 +57,32 @@ function EditRepository({ repository, onClose }: { repository: RepositoryView; o
         busy={save.isPending}
         submitWord="Save"
         onCancel={onClose}
-        onSubmit={draft => save.mutate(updateRequest(draft, opened.id, opened.version))}
+        onSubmit={draft => {
+          const kept = keptMaintenance(opened)
+          save.mutate({
+            ...updateRequest(draft, opened.id, opened.version),
+            ...kept,
+            ...(acceptsRisk && { acceptsRisk }),
+          })
+        }}
         problem={
-          <MutationProblem
-            what={
-              refusalIn(save.error) === 'version_stale'
-                ? 'Somebody else changed it meanwhile. Close this and open it again.'
-                : 'The repository was not changed.'
-            }
-            error={save.error}
-          />
+          <>
+            <MutationProblem
+              what={
+                refusalIn(save.error) === 'version_stale'
+                  ? 'Somebody else changed it meanwhile. Close this and open it again.'
+                  : 'The repository was not changed.'
+              }
+              error={save.error}
+            />
+            {(acceptsRisk || refusalIn(save.error) === 'risk_not_accepted') && (
+              <Checkbox
+                label={`I accept that a thief of ${opened.maintenanceHost?.name ?? 'its maintenance host'} could delete every backup here.`}
+                checked={acceptsRisk}
+                onChange={event => setAcceptsRisk(event.currentTarget.checked)}
+              />
+            )}
+          </>
         }
       />
     </Modal>
@@ -68,7 +90,6 @@ function EditRepository({ repository, onClose }: { repository: RepositoryView; o
 }
 
 function Danger({ repository }: { repository: RepositoryView }) {
-  const [asking, setAsking] = useState(false)
   const navigate = useNavigate()
   const remove = useMutation(
     trpc.repositories.remove.mutationOptions({
@@ -79,34 +100,22 @@ function Danger({ repository }: { repository: RepositoryView }) {
     }),
   )
   return (
-    <Panel title="Remove this repository">
-      <div className="stack stack-sm">
-        <p className="second">It is forgotten here and erased from its hosts. Its data stays where it is.</p>
-        <div>
-          <Button className="tone-bad" onClick={() => setAsking(true)}>
-            Remove repository
-          </Button>
-        </div>
-      </div>
-      <ConfirmName
-        opened={asking}
-        onClose={() => setAsking(false)}
-        title={`Remove ${repository.name}?`}
-        name={repository.name}
-        verb="Remove repository"
-        busy={remove.isPending}
-        problem={<MutationProblem what="The repository was not removed." error={remove.error} />}
-        onConfirm={() => remove.mutate({ repositoryId: repository.id, confirmName: repository.name })}
-      >
-        <p>
-          {repository.hosts.length === 0
-            ? 'No host uses it.'
-            : `${countOf(repository.hosts.length, 'host')} can no longer back up there.`}{' '}
-          {countOf(repository.snapshotCount, 'snapshot')} stay in it, readable only with its password. Make
-          sure you have the recovery kit: this server forgets the password.
-        </p>
-      </ConfirmName>
-    </Panel>
+    <DangerZone
+      noun="repository"
+      name={repository.name}
+      below="It is forgotten here and erased from its hosts. Its data stays where it is."
+      busy={remove.isPending}
+      error={remove.error}
+      onConfirm={() => remove.mutate({ repositoryId: repository.id, confirmName: repository.name })}
+    >
+      <p>
+        {repository.hosts.length === 0
+          ? 'No host uses it.'
+          : `${countOf(repository.hosts.length, 'host')} can no longer back up there.`}{' '}
+        {countOf(repository.snapshotCount, 'snapshot')} stay in it, readable only with its password. Make sure
+        you have the recovery kit: this server forgets the password.
+      </p>
+    </DangerZone>
   )
 }
 
@@ -133,18 +142,7 @@ function Side({ repository, mayEdit }: { repository: RepositoryView; mayEdit: bo
           ))}
         </ul>
       </Panel>
-      {repository.locks.length > 0 && (
-        <Panel title="Locks" count={repository.locks.length}>
-          <ul className="stack stack-sm">
-            {repository.locks.map(lock => (
-              <li key={`${lock.hostname} ${lock.pid} ${lock.createdAt}`}>
-                <span className="strong">{lock.hostname}</span>, pid <span className="num">{lock.pid}</span>
-                {lock.exclusive && ', exclusive'}, <Age at={new Date(lock.createdAt)} /> old
-              </li>
-            ))}
-          </ul>
-        </Panel>
-      )}
+      <RepositoryLocks repository={repository} />
       <Panel title="Details">
         <Details
           items={[
@@ -194,6 +192,7 @@ function RepositoryBody({ repository }: { repository: RepositoryView }) {
           )
         }
       />
+      <RepositoryNotice repository={repository} />
       <Vitals
         items={[
           {
@@ -209,7 +208,8 @@ function RepositoryBody({ repository }: { repository: RepositoryView }) {
                 'not measured yet'
               ) : (
                 <>
-                  as of <Ago at={repository.statsAt} />
+                  {repository.dedupRatio !== null && `deduplicated ${repository.dedupRatio.toFixed(1)} ×, `}
+                  <Ago at={repository.statsAt} />
                 </>
               ),
           },
@@ -219,19 +219,29 @@ function RepositoryBody({ repository }: { repository: RepositoryView }) {
             below: `from ${countOf(repository.hosts.length, 'host')}`,
           },
           {
-            label: 'Deduplication',
-            value: repository.dedupRatio === null ? '–' : `${repository.dedupRatio.toFixed(1)} ×`,
-            below: 'restored size to stored size',
-          },
-          {
             label: 'Last check',
             value: <Age at={repository.lastCheckAt} />,
             below: repository.lastCheckStatus,
+            tone: repository.lastCheckStatus === 'damaged' ? 'bad' : undefined,
+          },
+          {
+            label: 'Last prune',
+            value: <Age at={repository.lastPruneAt} />,
+            below: repository.lastPruneAt !== null && <When at={repository.lastPruneAt} />,
+          },
+          {
+            label: 'Last forget',
+            value: <Age at={repository.lastForgetAt} />,
+            tone: repository.retentionOverdueSince === null ? undefined : 'bad',
+            below: repository.lastForgetAt !== null && <When at={repository.lastForgetAt} />,
           },
         ]}
       />
       <div className="with-side">
-        <SnapshotList of={{ repositoryId: repository.id }} />
+        <div className="stack">
+          <RepositoryMaintenance repository={repository} />
+          <SnapshotList of={{ repositoryId: repository.id }} />
+        </div>
         <Side repository={repository} mayEdit={mayEdit} />
       </div>
       {editing && <EditRepository repository={repository} onClose={() => setEditing(false)} />}

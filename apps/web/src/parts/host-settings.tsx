@@ -4,10 +4,8 @@ import { Button, Modal, TagsInput, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useState } from 'react'
 import { queryClient, trpc } from '../trpc.ts'
-import { ConfirmName } from './confirm-name.tsx'
-import { Panel } from './panel.tsx'
+import { DangerZone } from './danger-zone.tsx'
 import { MutationProblem } from './query-problem.tsx'
 
 const tag = /^[\p{L}\p{N}._:/-]{1,60}$/u
@@ -75,7 +73,6 @@ export function EditHost({
 
 /** The part of the page that can do harm. */
 export function HostDanger({ host }: { host: HostView }) {
-  const [asking, setAsking] = useState(false)
   const navigate = useNavigate()
   const remove = useMutation(
     trpc.hosts.remove.mutationOptions({
@@ -86,30 +83,18 @@ export function HostDanger({ host }: { host: HostView }) {
     }),
   )
   return (
-    <Panel title="Remove this host">
-      <div className="stack stack-sm">
-        <p className="second">Its agent is shut out at once. Its snapshots stay in the repositories.</p>
-        <div>
-          <Button className="tone-bad" onClick={() => setAsking(true)}>
-            Remove host
-          </Button>
-        </div>
-      </div>
-      <ConfirmName
-        opened={asking}
-        onClose={() => setAsking(false)}
-        title={`Remove ${host.name}?`}
-        name={host.name}
-        verb="Remove host"
-        busy={remove.isPending}
-        problem={<MutationProblem what="The host was not removed." error={remove.error} />}
-        onConfirm={() => remove.mutate({ hostId: host.id, confirmName: host.name })}
-      >
-        <p>
-          The agent on it is shut out at once and its key never works again. No more backups of it are made.
-          Snapshots stay where they are, and its jobs stay in the list.
-        </p>
-      </ConfirmName>
-    </Panel>
+    <DangerZone
+      noun="host"
+      name={host.name}
+      below="Its agent is shut out at once. Its snapshots stay in the repositories."
+      busy={remove.isPending}
+      error={remove.error}
+      onConfirm={() => remove.mutate({ hostId: host.id, confirmName: host.name })}
+    >
+      <p>
+        The agent on it is shut out at once and its key never works again. No more backups of it are made.
+        Snapshots stay where they are, and its jobs stay in the list.
+      </p>
+    </DangerZone>
   )
 }

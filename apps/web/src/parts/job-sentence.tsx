@@ -19,16 +19,18 @@ const succeeded = {
   unlock: () => 'Stale locks are removed.',
 }
 
-/** `again` tests anew, `onInitialise` makes the repository that is missing; without them only the words stand. */
+/** `again` tries anew; `onInitialise` makes the repository that is missing. */
 export function JobSentence({
   jobId,
   onInitialise,
   again,
+  againWord = 'Test again',
   busy,
 }: {
   jobId: Id
-  onInitialise: () => void
+  onInitialise?: () => void
   again: () => void
+  againWord?: string
   busy: boolean
 }) {
   const job = useQuery(
@@ -57,7 +59,7 @@ export function JobSentence({
   }
   if (job.status === 'succeeded')
     return <Notice tone="good" title={succeeded[job.kind](job.hostName)} action={open} />
-  if (job.reason === 'repository_missing') {
+  if (job.reason === 'repository_missing' && onInitialise !== undefined) {
     return (
       <Notice
         tone="accent"
@@ -86,7 +88,7 @@ export function JobSentence({
       title={whyEnded(job) ?? `${kindWords[job.kind]} did not succeed.`}
       action={
         <Button onClick={again} loading={busy}>
-          Test again
+          {againWord}
         </Button>
       }
     >

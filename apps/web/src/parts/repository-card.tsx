@@ -13,7 +13,7 @@ import {
 import { useMutation } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
-import { countOf, formatBytes, formatCount } from '../format.ts'
+import { countOf, formatBytes } from '../format.ts'
 import { useMay } from '../me.ts'
 import { useRequestId } from '../request-id.ts'
 import { trpc } from '../trpc.ts'
@@ -41,8 +41,15 @@ export function RepositoryMarks({ repository }: { repository: RepositoryView }) 
           {locks > 1 ? countOf(locks, 'lock') : 'locked'}
         </span>
       )}
-      {repository.mayDelete ? (
-        <span className="chip chip-bad" title="Its hosts can delete their own backups.">
+      {repository.mayDelete || repository.ransomwareUnsafe ? (
+        <span
+          className="chip chip-bad"
+          title={
+            repository.mayDelete
+              ? 'Its hosts can delete their own backups.'
+              : `${repository.maintenanceHost?.name ?? 'Its maintenance host'} also backs up here, and may delete.`
+          }
+        >
           <IconShieldOff size={14} stroke={1.75} aria-hidden />
           not ransomware-safe
         </span>
@@ -121,14 +128,16 @@ export function RepositoryCard({ host, repository }: { host: HostView; repositor
           </dd>
         </div>
         <div>
+          <dt>prune</dt>
+          <dd>
+            <Age at={repository.lastPruneAt} none="–" />
+          </dd>
+        </div>
+        <div>
           <dt>check</dt>
           <dd>
             <Age at={repository.lastCheckAt} none="–" />
           </dd>
-        </div>
-        <div>
-          <dt>snapshots</dt>
-          <dd className="num">{formatCount(repository.snapshotCount)}</dd>
         </div>
       </dl>
       <div className="row row-wrap">

@@ -6,6 +6,7 @@ import type { Snapshot } from '@restic-manager/contract/snapshots'
 import { snapshotReportPages } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
 import { connectMachine, enrolMachine, makeHost, type TestHost } from '../testing-fleet.ts'
+import { makeVault } from '../testing-maintenance.ts'
 import { viewHost } from './host-views.ts'
 import { finishJob } from './job-reports.ts'
 import { viewJob } from './job-views.ts'
@@ -135,11 +136,57 @@ const access = (view: Awaited<ReturnType<typeof viewRepository>>) => ({
   mayDelete: view.mayDelete,
 })
 
-test('the whole of a repository is not for an ordinary host to report', async () => {
+test('the whole of a repository is not for an ordinary host to report: it is acknowledged and changes nothing', async () => {
+  const before = await idsOf(host)
   const whole = { ...page(host, []), scope: 'whole' as const }
-  await expect(keepSnapshotReport(database.db, host.sender, whole)).rejects.toMatchObject({
-    code: 'not_allowed',
-  })
+  expect(await keepSnapshotReport(database.db, host.sender, whole)).toEqual({ seq: whole.seq })
+  expect(await idsOf(host)).toEqual(before)
+  expect(before).not.toEqual([])
+})
+
+test('the maintenance host reports the whole: every list is replaced at once, whosever it is, and counted again', async () => {
+  const { db } = database
+  const { one, two, keeper, repositoryId } = await makeVault(db, database.seal)
+  const counts = async () => [
+    (await viewHost(db, one.hostId)).snapshotCount,
+    (await viewHost(db, two.hostId)).snapshotCount,
+  ]
+  const [a, b, stolen] = [snapshot(one.hostId), snapshot(two.hostId), snapshot(one.hostId)]
+  await keep(one, page(one, [a]))
+  await keep(two, page(two, [b, { ...stolen, tags: [`rm-host=${two.hostId}`] }]))
+  expect(await counts()).toEqual([1, 2])
+  const foreign = snapshot(newId())
+  const untagged = snapshot(one.hostId, { tags: [] })
+  for (const message of report(keeper, [stolen, foreign], [untagged, b]))
+    await keepSnapshotReport(db, keeper.sender, { ...message, scope: 'whole' })
+  expect(await idsOf(keeper)).toEqual(ids(stolen, foreign, untagged, b))
+  expect(await counts()).toEqual([1, 1])
+  const ownerOf = async (snapshotId: string) => (await viewSnapshot(db, { repositoryId, snapshotId })).hostId
+  expect(await Promise.all([stolen, foreign, untagged, b].map(each => ownerOf(each.id)))).toEqual([
+    one.hostId,
+    null,
+    null,
+    two.hostId,
+  ])
+  await keepSnapshotReport(db, keeper.sender, { ...page(keeper, []), scope: 'whole' })
+  expect(await idsOf(keeper)).toEqual([])
+  expect(await counts()).toEqual([0, 0])
+})
+
+test('whole and own reports that meet leave numbers that are right', async () => {
+  const { db } = database
+  const { one, two, keeper, repositoryId } = await makeVault(db, database.seal)
+  const of = { one: [snapshot(one.hostId), snapshot(one.hostId)], two: [snapshot(two.hostId)] }
+  const all = [...of.one, ...of.two]
+  for (let round = 0; round < 5; round += 1)
+    await Promise.all([
+      keep(one, page(one, of.one)),
+      keep(two, page(two, of.two)),
+      keepSnapshotReport(db, keeper.sender, { ...page(keeper, all), scope: 'whole' }),
+    ])
+  expect(await idsOf(keeper)).toEqual(ids(...all))
+  expect(await viewRepository(db, repositoryId)).toMatchObject({ snapshotCount: 3 })
+  expect((await viewHost(db, one.hostId)).snapshotCount).toBe(2)
 })
 
 test('a report about a repository the host has no access to is acknowledged and dropped', async () => {

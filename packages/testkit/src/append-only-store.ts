@@ -37,6 +37,7 @@ export async function appendOnlyStore({
     const { method, url, headers } = incoming
     const onward = request({ host: '127.0.0.1', port, method, path: url, headers }, reply => {
       if (method === 'DELETE' && reply.statusCode === 403) refused += 1
+      if (answer.destroyed) return void reply.resume() // the client went away meanwhile
       answer.writeHead(reply.statusCode ?? 502, reply.headers)
       pipeline(reply, answer, () => {})
     })

@@ -1,6 +1,6 @@
 // Secrets go by environment, arguments by version, and a person sees the command without the secrets.
 import { expect, test } from 'vitest'
-import { backupArgs, catConfigArgs, type Target } from './args.ts'
+import { backupArgs, catConfigArgs, excludeFileText, type Target } from './args.ts'
 import { accessEnvironment, baseEnvironment, secretsOf, type Access } from './environment.ts'
 import { shownCommand } from './shown-command.ts'
 
@@ -68,6 +68,51 @@ test('each tag and each exclude is an argument of its own, and paths come by a f
     'backup --json --host h1 --tag a --tag b --exclude -x --exclude *.tmp --files-from-raw /t/list'.split(
       ' ',
     ),
+  )
+})
+
+test('patterns come by files, but for those that restic would read otherwise there', () => {
+  const excludes = ['*.tmp', '$HOME', '# no comment', ' spaced', 'two\nlines']
+  const files = { paths: '/t/list', excludes: '/t/excludes', iexcludes: '/t/iexcludes' }
+  const args = backupArgs({ access: rest, version: '0.18.0' }, { ...request, excludes }, files)
+  expect(args.slice(args.indexOf('--exclude'))).toEqual([
+    ...['--exclude', '# no comment', '--exclude', ' spaced', '--exclude', 'two\nlines'],
+    ...['--exclude-file', '/t/excludes', '--files-from-raw', '/t/list'],
+  ])
+  expect(excludeFileText(excludes)).toBe('*.tmp\n$$HOME\n')
+})
+
+test('paths of Windows go where all paths go, and are shown as they are', () => {
+  const target: Target = { access: { url: 'D:\\Backups', password }, version: '0.18.0' }
+  const files = { paths: 'C:\\ProgramData\\t\\list' }
+  expect(backupArgs(target, request, files).slice(-2)).toEqual(['--files-from-raw', files.paths])
+  const shown = shownCommand(target, backupArgs(target, request), { paths: ['C:\\Users\\A B'] })
+  expect(shown).toContain("restic -r 'D:\\Backups' backup ")
+  expect(shown).toMatch(/ -- 'C:\\Users\\A B'$/)
+})
+
+test('options are arguments only where they were given, and where this restic knows them', () => {
+  const options = {
+    ...{
+      iexcludes: ['*.BAK'],
+      excludeIfPresent: ['.nobackup'],
+      oneFileSystem: true,
+      excludeLargerThan: 1_000,
+    },
+    ...({ compression: 'max', uploadKibps: 5, downloadKibps: 6, readConcurrency: 4 } as const),
+  }
+  const args = backupArgs({ access: rest, version: '0.18.0' }, { ...request, ...options })
+  for (const flag of [
+    '--one-file-system',
+    '--exclude-larger-than=1000',
+    '--compression=max',
+    '--limit-upload=5',
+  ])
+    expect(args).toContain(flag)
+  for (const flag of ['--limit-download=6', '--read-concurrency=4', '*.BAK', '.nobackup'])
+    expect(args).toContain(flag)
+  expect(backupArgs({ access: rest, version: '0.14.0' }, { ...request, ...options })).not.toContain(
+    '--read-concurrency=4',
   )
 })
 

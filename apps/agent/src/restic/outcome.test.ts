@@ -31,7 +31,11 @@ const wanted: [reason: string, cases: RegExp][] = [
   ['locked', /^(locked-|stale-lock-)/],
   ['already_initialised', /^init-already$/],
   ['storage_full', /^enospc-backup$/],
-  ['backend_auth', /^(rest-(env|init-wrong|private|snapshots-wrong)|sftp-wrong-host-key-or-auth$)/],
+  ['damaged', /^(corrupt-pack-check-read-data|missing-pack-(check|prune))$/],
+  [
+    'backend_auth',
+    /^(append-only-(forget-until-exit|prune-with-work)$|rest-(env|init-wrong|private|snapshots-wrong)|sftp-wrong-host-key-or-auth$)/,
+  ],
   [
     'unreachable',
     /^(init-unreachable-rest|netcut-forever-until-exit|rest-unreachable-|sftp-connection-lost|sig-SIGINT-while-(backend-down|retrying-open))/,

@@ -16,7 +16,7 @@ import { type NewJob, queueJobs } from './new-jobs.ts'
 import { type Place, placeJob } from './placement.ts'
 import { scheduleOf } from './schedule-rows.ts'
 
-/** Trying again cannot help: somebody has to change something first. */
+/** Trying again cannot help: somebody has to change something first, or the time for it is over. */
 const hopeless: ReadonlySet<string> = new Set([
   'wrong_password',
   'repository_missing',
@@ -28,6 +28,11 @@ const hopeless: ReadonlySet<string> = new Set([
   'configuration_missing',
   'restic_missing',
   'no_maintenance_host',
+  'superseded',
+  'overlap',
+  'host_was_off',
+  'schedule_paused',
+  'schedule_deleted',
 ] satisfies JobReason[])
 
 export type EndedJob = typeof jobs.$inferSelect

@@ -73,7 +73,11 @@ export function countThrough(state: State, scheduleId: string, through: number):
  * Puts a whole set in the place of the last one, in one commit. What is not acceptable is rejected by its id and does not
  * run. Counting begins anew where the timetable itself changed. Safe to call twice: the second time says the same.
  */
-export function applySet(state: State, set: ScheduleSet, policy: PolicySummary): AppliedSet {
+export function applySet(
+  state: State,
+  set: ScheduleSet,
+  policy: PolicySummary,
+): { applied: AppliedSet; hasChanged: boolean } {
   return state.transaction(() => {
     const known = new Map(
       state.all('select * from schedules').map(row => [String(row.id), row as unknown as PlanRow]),
@@ -101,7 +105,7 @@ export function applySet(state: State, set: ScheduleSet, policy: PolicySummary):
     const appliedAt = set.version === last.version && !hasChanged ? last.appliedAt : toInstant(now)
     const applied = { version: set.version, appliedAt, rejected }
     writeMeta(state, 'scheduleSet', JSON.stringify(applied))
-    return applied
+    return { applied, hasChanged }
   })
 }
 

@@ -160,9 +160,9 @@ export function openSchedules(parts: PlanParts): Schedules {
     const { set, onApplied } = pending
     noteReceived(state, set.version)
     if (set.configVersion > parts.config.current().version) return false
-    const applied = applySet(state, set, parts.policy())
+    const { applied, hasChanged } = applySet(state, set, parts.policy())
     pending = undefined
-    plans = loadPlans()
+    if (hasChanged) plans = loadPlans()
     const { version, rejected } = applied
     log.info({ version, schedules: set.schedules.length, rejected }, 'schedules applied')
     onApplied(applied)

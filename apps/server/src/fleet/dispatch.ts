@@ -18,7 +18,8 @@ export const lineKey = sql<string>`coalesce(${repositories.resticId}, ${reposito
 const LOST_COUNTS = '1 day'
 
 /** True for a job that may be at work, or may begin without another word from us. */
-export const mayBeAtWork = sql`(jobs.status in ('accepted', 'running') or (jobs.status = 'lost'
+export const mayBeAtWork = sql`(jobs.status in ('accepted', 'running')
+  or (jobs.status = 'queued' and jobs.decided_by = 'agent') or (jobs.status = 'lost'
   and coalesce(jobs.started_at, jobs.accepted_at, jobs.created_at) > now() - ${LOST_COUNTS}::interval))`
 
 /**

@@ -66,7 +66,7 @@ describe('a lock that was told', () => {
 
   test.each([
     ['is running', { status: 'running' }],
-    ['was decided by its host alone', { status: 'accepted', decidedBy: 'agent' }],
+    ['was decided by its host alone', { status: 'queued', decidedBy: 'agent' }],
     ['was lost today', { status: 'lost' }],
   ] as const)('stays while a job %s', async (_, state) => {
     const host = await makeHost(database.db, database.seal)

@@ -86,13 +86,14 @@ export async function operatorServer(options: { broken?: boolean } = {}) {
       const answer: unknown = await response.json()
       const error = deserialize((answer as { error?: never }).error ?? { json: {} }) as {
         message?: string
-        data?: { code: string; refusal?: string }
+        data?: { code: string; refusal?: string; complaints?: unknown }
       }
       return {
         status: response.status,
         code: error.data?.code,
         refusal: error.data?.refusal,
         message: error.message,
+        ...(error.data?.complaints === undefined ? {} : { complaints: error.data.complaints }),
         keys: Object.keys(error.data ?? {}).toSorted(),
       }
     },

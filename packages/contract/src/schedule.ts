@@ -8,6 +8,7 @@ import {
   Hook,
   pruneOptions,
   type PruneSpec,
+  SourcePath,
 } from './command.ts'
 import { complaintAboutTimetable, shortestInterval } from './cron.ts'
 import { Fact } from './fact.ts'
@@ -50,7 +51,7 @@ const scheduleFields = {
   /** Five fields. Absent for a manual schedule. */
   cron: text(200).optional(),
   timeZone: text(100),
-  paths: BackupSpec.shape.paths.min(0).optional(),
+  paths: z.array(SourcePath).max(1_000).optional(), // none at all is a complaint with its own code
   excludes: BackupSpec.shape.excludes,
   tags: BackupSpec.shape.tags,
   retention: Retention.optional(),

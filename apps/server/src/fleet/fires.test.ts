@@ -7,13 +7,14 @@ import { slotJobId } from '@restic-manager/contract/slots'
 import { timing } from '@restic-manager/contract/timing'
 import { hosts, jobs, repositories, schedules } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
-import { makeHost, quiet, repositoryOf, type TestHost } from '../testing-fleet.ts'
+import { helloOf, makeHost, quiet, repositoryOf, type TestHost } from '../testing-fleet.ts'
 import { applySet, fire, fireOf, hoursAgo, planOn, rowsOf } from '../testing-schedules.ts'
 import { expectDueSlots } from './expectations.ts'
 import { countForeignIds } from './foreign-ids.ts'
 import { answerCommand, finishJob } from './job-reports.ts'
 import { viewJob } from './job-views.ts'
-import { cancelJob, expireJobs } from './jobs.ts'
+import { greetAgent } from './hello.ts'
+import { cancelJob, expireJobs, loseSilentJobs } from './jobs.ts'
 import { nextOrders, nothingSent } from './orders.ts'
 import { createRepository } from './repositories.ts'
 import { removeSchedule, setScheduleEnabled } from './schedules.ts'
@@ -130,6 +131,16 @@ describe('a slot left to the server', () => {
       { decision: 'skipped', reason: 'superseded' },
     ])
     expect((await accept(host, scheduleId, hoursAgo(1))).proceed).toBe(false)
+    await finishJob(database.db, host.sender, {
+      ...host.fact(),
+      ...headerOf(host, scheduleId, hoursAgo(1)),
+      status: 'cancelled',
+      reason: 'cancelled_by_operator',
+      finishedAt: new Date().toISOString(),
+      warnings: [],
+      lastLogSeq: -1,
+    })
+    expect(await viewJob(database.db, older)).toMatchObject({ status: 'cancelled', reason: 'superseded' })
   })
 
   test('of a paused or deleted schedule is skipped, and so it stays', async () => {
@@ -302,6 +313,29 @@ describe('a slot its host runs by itself', () => {
     await send(host, fireOf(host, scheduleId, hoursAgo(1)))
     await send(host, fireOf(host, scheduleId, hoursAgo(1), [host.repositoryId]))
     expect((await accept(host, scheduleId, hoursAgo(1))).proceed).toBe(true)
+  })
+
+  test('is lost for now when the host no longer knows of it, or stays silent', async () => {
+    const host = await newHost()
+    const scheduleId = await planOn(database.db, host)
+    for (const hours of [1, 0])
+      await send(host, fireOf(host, scheduleId, hoursAgo(hours), [host.repositoryId]))
+    const knownJobs = [{ jobId: idOf(host, scheduleId, hoursAgo(0)), status: 'accepted' as const }]
+    await greetAgent(database.db, host.sender, helloOf({ knownJobs }), {
+      serverVersion: '0.1.0',
+      timing,
+      log: quiet,
+    })
+    const statuses = async () => (await rowsOf(database.db, scheduleId)).map(({ status }) => status)
+    expect(await statuses()).toEqual(['lost', 'queued'])
+    await database.db
+      .update(hosts)
+      .set({ online: false, lastSeenAt: new Date(Date.now() - 2 * timing.lostAfter) })
+      .where(eq(hosts.id, host.hostId))
+    await loseSilentJobs(database.db, timing.lostAfter)
+    expect(await statuses()).toEqual(['lost', 'lost'])
+    await succeed(host, scheduleId, hoursAgo(0))
+    expect(await statuses()).toEqual(['lost', 'succeeded'])
   })
 
   test('its job may be told of before the fire', async () => {

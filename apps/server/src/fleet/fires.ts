@@ -81,7 +81,7 @@ async function knowledgeOf(
   } as const
   const elsewhere = 'hostId' in place && place.hostId !== row.hostId
   return {
-    plan: row.deletedAt !== null ? 'deleted' : row.enabled ? 'live' : 'paused',
+    plan: row.deletedAt !== null ? 'deleted' : row.enabled && !row.manual ? 'live' : 'paused',
     overlap: row.definition.overlap,
     // A fire from a clock that ran far ahead must not make every later one look old.
     newerFired: newest > Date.parse(scheduledAt) && newest <= Date.now() + timing.skewTrusted,

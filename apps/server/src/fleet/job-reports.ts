@@ -36,6 +36,13 @@ const own = (jobId: string, sender: Sender) => and(eq(jobs.id, jobId), eq(jobs.h
 /** An instant of the agent's clock, now at the latest: a clock that runs ahead must not make a host look backed up for years. */
 const notAhead = (instant: string) => sql`least(now(), ${instant}::timestamptz)`
 
+/** A cancel of our own, for a slot that was superseded or expired, keeps our reason: the agent only knows that it was cancelled. */
+const endReason = ({ status, reason = null }: { status: JobStatus; reason?: string | null | undefined }) =>
+  status === 'cancelled'
+    ? sql`case when ${jobs.status} in ('skipped', 'expired') and ${jobs.cancelRequestedBy} is null
+        then ${jobs.reason} else ${reason} end`
+    : reason
+
 async function tellOfReport(tx: Db, jobId: string, hostId: string) {
   await notify(tx, 'job', jobId)
   await notify(tx, 'host', hostId)
@@ -93,7 +100,7 @@ async function endUnaccepted(
     .set({
       status,
       reported: true,
-      reason: result.reason ?? 'failed',
+      reason: endReason({ status, reason: result.reason ?? 'failed' }),
       error: result.error ?? null,
       finishedAt: notAhead(result.occurredAt),
     })
@@ -149,7 +156,7 @@ export async function finishJob(
         reported: true,
         exitCode: finished.exitCode ?? null,
         signal: finished.signal ?? null,
-        reason: finished.reason ?? null,
+        reason: endReason(finished),
         error: finished.error ?? null,
         finishedAt,
         stats: finished.stats ?? null,

@@ -1,5 +1,5 @@
 // Jobs as operators ask for them: run, cancel, expire. The row is the command.
-import { and, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { newId } from '@restic-manager/contract/ids'
 import { hasEnded } from '@restic-manager/contract/job'
@@ -196,7 +196,11 @@ export async function loseSilentJobs(db: Db, silenceMs: number): Promise<number>
       .innerJoin(hosts, eq(hosts.id, jobs.hostId))
       .where(
         and(
-          inArray(jobs.status, ['accepted', 'running']),
+          // A slot the host runs by itself is under way there as soon as it is told of.
+          or(
+            inArray(jobs.status, ['accepted', 'running']),
+            and(eq(jobs.status, 'queued'), eq(jobs.decidedBy, 'agent')),
+          ),
           eq(hosts.online, false),
           sql`coalesce(${hosts.lastSeenAt}, ${hosts.enrolledAt}) < now() - ${silenceMs} * interval '1 millisecond'`,
         ),

@@ -1,7 +1,10 @@
 // Who may call what: every procedure says a role, and nobody below it gets through.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newId } from '@restic-manager/contract/ids'
 import type { Principal } from '../context.ts'
+import { makeHost } from '../testing-fleet.ts'
 import { type OperatorServer, operatorServer } from '../testing-routers.ts'
+import { hourly } from '../testing-schedules.ts'
 import { operatorRouter } from './router.ts'
 
 /** The whole list, so that nothing is added or loosened by accident. */
@@ -108,6 +111,22 @@ describe('what an error says', () => {
       message: 'There is no such host.',
       keys: ['code', 'httpStatus', 'refusal'],
     })
+  })
+
+  test('a schedule that cannot be saved names each field with its own code and sentence', async () => {
+    const { db, seal } = server.database
+    const host = await makeHost(db, seal)
+    const schedule = hourly([host.repositoryId], { cron: '61 * * * *', paths: [] })
+    const error = await server.call('admin', 'mutation', 'schedules.create', {
+      requestId: newId(),
+      hostId: host.hostId,
+      schedule,
+    })
+    expect(error).toMatchObject({ status: 400, refusal: 'schedule_invalid' })
+    expect(error.complaints).toEqual([
+      { code: 'invalid_cron', field: 'cron', message: expect.stringContaining('61') },
+      { code: 'missing_paths', field: 'paths', message: expect.any(String) },
+    ])
   })
 
   test('a bug says nothing of itself', async () => {

@@ -9,6 +9,7 @@ import { applySet, fire, fireOf, hoursAgo, planOn, rowsOf } from '../testing-sch
 import { expectDueSlots, expectSlots } from './expectations.ts'
 import { viewJob } from './job-views.ts'
 import { createRepository } from './repositories.ts'
+import { viewSchedule } from './schedule-views.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -121,6 +122,19 @@ test('looking costs nothing between two slots: the row is read again when the ne
   expect([await look(), await look()]).toEqual([1, 0])
   expect(await rowsOf(fresh.db, scheduleId)).toEqual([])
   await fresh.close()
+})
+
+test('a timetable this machine cannot count by stops no other', async () => {
+  const [broken, good] = [await planned(hoursAgo(3)), await planned(hoursAgo(2))]
+  await database.db
+    .update(schedules)
+    .set({ countedTimeZone: 'Mars/Olympus', timeZone: 'Mars/Olympus' })
+    .where(eq(schedules.id, broken.scheduleId))
+  await expectAt(hoursAgo(1), 16)
+  expect(await slotsOf(good.scheduleId)).toEqual([hoursAgo(1)])
+  expect(await slotsOf(broken.scheduleId)).toEqual([])
+  const shown = await viewSchedule(database.db, broken.scheduleId, timing)
+  expect(shown).toMatchObject({ nextRunAt: null, overdueSince: null })
 })
 
 test('what is due is found through the index for it', async () => {

@@ -7,7 +7,7 @@ import type { Timing } from '@restic-manager/contract/timing'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs, schedules } from '../db/schema.ts'
-import { countedTimetableOf, type ScheduleRow } from './schedule-rows.ts'
+import { countable, countedTimetableOf, type ScheduleRow } from './schedule-rows.ts'
 
 /** Slots looked at in one step, schedules in one batch, batches in one pass: what is beyond waits for the next. */
 const STEP_SLOTS = 500
@@ -54,17 +54,23 @@ export async function expectDueSlots(
  */
 export async function expectSlots(tx: Db, scheduleId: string, through: Date): Promise<boolean> {
   const [row] = await tx.select().from(schedules).where(eq(schedules.id, scheduleId)).for('no key update')
-  const timetable = row && countedTimetableOf(row)
-  if (row === undefined || timetable === undefined) return true
+  const counted = row && countedTimetableOf(row)
+  if (row === undefined || counted === undefined) return true
   const from = row.expectedThrough ?? row.countedFrom ?? row.createdAt
   if (from >= through) return true
+  const reach = (expectedThrough: Date) =>
+    tx.update(schedules).set({ expectedThrough }).where(eq(schedules.id, scheduleId))
+  const timetable = countable(counted)
+  if (timetable === undefined) {
+    await reach(through)
+    return true
+  }
   const slots = slotsBetween(timetable, from, through, STEP_SLOTS)
   await recordMissing(tx, row, slots)
   const isDone = slots.length < STEP_SLOTS
   const [next] = nextSlots(timetable, isDone ? through : (slots.at(-1) ?? through), 1)
   // Until just before the next slot there is nothing to expect: the row is not looked at again before.
-  const expectedThrough = next === undefined ? NEVER : new Date(next.getTime() - 1)
-  await tx.update(schedules).set({ expectedThrough }).where(eq(schedules.id, scheduleId))
+  await reach(next === undefined ? NEVER : new Date(next.getTime() - 1))
   return isDone
 }
 

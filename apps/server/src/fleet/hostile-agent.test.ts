@@ -8,6 +8,7 @@ import { timing } from '@restic-manager/contract/timing'
 import { hosts } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
 import { asAnna, helloOf, makeHost, quiet, type TestHost } from '../testing-fleet.ts'
+import { fire, fireOf, hoursAgo, planOn, tellNotRun } from '../testing-schedules.ts'
 import { greetAgent } from './hello.ts'
 import { removeHost } from './hosts.ts'
 import { finishJob, startJob } from './job-reports.ts'
@@ -87,6 +88,23 @@ test('jobs that a host makes up on a repository it has no access to say nothing 
   await finishJob(database.db, owner.sender, { ...finished(owner, jobId, repositoryId), kind: 'unlock' })
   const { name: confirmName } = await viewRepository(database.db, repositoryId)
   await removeRepository(database.db, { repositoryId, confirmName })
+})
+
+test('slots that a host claims to run on a repository it has no access to neither hold it nor say anything about it', async () => {
+  const [liar, owner] = [await newHost(), await newHost()]
+  const { repositoryId } = owner
+  const scheduleId = await planOn(database.db, liar)
+  await fire(database.db, liar, fireOf(liar, scheduleId, hoursAgo(0), [repositoryId]))
+  await tellNotRun(database.db, liar, {
+    scheduleId,
+    from: hoursAgo(9),
+    to: hoursAgo(5),
+    count: 5,
+    repositoryIds: [repositoryId],
+  })
+  const view = await viewRepository(database.db, repositoryId)
+  expect(view).toMatchObject({ lastBackupAt: null, maintenance: [] })
+  await removeRepository(database.db, { repositoryId, confirmName: view.name })
 })
 
 test('a clock that runs years ahead does not make a host look backed up until then', async () => {

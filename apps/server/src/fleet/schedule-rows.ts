@@ -1,5 +1,5 @@
 // A schedule as a row of the table and as what operators and hosts exchange: the same thing, there and back.
-import type { Timetable } from '@restic-manager/contract/cron'
+import { complaintAboutTimetable, type Timetable } from '@restic-manager/contract/cron'
 import type { Schedule, ScheduleDraft } from '@restic-manager/contract/schedule'
 import type { schedules } from '../db/schema.ts'
 
@@ -53,3 +53,7 @@ export function countedTimetableOf(
   const { countedCron: cron, countedTimeZone: timeZone } = row
   return cron === null || timeZone === null ? undefined : { cron, timeZone }
 }
+
+/** The timetable if this machine can count by it: its zone data may be older than that of the machine which let it in. */
+export const countable = (timetable: Timetable | undefined): Timetable | undefined =>
+  timetable === undefined || complaintAboutTimetable(timetable) !== undefined ? undefined : timetable

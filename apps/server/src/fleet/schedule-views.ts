@@ -9,7 +9,7 @@ import type { JobBrief, ScheduleView } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
 import { hosts, repositories, schedules } from '../db/schema.ts'
 import { briefsOf } from './job-views.ts'
-import { draftOf, timetableOf } from './schedule-rows.ts'
+import { countable, draftOf, timetableOf } from './schedule-rows.ts'
 import { scheduleNotFound } from './schedules.ts'
 
 /** A list is for one host or one repository; without either it is cut here. */
@@ -133,7 +133,7 @@ const hasReachedHost = ({ row, hostVersion, appliedVersion, appliedAt }: Found) 
 
 /** The next slot whose time, with the host's spread, is still to come. */
 function nextRunOf(row: Found['row'], now: Date): Date | null {
-  const timetable = timetableOf(row)
+  const timetable = countable(timetableOf(row))
   if (timetable === undefined) return null
   const spread = jitterMs(row.hostId, row.id, row.definition.jitterSeconds)
   const [slot] = nextSlots(timetable, new Date(now.getTime() - spread), 1)
@@ -146,7 +146,7 @@ export function overdueSinceOf(
   { late, missedGrace }: Periods,
   now: Date,
 ): Date | null {
-  const timetable = timetableOf(row)
+  const timetable = countable(timetableOf(row))
   if (timetable === undefined) return null
   const from = Math.max((succeededAt ?? row.createdAt).getTime(), row.countedFrom?.getTime() ?? 0)
   const through = now.getTime() - late - missedGrace - row.definition.jitterSeconds * 1_000

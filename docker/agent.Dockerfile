@@ -7,7 +7,7 @@ RUN npm run build --workspace @restic-manager/agent
 
 FROM node:26-trixie-slim
 RUN apt-get update \
-  && apt-get install --yes --no-install-recommends ca-certificates openssh-client restic tini \
+  && apt-get install --yes --no-install-recommends ca-certificates openssh-client rclone restic tini \
   && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production \
     RM_STATE_DIR=/var/lib/restic-manager-agent

@@ -28,6 +28,8 @@ const ssh = '/usr/bin/ssh'
 /** Why no SSH server can be run here, with the program from `findTool('sshd')`; undefined when it can. */
 export async function complaintAboutSsh(path: string): Promise<string | undefined> {
   if (!existsSync(ssh)) return 'there is no ssh'
+  const { username, shell } = userInfo()
+  if (/(nologin|false)$/.test(shell ?? '')) return `the account ${username} may not sign in`
   // As root it wants a user and a folder to give its rights away to.
   if (process.getuid?.() === 0) {
     if (!(await readFile('/etc/passwd', 'utf8')).includes('\nsshd:')) return 'there is no user sshd'

@@ -1,7 +1,7 @@
 // Promises of the words and rhythms of a timetable.
 import { nextSlots } from '@restic-manager/contract/cron'
 import { describe, expect, test } from 'vitest'
-import { cronOf, nightTime, type Rhythm, rhythmOf, timetableInWords } from './timetable.ts'
+import { cronOf, nightTime, type Rhythm, rhythmOf, timeOf, timetableInWords } from './timetable.ts'
 
 const rhythms: Rhythm[] = [
   { every: 'hour', minute: 20 },
@@ -48,6 +48,19 @@ test('an expression is told in words, and as it is where there are none', () => 
     'every minute',
     'every 15 minutes',
     'at the times of 30 2 31 * *',
+  ])
+})
+
+test('a time of day is read as people type it', () => {
+  expect(['02:30', '2.30', ' 0230 ', '23:59', '24:00', '2:7', '', 'noon'].map(timeOf)).toEqual([
+    { hour: 2, minute: 30 },
+    { hour: 2, minute: 30 },
+    { hour: 2, minute: 30 },
+    { hour: 23, minute: 59 },
+    undefined,
+    undefined,
+    undefined,
+    undefined,
   ])
 })
 

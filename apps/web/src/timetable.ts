@@ -73,6 +73,13 @@ const two = (value: number) => String(value).padStart(2, '0')
 export const clockOf = (rhythm: { hour: number; minute: number }): string =>
   `${two(rhythm.hour)}:${two(rhythm.minute)}`
 
+/** A time of day as it is typed: "2:30", "0230". Undefined while it is none. */
+export function timeOf(typed: string): { hour: number; minute: number } | undefined {
+  const [, hours, minutes] = /^\s*(\d{1,2})[:.]?(\d{2})\s*$/.exec(typed) ?? []
+  const [hour, minute] = [numberIn(hours, 0, 23), numberIn(minutes, 0, 59)]
+  return hour === undefined || minute === undefined ? undefined : { hour, minute }
+}
+
 /** When an expression comes, in words that stand in a sentence: "every day at 02:30". */
 export function timetableInWords(cron: string): string {
   const rhythm = rhythmOf(cron)

@@ -88,9 +88,11 @@ function NarrowRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
       <div className="phone-line">
         <span className="row cut">
           <JobLink job={job} />
-          <span className="dim cut">
-            {withHost ? <HostName name={job.hostName} /> : <RepositoryName job={job} />}
-          </span>
+          {(withHost || job.scheduleName === null) && (
+            <span className="dim cut">
+              {withHost ? <HostName name={job.hostName} /> : <RepositoryName job={job} />}
+            </span>
+          )}
         </span>
         <JobStatusMark
           status={job.status}

@@ -103,6 +103,8 @@ export function ScheduleEditor(props: Props) {
   const [touched, setTouched] = useState<ReadonlySet<string>>(new Set())
   const [tried, setTried] = useState(false)
   const [stale, setStale] = useState<ScheduleView>()
+  // Fields that keep half-typed text begin anew with the draft.
+  const [round, setRound] = useState(0)
   const letPass = useRef(false)
   const before = base?.schedule ?? initial
   const changes = changesBetween(before, draft)
@@ -135,6 +137,7 @@ export function ScheduleEditor(props: Props) {
   const begin = (from: ScheduleView, next: ScheduleDraft) => {
     setBase(from)
     setDraft(next)
+    setRound(old => old + 1)
     setStale(undefined)
     setTouched(new Set())
     save.reset()
@@ -193,7 +196,7 @@ export function ScheduleEditor(props: Props) {
       </p>
       {!isStale && <MutationProblem what="The schedule was not saved." error={save.error} />}
       <div className="schedule-columns">
-        <Panel flush>
+        <Panel key={round} flush>
           <ScheduleWhat {...section} host={host} repositories={host.repositories} backups={backups} />
           <ScheduleWhen {...section} hostId={host.id} hostZone={host.timeZone} />
           {draft.kind === 'forget' && (

@@ -2,7 +2,16 @@
 import { isTimeZone } from '@restic-manager/contract/cron'
 import { NumberInput, Select, TextInput } from '@mantine/core'
 import { useState } from 'react'
-import { clockOf, cronOf, dayNames, hourSteps, nightTime, type Rhythm, rhythmOf } from '../timetable.ts'
+import {
+  clockOf,
+  cronOf,
+  dayNames,
+  hourSteps,
+  nightTime,
+  type Rhythm,
+  rhythmOf,
+  timeOf,
+} from '../timetable.ts'
 import { secondsInWords } from '../schedule-words.ts'
 import type { SectionProps } from '../schedule-draft.ts'
 import { FilterChips } from './filter-chips.tsx'
@@ -26,6 +35,34 @@ const zones = ['UTC', ...Intl.supportedValuesOf('timeZone').filter(zone => zone 
 /** The known values with the one in use among them. */
 const withValue = (known: readonly number[], value: number) =>
   [...new Set([...known, value])].toSorted((a, b) => a - b)
+
+/** A time of day in 24 hours. The browser's own field would follow its language. */
+function ClockInput({
+  value,
+  onChange,
+}: {
+  value: string
+  onChange: (time: { hour: number; minute: number }) => void
+}) {
+  const [typed, setTyped] = useState(value)
+  const time = timeOf(typed)
+  return (
+    <TextInput
+      label="At"
+      className="clock-input"
+      inputMode="numeric"
+      placeholder="02:30"
+      value={typed}
+      error={time === undefined && 'Hours and minutes, such as 02:30.'}
+      onChange={event => {
+        setTyped(event.currentTarget.value)
+        const next = timeOf(event.currentTarget.value)
+        if (next !== undefined) onChange(next)
+      }}
+      onBlur={() => setTyped(time === undefined ? value : clockOf(time))}
+    />
+  )
+}
 
 function RhythmFields({ rhythm, change }: { rhythm: Rhythm; change: (rhythm: Rhythm) => void }) {
   const withClock = 'hour' in rhythm
@@ -59,15 +96,10 @@ function RhythmFields({ rhythm, change }: { rhythm: Rhythm; change: (rhythm: Rhy
         />
       )}
       {withClock ? (
-        <TextInput
-          label="At"
-          type="time"
+        <ClockInput
+          key={rhythm.every}
           value={clockOf(rhythm)}
-          onChange={event => {
-            const [hour, minute] = event.currentTarget.value.split(':').map(Number)
-            if (hour !== undefined && minute !== undefined && !Number.isNaN(hour + minute))
-              change({ ...rhythm, hour, minute })
-          }}
+          onChange={({ hour, minute }) => change({ ...rhythm, hour, minute })}
         />
       ) : (
         <NumberInput

@@ -45,6 +45,7 @@ export function SizeInput({
         onChange={typed => onChange(typeof typed === 'number' ? Math.round(typed * unit) : undefined)}
       />
       <Select
+        className="size-input-unit"
         aria-label={`${label}: unit`}
         allowDeselect={false}
         data={units.map(known => known.word)}

@@ -28,8 +28,8 @@ export async function followEnd(tx: Db, jobId: string, periods: LinePeriods): Pr
 
 /** What a check found is what is known of the repository, unless a later one is known already. One that could not look found nothing. */
 async function keepCheck(tx: Db, job: EndedJob) {
-  const found = job.status === 'succeeded' ? 'succeeded' : job.reason
-  if (job.finishedAt === null || found === null || !['succeeded', 'damaged', 'failed'].includes(found)) return
+  const found = job.status === 'succeeded' ? 'ok' : job.reason
+  if (job.finishedAt === null || (found !== 'ok' && found !== 'damaged')) return
   await tx
     .update(repositories)
     .set({ lastCheckAt: job.finishedAt, lastCheckStatus: found })

@@ -35,7 +35,9 @@ export async function keepStats(db: Db, host: HostSession, stats: RepoStats): Pr
         ...(isNewId ? { resticId: stats.resticId } : {}),
         ...(stats.sizeBytes === undefined ? {} : { sizeBytes: stats.sizeBytes, statsAt: sql`now()` }),
         ...(stats.dedupRatio === undefined ? {} : { dedupRatio: Math.round(stats.dedupRatio * 1_000) }),
-        ...(stats.lastCheckAt === undefined ? {} : { lastCheckAt: new Date(stats.lastCheckAt) }),
+        ...(stats.lastCheckAt === undefined
+          ? {}
+          : { lastCheckAt: sql`least(now(), ${stats.lastCheckAt}::timestamptz)` }),
         ...(stats.lastCheckStatus === undefined ? {} : { lastCheckStatus: stats.lastCheckStatus }),
       })
       .where(eq(repositories.id, repository.id))

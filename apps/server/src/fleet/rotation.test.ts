@@ -117,12 +117,12 @@ describe('the last check of a repository', () => {
     }
     const [early, middle, late] = [hoursAgo(3), hoursAgo(2), hoursAgo(1)]
     await check('succeeded', middle)
-    expect(await checked(host.repositoryId)).toEqual({ at: middle, status: 'succeeded' })
+    expect(await checked(host.repositoryId)).toEqual({ at: middle, status: 'ok' })
     await check('failed', early, 'damaged')
-    expect(await checked(host.repositoryId)).toEqual({ at: middle, status: 'succeeded' })
+    expect(await checked(host.repositoryId)).toEqual({ at: middle, status: 'ok' })
     await check('failed', late, 'unreachable')
     await check('cancelled', late)
-    expect(await checked(host.repositoryId)).toEqual({ at: middle, status: 'succeeded' })
+    expect(await checked(host.repositoryId)).toEqual({ at: middle, status: 'ok' })
     await check('failed', late, 'damaged')
     expect(await checked(host.repositoryId)).toEqual({ at: late, status: 'damaged' })
   })

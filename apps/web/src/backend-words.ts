@@ -51,7 +51,7 @@ export const backendForms: Record<BackendKind, BackendForm> = {
     credential: { label: 'Secret access key' },
   },
   b2: {
-    below: 'Backblaze, its own API',
+    below: 'buckets of Backblaze',
     bucket: { label: 'Bucket', example: 'acme-backup' },
     place: folder,
     username: { label: 'Key id', help: 'Of an application key for this bucket only.' },
@@ -80,7 +80,7 @@ export const backendForms: Record<BackendKind, BackendForm> = {
     },
   },
   rclone: {
-    below: 'whatever else rclone reaches',
+    below: 'Drive, Dropbox, WebDAV',
     bucket: { label: 'Remote', example: 'vault' },
     place: { ...folder, example: 'hosts/atlas' },
     credential: {

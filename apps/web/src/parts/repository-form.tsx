@@ -76,7 +76,8 @@ export function RepositoryForm({
                   place: kind === initial.kind ? initial.place : '',
                   bucket: kind === initial.kind ? initial.bucket : '',
                   credential: '',
-                  ...(draft.name === initial.name &&
+                  // A name nobody has chosen yet follows the kind.
+                  ...([initial.name, draft.kind].includes(draft.name) &&
                     !editing && { name: kind === initial.kind ? initial.name : kind }),
                   mayDelete: kind !== 'rest',
                 })

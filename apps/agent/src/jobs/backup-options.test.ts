@@ -65,7 +65,7 @@ await eachRestic(restic => {
       // The file that keeps a folder out is kept itself.
       expect(await savedFiles(bench)).toEqual(['cache/.nobackup', 'kept.txt'])
       expect(bench.starts[0]?.command).toContain(`--exclude '*.tmp' --exclude '# hash' --exclude '$HOME'`)
-      expect(bench.starts[0]?.command).not.toContain('-file')
+      expect(bench.starts[0]?.command).not.toContain('--exclude-file')
       expect(readdirSync(bench.context.folders.temp)).toEqual([])
     },
     SLOW,

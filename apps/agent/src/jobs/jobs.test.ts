@@ -355,7 +355,7 @@ await eachRestic(restic => {
   test(
     'a storage that is full is told apart from every other failure',
     async ({ skip }) => {
-      using bench = jobBench(restic, { timing: { probeDeadline: 3_000 } })
+      using bench = jobBench(restic, { timing: { probeDeadline: 3_000, cancelGrace: 5_000 } })
       mkdirSync(bench.plain.url)
       const mounted = await execa('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', bench.plain.url], {
         reject: false,

@@ -88,7 +88,10 @@ export function retentionInWords(retention: Retention): string | undefined {
 /** A policy in a few words, for a row: "7 daily, 4 weekly and 12 monthly". */
 export function retentionInShort(retention: Retention): string {
   const keep = tidyRetention(retention)
-  const parts = countRules.flatMap(rule => (keep[rule] === undefined ? [] : [`${keep[rule]} ${rule}`]))
+  const parts = countRules.flatMap(rule => {
+    const count = keep[rule]
+    return count === undefined ? [] : [rule === 'last' ? `newest ${count}` : `${count} ${rule}`]
+  })
   for (const rule of durationRules) {
     const value = keep[rule]
     const word = rule === 'within' ? 'all' : rule.slice('within'.length).toLowerCase()

@@ -86,7 +86,7 @@ test('rows say it in short', () => {
     whatInShort(backup),
     whatInShort({ ...backup, kind: 'check', options: { readRotation: 12 } }),
     whatInShort({ ...backup, kind: 'forget', retention: { last: 3 } }),
-  ]).toEqual(['backup, 3 folders', 'check, everything in 12 runs', 'forget, keeps 3 last'])
+  ]).toEqual(['backup, 3 folders', 'check, everything in 12 runs', 'forget, keeps newest 3'])
 })
 
 test('seconds are said as people say them', () => {

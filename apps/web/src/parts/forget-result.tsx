@@ -29,7 +29,7 @@ function Marks({ group }: { group: Group }) {
         ) : (
           <g key={shortId} className="forget-mark-goes">
             <rect x={x + 0.5} y={0.5} width={6} height={19} rx={1.5} />
-            <path d={`M${x + 2} 8.5l3 3m0-3l-3 3`} />
+            <path d={`M${x + 1.6} 8.1l3.8 3.8m0-3.8l-3.8 3.8`} />
           </g>
         )
       })}
@@ -37,7 +37,7 @@ function Marks({ group }: { group: Group }) {
   )
 }
 
-function SnapshotsOfGroup({ group, goes }: { group: Group; goes: string }) {
+function SnapshotsOfGroup({ group, dryRun }: { group: Group; dryRun: boolean }) {
   const [all, setAll] = useState(false)
   const shown = all ? group.snapshots : group.snapshots.slice(0, FEW)
   const listed = group.snapshots.length
@@ -64,7 +64,7 @@ function SnapshotsOfGroup({ group, goes }: { group: Group; goes: string }) {
               {reasons.length > 0 ? (
                 <>
                   <IconCheck className="tone-accent one-line" size={16} stroke={1.75} aria-hidden />
-                  <span className="strong">stays</span>
+                  <span className="strong">{dryRun ? 'stays' : 'stayed'}</span>
                   <span className="dim cut" title={reasons.join(', ')}>
                     {inertText(reasons.join(', '))}
                   </span>
@@ -72,7 +72,7 @@ function SnapshotsOfGroup({ group, goes }: { group: Group; goes: string }) {
               ) : (
                 <>
                   <IconX className="tone-idle one-line" size={16} stroke={1.75} aria-hidden />
-                  <s>{goes}</s>
+                  <s>{dryRun ? 'goes' : 'went'}</s>
                   <span className="dim cut">no rule keeps it</span>
                 </>
               )}
@@ -115,7 +115,7 @@ export function ForgetResult({
         </p>
         <Marks group={group} />
       </div>
-      <SnapshotsOfGroup group={group} goes={dryRun ? 'goes' : 'went'} />
+      <SnapshotsOfGroup group={group} dryRun={dryRun} />
     </section>
   ))
 }

@@ -28,17 +28,17 @@ export function HostNotice({ host, runNow }: { host: HostView; runNow: () => voi
         tone="bad"
         title={
           <>
-            Offline since <Ago at={host.lastSeenAt} none="it was added" />.
+            Offline since <When at={host.lastSeenAt} none="it was added" />.
           </>
         }
       >
         {host.lastSeenAt !== null && (
           <>
-            Last seen <When at={host.lastSeenAt} />.{' '}
+            Last seen <Ago at={host.lastSeenAt} />.{' '}
           </>
         )}
-        Start its agent on the host: <code className="mono">npm run -s agent -- run</code>. A backup that runs
-        goes on without the server.
+        Start its agent on the host: <code className="mono">npm run -s agent -- run</code>. Its backups go on
+        by themselves, without the server.
       </Notice>
     )
   }

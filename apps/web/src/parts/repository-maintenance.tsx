@@ -1,4 +1,5 @@
 // The maintenance of a repository: who does it, what waits for what, and what can be started now.
+import { backends } from '@restic-manager/contract/repository'
 import type { JobBrief, RepositoryView, ScheduleView } from '@restic-manager/contract/views'
 import { Button, Menu } from '@mantine/core'
 import { IconChevronDown, IconEye, IconPlayerPlay } from '@tabler/icons-react'
@@ -17,7 +18,7 @@ import { MaintenanceForm } from './maintenance-form.tsx'
 import { Details, Panel } from './panel.tsx'
 import { MutationProblem } from './query-problem.tsx'
 import { JobStatusMark } from './status.tsx'
-import { Ago } from './when.tsx'
+import { Ago, When } from './when.tsx'
 import './repository-maintenance.css'
 
 const icon = { size: 16, stroke: 1.75, 'aria-hidden': true } as const
@@ -130,7 +131,7 @@ function RetentionRow({ schedule, repository }: { schedule: ScheduleView; reposi
         </p>
         {schedule.overdueSince !== null && (
           <p className="tone-bad">
-            overdue since <Ago at={schedule.overdueSince} />
+            overdue since <When at={schedule.overdueSince} />
           </p>
         )}
         <MutationProblem what="It was not started." error={preview.error ?? run.error} />
@@ -181,6 +182,15 @@ function Safety({ repository }: { repository: RepositoryView }) {
   )
 }
 
+/** With which credential it works; empty for storage that has none. */
+function adminAccess({ kind, adminUsername, hasAdminCredential }: RepositoryView): string {
+  const takes = backends[kind]
+  return [
+    ...(takes.username ? [adminUsername === null ? 'the everyday user' : `user ${adminUsername}`] : []),
+    ...(takes.credential ? [hasAdminCredential ? 'an admin secret' : 'the everyday secret'] : []),
+  ].join(', ')
+}
+
 /** The card of the repository page. */
 export function RepositoryMaintenance({ repository }: { repository: RepositoryView }) {
   const mayRun = useMay('operator')
@@ -189,6 +199,7 @@ export function RepositoryMaintenance({ repository }: { repository: RepositoryVi
   const schedules = useQuery(trpc.schedules.list.queryOptions({ repositoryId: repository.id })).data ?? []
   const retentions = schedules.filter(({ schedule }) => schedule.kind === 'forget')
   const { maintenanceHost, checkRotation } = repository
+  const access = adminAccess(repository)
   return (
     <Panel
       title="Maintenance"
@@ -215,19 +226,7 @@ export function RepositoryMaintenance({ repository }: { repository: RepositoryVi
                   </Link>
                 ),
             },
-            ...(maintenanceHost === null
-              ? []
-              : [
-                  {
-                    term: 'With',
-                    value: [
-                      repository.adminUsername === null
-                        ? 'the everyday user'
-                        : `user ${repository.adminUsername}`,
-                      repository.hasAdminCredential ? 'an admin secret' : 'the everyday secret',
-                    ].join(', '),
-                  },
-                ]),
+            ...(maintenanceHost === null || access === '' ? [] : [{ term: 'With', value: access }]),
             ...(checkRotation === null
               ? []
               : [

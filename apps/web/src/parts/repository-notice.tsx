@@ -10,7 +10,7 @@ import { trpc } from '../trpc.ts'
 import { MaintenanceForm } from './maintenance-form.tsx'
 import { Notice } from './notice.tsx'
 import { MutationProblem } from './query-problem.tsx'
-import { Ago } from './when.tsx'
+import { Ago, When } from './when.tsx'
 
 /** Nothing while all is well. */
 export function RepositoryNotice({ repository }: { repository: RepositoryView }): ReactNode {
@@ -41,7 +41,7 @@ export function RepositoryNotice({ repository }: { repository: RepositoryView })
         tone="bad"
         title={
           <>
-            Retention is overdue since <Ago at={overdueSince} />.
+            Retention is overdue since <When at={overdueSince} />.
           </>
         }
         action={

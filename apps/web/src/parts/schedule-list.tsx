@@ -103,25 +103,27 @@ function Row({ host, schedule }: { host: HostView; schedule: ScheduleView }) {
   return (
     <li className="schedule-row" aria-label={draft.name}>
       <div className="schedule-name">
-        <div className="row">
-          {mayEdit ? (
-            <Link
-              to="/schedules/$scheduleId"
-              params={{ scheduleId: schedule.id }}
-              className="row-link cut"
-              title={draft.name}
-            >
-              <ShortName name={draft.name} most={40} />
-            </Link>
-          ) : (
-            <span className="strong cut">{draft.name}</span>
-          )}
-          <ScheduleSync schedule={schedule} quiet />
-        </div>
+        {mayEdit ? (
+          <Link
+            to="/schedules/$scheduleId"
+            params={{ scheduleId: schedule.id }}
+            className="row-link schedule-link"
+            title={draft.name}
+          >
+            <ShortName name={draft.name} most={40} />
+          </Link>
+        ) : (
+          <span className="strong cut">{draft.name}</span>
+        )}
         <p className="dim cut">
           {whatInShort(draft)}
           <Where schedule={schedule} />
         </p>
+        {schedule.sync !== 'in sync' && (
+          <p>
+            <ScheduleSync schedule={schedule} />
+          </p>
+        )}
         {schedule.sync === 'rejected' && <p className="tone-bad break">{schedule.rejected?.reason}</p>}
         {schedule.overdueSince !== null && (
           <p className="tone-bad">

@@ -1,15 +1,15 @@
 // How far a schedule has reached its host, as a chip: in sync, waiting since, or rejected and why.
 import type { ScheduleView } from '@restic-manager/contract/views'
 import { IconArrowsDiff, IconCheck, IconX } from '@tabler/icons-react'
-import { Ago } from './when.tsx'
+import { When } from './when.tsx'
 
 const icon = { size: 14, stroke: 1.75, 'aria-hidden': true } as const
 
-/** `quiet`: nothing while all is well, as in a row. */
-export function ScheduleSync({ schedule, quiet = false }: { schedule: ScheduleView; quiet?: boolean }) {
+/** One chip, always. */
+export function ScheduleSync({ schedule }: { schedule: ScheduleView }) {
   switch (schedule.sync) {
     case 'in sync':
-      return quiet ? null : (
+      return (
         <span className="chip">
           <IconCheck {...icon} />
           in sync
@@ -22,7 +22,7 @@ export function ScheduleSync({ schedule, quiet = false }: { schedule: ScheduleVi
           waiting{' '}
           {schedule.waitingSince !== null && (
             <>
-              since <Ago at={schedule.waitingSince} />
+              since <When at={schedule.waitingSince} />
             </>
           )}
         </span>

@@ -3,6 +3,7 @@ import { newId } from '@restic-manager/contract/ids'
 import type { JobFinished, JobStarted } from '@restic-manager/contract/job'
 import { until } from '@restic-manager/testkit/until'
 import { expect, test } from 'vitest'
+import { describeStatus } from './status.ts'
 import { createTestClock } from './testing-clock.ts'
 import { openDesk, type Desk } from './testing-desk.ts'
 import { startFarEnd } from './testing-far-end.ts'
@@ -163,4 +164,27 @@ test('whatever is killed or cut at a slot, each slot is run or told of once', as
   )
   const tags = desk.restic.runs('backup').map(run => run.argv.find(word => word.includes('rm-job=')))
   expect(new Set(tags).size).toBe(tags.length)
+})
+
+test('the status says what runs next, what was rejected, what this host allows, and that a newer agent is there', async () => {
+  const hooked = hourlyBackup({ name: 'hooked', preHook: { script: 'true' } })
+  const manual = hourlyBackup({ name: 'by hand', manual: true, cron: undefined } as never)
+  const { desk } = await planDesk([hourlyBackup(), hooked, manual])
+  await using _ = desk
+  const packageUrl = 'https://example.com/agent'
+  desk.end.order({ order: 'agent.updateAvailable', latestVersion: '9.9.9', packageUrl })
+  await until(() => desk.agent.status().newerAgent !== undefined)
+  desk.end.plan({ ...planOf(hooked), version: 2, configVersion: 99 })
+  await until(() => desk.agent.status().plan?.waiting === 2)
+  const said = describeStatus(desk.agent.status())
+  expect(said).toContain('version 1, applied 2026-06-10T11:30:00.000Z; version 2 waits for its configuration')
+  expect(said).toMatch(/ {2}hourly: +backup, next 2026-06-10T12:00:00.000Z\n/)
+  expect(said).toMatch(/ {2}by hand: +backup, does not run by itself \(manual\)\n/)
+  expect(said).toMatch(
+    /Rejected: +[0-9a-f-]+ \(hooks_not_allowed\): The policy file of this host allows no hooks/,
+  )
+  expect(said).toMatch(/Policy file: +.*policy\.json \(there is none\): no hooks\n/)
+  expect(said).toMatch(
+    /Newer agent: +9\.9\.9, at https:\/\/example\.com\/agent\. It is not installed by itself\.\n/,
+  )
 })

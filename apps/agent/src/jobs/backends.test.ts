@@ -43,9 +43,10 @@ async function firstDay(bench: JobBench) {
   expect(await bench.plain.locks()).toEqual([])
 }
 
-/** The same bench with other access to the same storage. */
+/** The same bench with other access. A new restic would try for long what cannot succeed. */
 const withAccess = (bench: JobBench, access: Partial<RepositoryAccess>) => ({
   ...bench.context,
+  timing: { ...bench.context.timing, probeDeadline: 10_000 },
   repository: { ...bench.context.repository, ...access },
 })
 
@@ -130,6 +131,13 @@ await eachRestic(restic => {
           )
           expect(wrong).toMatchObject({ status: 'failed', reason: 'backend_auth' })
           expect(JSON.stringify([wrong, bench.said()])).not.toContain('canary')
+          const elsewhere = withAccess(bench, { url: server.missingBucketUrl('r') })
+          expect(await runJob('probe', elsewhere, {})).toMatchObject({
+            status: 'failed',
+            reason: 'repository_missing',
+          })
+          const away = withAccess(bench, { url: 's3:https://127.0.0.1:1/backups/r' })
+          expect(await runJob('probe', away, {})).toMatchObject({ status: 'failed', reason: 'unreachable' })
           const distrusted = await runJob('probe', withAccess(bench, { environment: {} }), {})
           expect(distrusted).toMatchObject({
             status: 'failed',

@@ -2,7 +2,13 @@
 import { complaintsAboutSchedule, ScheduleDraft } from '@restic-manager/contract/schedule'
 import type { ScheduleView } from '@restic-manager/contract/views'
 import { describe, expect, test } from 'vitest'
-import { changesBetween, complaintsAboutDraft, newSchedule, tidySchedule } from './schedule-draft.ts'
+import {
+  changesBetween,
+  complaintsAboutDraft,
+  newSchedule,
+  rebaseDraft,
+  tidySchedule,
+} from './schedule-draft.ts'
 
 const host = {
   id: '019385a0-0000-7000-8000-000000000001',
@@ -81,4 +87,16 @@ test('only what was really changed counts as a change', () => {
       { ...before, retry: { delaySeconds: 600, count: 2 }, manual: true },
     ),
   ).toEqual(['time', 'planned or manual'])
+})
+
+test('what somebody typed stays on top of what another saved meanwhile, and nothing else of the old version does', () => {
+  const base = fresh()
+  const theirs = { ...base, name: 'Theirs', cron: '5 3 * * 0', jitterSeconds: 60 }
+  expect(rebaseDraft(base, theirs, { ...base, name: 'Mine', tags: ['gold'] })).toEqual({
+    ...theirs,
+    name: 'Mine',
+    tags: ['gold'],
+  })
+  const manual = rebaseDraft(base, theirs, { ...base, manual: true, cron: undefined })
+  expect(tidySchedule(manual)).toEqual(tidySchedule({ ...theirs, manual: true }))
 })

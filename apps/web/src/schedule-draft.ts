@@ -196,3 +196,17 @@ export function changesBetween(before: ScheduleDraft, after: ScheduleDraft): str
     .filter(field => JSON.stringify(sorted(old[field])) !== JSON.stringify(sorted(now[field])))
     .map(field => fieldWords[field])
 }
+
+/** Fields that only make sense together: who changed one of them has the word on both. */
+const pairs: Partial<Record<keyof ScheduleDraft, keyof ScheduleDraft>> = { cron: 'manual', manual: 'cron' }
+
+/** A draft that began from `base`, taken over to `newest`: what was changed in it stays, the rest is as it was saved since. */
+export function rebaseDraft(base: ScheduleDraft, newest: ScheduleDraft, draft: ScheduleDraft): ScheduleDraft {
+  const differs = (field: keyof ScheduleDraft) =>
+    JSON.stringify(sorted(base[field])) !== JSON.stringify(sorted(draft[field]))
+  const mine = (Object.keys(fieldWords) as (keyof ScheduleDraft)[]).filter(field => {
+    const pair = pairs[field]
+    return differs(field) || (pair !== undefined && differs(pair))
+  })
+  return { ...newest, ...Object.fromEntries(mine.map(field => [field, draft[field]])) }
+}

@@ -26,10 +26,14 @@ function Took({ job }: { job: JobBrief }) {
   )
 }
 
-const JobLink = ({ job }: { job: JobBrief }) => (
-  <Link to="/jobs/$jobId" params={{ jobId: job.id }} className="row-link job-kind">
+const JobLink = ({ job, named = true }: { job: JobBrief; named?: boolean }) => (
+  <Link
+    to="/jobs/$jobId"
+    params={{ jobId: job.id }}
+    className={`row-link job-kind ${named ? 'cut' : 'one-line'}`}
+  >
     {kindWords[job.kind]}
-    {job.scheduleName !== null && <span className="job-schedule">{job.scheduleName}</span>}
+    {named && job.scheduleName !== null && <span className="job-schedule">{job.scheduleName}</span>}
   </Link>
 )
 
@@ -87,7 +91,7 @@ function NarrowRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
     <>
       <div className="phone-line">
         <span className="row cut">
-          <JobLink job={job} />
+          <JobLink job={job} named={!withHost} />
           {(withHost || job.scheduleName === null) && (
             <span className="dim cut">
               {withHost ? <HostName name={job.hostName} /> : <RepositoryName job={job} />}

@@ -7,7 +7,13 @@ import { useNavigate } from '@tanstack/react-router'
 import { useRef, useState } from 'react'
 import { countOf } from '../format.ts'
 import { useRequestId } from '../request-id.ts'
-import { changesBetween, type Complaints, complaintsAboutDraft, tidySchedule } from '../schedule-draft.ts'
+import {
+  changesBetween,
+  type Complaints,
+  complaintsAboutDraft,
+  rebaseDraft,
+  tidySchedule,
+} from '../schedule-draft.ts'
 import { scheduleInWords } from '../schedule-words.ts'
 import { client, complaintsIn, queryClient, refusalIn, sentenceFor, trpc } from '../trpc.ts'
 import { LeaveGuard } from './leave-guard.tsx'
@@ -227,7 +233,7 @@ export function ScheduleEditor(props: Props) {
               : `You edited version ${base.version} of this schedule; it is at version ${stale.version} by now.`
           }
           onTake={() => begin(stale, stale.schedule)}
-          onKeep={() => begin(stale, draft)}
+          onKeep={() => begin(stale, rebaseDraft(base.schedule, stale.schedule, draft))}
           onClose={() => setStale(undefined)}
         />
       )}

@@ -45,8 +45,8 @@ export function StaleSchedule({
           </div>
         </dl>
         <p className="dim">
-          Keep yours to go on with what you typed, on top of version {newest.version}: it is saved only when
-          you save again. Take theirs to begin again from what is saved.
+          Keep yours: what you changed stays as you typed it, the rest becomes as they saved it, and nothing
+          is saved before you save again. Take theirs to begin again from what is saved.
         </p>
         <div className="row form-foot row-wrap">
           <Button onClick={onTake}>Take theirs</Button>

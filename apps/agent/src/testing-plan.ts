@@ -74,7 +74,8 @@ export function planBench(start = '2026-06-10T11:30:00Z', periods: Partial<Timin
   const idOf = (schedule: Schedule, at: string, repositoryId = schedule.repositoryIds[0] ?? '') =>
     slotJobId(schedule.id, toSlot(Date.parse(at)), repositoryId)
 
-  const bench = {
+  const bench: PlanBench = {
+    schedules: undefined as never, // made below, of what stands here
     clock,
     state: openState(folder, log, clock),
     hostId: newId(),
@@ -123,7 +124,7 @@ export function planBench(start = '2026-06-10T11:30:00Z', periods: Partial<Timin
       bench.schedules.stop()
       bench.state.close()
     },
-  } as PlanBench
+  }
   bench.schedules = open()
   bench.schedules.start()
   return bench

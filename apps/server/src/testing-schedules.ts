@@ -1,6 +1,7 @@
 // For tests only: schedules made and acked through the verbs that operators and agents use, and what hosts say of their slots.
 import { eq } from 'drizzle-orm'
 import { newId } from '@restic-manager/contract/ids'
+import type { JobFinished } from '@restic-manager/contract/job'
 import { toInstant } from '@restic-manager/contract/scalars'
 import type { ScheduleDraft, ScheduleFire, ScheduleNotRun } from '@restic-manager/contract/schedule'
 import { slotJobId } from '@restic-manager/contract/slots'
@@ -8,6 +9,7 @@ import { timing } from '@restic-manager/contract/timing'
 import type { Db } from './db/open.ts'
 import { jobs, schedules } from './db/schema.ts'
 import { fireSchedule } from './fleet/fires.ts'
+import { answerCommand, finishJob } from './fleet/job-reports.ts'
 import { keepNotRun } from './fleet/not-run.ts'
 import { ackSchedules, scheduleSetFor } from './fleet/schedule-sets.ts'
 import { createSchedule } from './fleet/schedules.ts'
@@ -115,3 +117,42 @@ export const tellNotRun = (
 /** Every row of a schedule, oldest slot first. */
 export const rowsOf = (db: Db, scheduleId: string) =>
   db.select().from(jobs).where(eq(jobs.scheduleId, scheduleId)).orderBy(jobs.scheduledFor, jobs.repositoryId)
+
+/** The id of the job of a slot on the host's own repository. */
+export const idOf = (host: TestHost, scheduleId: string, slot: string) =>
+  slotJobId(scheduleId, slot, host.repositoryId)
+
+/** What names that job in every message about it. */
+export const headerOf = (host: TestHost, scheduleId: string, scheduledAt: string) => ({
+  jobId: idOf(host, scheduleId, scheduledAt),
+  kind: 'backup' as const,
+  repositoryId: host.repositoryId,
+  scheduleId,
+  scheduledAt,
+})
+
+/** The host takes the slot's job on. */
+export const acceptSlot = (db: Db, host: TestHost, scheduleId: string, slot: string) =>
+  answerCommand(db, host.sender, {
+    ...host.fact('first'),
+    ...headerOf(host, scheduleId, slot),
+    accepted: true,
+  })
+
+/** The slot's job ends, well unless told otherwise. */
+export const finishSlot = (
+  db: Db,
+  host: TestHost,
+  scheduleId: string,
+  slot: string,
+  over: Partial<JobFinished> = {},
+) =>
+  finishJob(db, host.sender, {
+    ...host.fact(),
+    ...headerOf(host, scheduleId, slot),
+    status: 'succeeded',
+    finishedAt: toInstant(Date.now()),
+    warnings: [],
+    lastLogSeq: -1,
+    ...over,
+  })

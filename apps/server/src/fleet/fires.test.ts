@@ -1,20 +1,29 @@
-// Fires: one slot and repository, one job, whatever is lost, repeated, late, or decided by the host alone.
+// Fires: one slot and repository, one job, whatever is lost, repeated, late or forged.
 import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
 import type { ScheduleFire } from '@restic-manager/contract/schedule'
-import { slotJobId } from '@restic-manager/contract/slots'
 import { timing } from '@restic-manager/contract/timing'
 import { hosts, jobs, repositories, schedules } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
-import { helloOf, makeHost, quiet, repositoryOf, type TestHost } from '../testing-fleet.ts'
-import { applySet, fire, fireOf, hoursAgo, planOn, rowsOf } from '../testing-schedules.ts'
+import { makeHost, quiet, repositoryOf, type TestHost } from '../testing-fleet.ts'
+import {
+  acceptSlot,
+  applySet,
+  finishSlot,
+  fire,
+  fireOf,
+  headerOf,
+  hoursAgo,
+  idOf,
+  planOn,
+  rowsOf,
+} from '../testing-schedules.ts'
 import { expectDueSlots } from './expectations.ts'
 import { countForeignIds } from './foreign-ids.ts'
-import { answerCommand, finishJob } from './job-reports.ts'
+import { answerCommand } from './job-reports.ts'
 import { viewJob } from './job-views.ts'
-import { greetAgent } from './hello.ts'
-import { cancelJob, expireJobs, loseSilentJobs } from './jobs.ts'
+import { cancelJob, expireJobs } from './jobs.ts'
 import { nextOrders, nothingSent } from './orders.ts'
 import { createRepository } from './repositories.ts'
 import { removeSchedule, setScheduleEnabled } from './schedules.ts'
@@ -27,34 +36,14 @@ afterAll(() => database.close())
 
 const newHost = () => makeHost(database.db, database.seal)
 const send = (host: TestHost, sent: ScheduleFire) => fire(database.db, host, sent)
-const idOf = (host: TestHost, scheduleId: string, slot: string) =>
-  slotJobId(scheduleId, slot, host.repositoryId)
 const ordersOf = async (host: TestHost) =>
   (await nextOrders(database.db, database.seal, host.sender, nothingSent())).flatMap(order =>
     order.order === 'command.run' || order.order === 'command.cancel' ? [[order.order, order.jobId]] : [],
   )
-const headerOf = (host: TestHost, scheduleId: string, scheduledAt: string) => ({
-  jobId: idOf(host, scheduleId, scheduledAt),
-  kind: 'backup' as const,
-  repositoryId: host.repositoryId,
-  scheduleId,
-  scheduledAt,
-})
 const accept = (host: TestHost, scheduleId: string, slot: string) =>
-  answerCommand(database.db, host.sender, {
-    ...host.fact('first'),
-    ...headerOf(host, scheduleId, slot),
-    accepted: true,
-  })
+  acceptSlot(database.db, host, scheduleId, slot)
 const succeed = (host: TestHost, scheduleId: string, slot: string) =>
-  finishJob(database.db, host.sender, {
-    ...host.fact(),
-    ...headerOf(host, scheduleId, slot),
-    status: 'succeeded',
-    finishedAt: new Date().toISOString(),
-    warnings: [],
-    lastLogSeq: -1,
-  })
+  finishSlot(database.db, host, scheduleId, slot)
 
 describe('a slot left to the server', () => {
   test('becomes one job under the derived id, and is ordered', async () => {
@@ -131,15 +120,8 @@ describe('a slot left to the server', () => {
       { decision: 'skipped', reason: 'superseded' },
     ])
     expect((await accept(host, scheduleId, hoursAgo(1))).proceed).toBe(false)
-    await finishJob(database.db, host.sender, {
-      ...host.fact(),
-      ...headerOf(host, scheduleId, hoursAgo(1)),
-      status: 'cancelled',
-      reason: 'cancelled_by_operator',
-      finishedAt: new Date().toISOString(),
-      warnings: [],
-      lastLogSeq: -1,
-    })
+    const end = { status: 'cancelled', reason: 'cancelled_by_operator' } as const
+    await finishSlot(database.db, host, scheduleId, hoursAgo(1), end)
     expect(await viewJob(database.db, older)).toMatchObject({ status: 'cancelled', reason: 'superseded' })
   })
 
@@ -253,109 +235,6 @@ describe('a slot for the maintenance host', () => {
       'skipped',
       'queued',
     ])
-  })
-})
-
-describe('a slot its host runs by itself', () => {
-  test('is recorded once, never ordered and never expired', async () => {
-    const host = await newHost()
-    const scheduleId = await planOn(database.db, host)
-    const sent = fireOf(host, scheduleId, hoursAgo(0), [host.repositoryId])
-    const answer = await send(host, sent)
-    expect(answer).toMatchObject([{ decision: 'queued' }])
-    expect(await send(host, sent)).toEqual(answer)
-    expect(await rowsOf(database.db, scheduleId)).toMatchObject([
-      { status: 'queued', decidedBy: 'agent', expiresAt: null },
-    ])
-    expect(await ordersOf(host)).toEqual([])
-    expect((await accept(host, scheduleId, hoursAgo(0))).proceed).toBe(true)
-    await succeed(host, scheduleId, hoursAgo(0))
-    expect(await viewJob(database.db, idOf(host, scheduleId, hoursAgo(0)))).toMatchObject({
-      status: 'succeeded',
-      decidedBy: 'agent',
-      scheduleName: 'hourly',
-    })
-  })
-
-  test('is its own even when the schedule was paused or deleted meanwhile', async () => {
-    const host = await newHost()
-    const scheduleId = await planOn(database.db, host)
-    await setScheduleEnabled(database.db, { scheduleId, version: 1, enabled: false })
-    await send(host, fireOf(host, scheduleId, hoursAgo(1), [host.repositoryId]))
-    await removeSchedule(database.db, { scheduleId, version: 2 })
-    await send(host, fireOf(host, scheduleId, hoursAgo(0), [host.repositoryId]))
-    for (const hours of [1, 0]) {
-      expect((await accept(host, scheduleId, hoursAgo(hours))).proceed).toBe(true)
-      await succeed(host, scheduleId, hoursAgo(hours))
-    }
-    expect((await rowsOf(database.db, scheduleId)).map(({ status }) => status)).toEqual([
-      'succeeded',
-      'succeeded',
-    ])
-  })
-
-  test('takes the job over that the server had queued, and the order is not said again', async () => {
-    const host = await newHost()
-    const scheduleId = await planOn(database.db, host)
-    const slot = hoursAgo(0)
-    await send(host, fireOf(host, scheduleId, slot))
-    await send(host, fireOf(host, scheduleId, slot, [host.repositoryId]))
-    expect(await ordersOf(host)).toEqual([])
-    // The fire that was answered first comes once more.
-    expect(await send(host, fireOf(host, scheduleId, slot))).toMatchObject([{ decision: 'duplicate' }])
-    expect(await rowsOf(database.db, scheduleId)).toMatchObject([{ status: 'queued', decidedBy: 'agent' }])
-  })
-
-  test('runs although an older answer had skipped it', async () => {
-    const host = await newHost()
-    const scheduleId = await planOn(database.db, host)
-    await send(host, fireOf(host, scheduleId, hoursAgo(0)))
-    await send(host, fireOf(host, scheduleId, hoursAgo(1)))
-    await send(host, fireOf(host, scheduleId, hoursAgo(1), [host.repositoryId]))
-    expect((await accept(host, scheduleId, hoursAgo(1))).proceed).toBe(true)
-  })
-
-  test('is lost for now when the host no longer knows of it, or stays silent', async () => {
-    const host = await newHost()
-    const scheduleId = await planOn(database.db, host)
-    for (const hours of [1, 0])
-      await send(host, fireOf(host, scheduleId, hoursAgo(hours), [host.repositoryId]))
-    const knownJobs = [{ jobId: idOf(host, scheduleId, hoursAgo(0)), status: 'accepted' as const }]
-    await greetAgent(database.db, host.sender, helloOf({ knownJobs }), {
-      serverVersion: '0.1.0',
-      timing,
-      log: quiet,
-    })
-    const statuses = async () => (await rowsOf(database.db, scheduleId)).map(({ status }) => status)
-    expect(await statuses()).toEqual(['lost', 'queued'])
-    await database.db
-      .update(hosts)
-      .set({ online: false, lastSeenAt: new Date(Date.now() - 2 * timing.lostAfter) })
-      .where(eq(hosts.id, host.hostId))
-    await loseSilentJobs(database.db, timing.lostAfter)
-    expect(await statuses()).toEqual(['lost', 'lost'])
-    await succeed(host, scheduleId, hoursAgo(0))
-    expect(await statuses()).toEqual(['lost', 'succeeded'])
-  })
-
-  test('its job may be told of before the fire', async () => {
-    const host = await newHost()
-    const scheduleId = await planOn(database.db, host)
-    await succeed(host, scheduleId, hoursAgo(0))
-    await send(host, fireOf(host, scheduleId, hoursAgo(0), [host.repositoryId]))
-    expect(await rowsOf(database.db, scheduleId)).toMatchObject([
-      { status: 'succeeded', decidedBy: 'agent', reported: true },
-    ])
-  })
-
-  test('of a schedule nobody here knows becomes a row with the first fact of its job', async () => {
-    const host = await newHost()
-    const scheduleId = newId()
-    expect(await send(host, fireOf(host, scheduleId, hoursAgo(0), [host.repositoryId]))).toMatchObject([
-      { decision: 'queued' },
-    ])
-    await succeed(host, scheduleId, hoursAgo(0))
-    expect(await rowsOf(database.db, scheduleId)).toMatchObject([{ status: 'succeeded', kind: 'backup' }])
   })
 })
 

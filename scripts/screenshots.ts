@@ -1,13 +1,16 @@
 // `npm run screenshots`: a small fleet of real agents, and every page of it at 1440 and 390 px, light and dark.
+// `-- --to <folder> [name …]` puts only the pictures of these names elsewhere.
 import { execFile } from 'node:child_process'
 import { mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { parseArgs } from 'node:util'
 import { newId } from '@restic-manager/contract/ids'
 import { launchChromium, newPage } from '@restic-manager/testkit/chromium'
 import { makeFiles } from '@restic-manager/testkit/files'
 import { until } from '@restic-manager/testkit/until'
 import { makeOperator, runToEnd, type Api } from './operator.ts'
+import { planHosts } from './screenshot-plan.ts'
 import {
   build,
   enrolAgent,
@@ -18,10 +21,15 @@ import {
   type Program,
 } from './processes.ts'
 
-const target = path.join(root, 'docs/screenshots')
+const { values, positionals: only } = parseArgs({
+  options: { to: { type: 'string' } },
+  allowPositionals: true,
+})
+const target = path.resolve(values.to ?? path.join(root, 'docs/screenshots'))
 const folder = path.join(tmpdir(), 'acme')
 
-const views = [1440, 390].flatMap(width =>
+const widths = [1440, 390] as const
+const views = widths.flatMap(width =>
   (['light', 'dark'] as const).map(scheme => ({ width, height: width === 390 ? 844 : 900, scheme })),
 )
 type View = (typeof views)[number]
@@ -55,7 +63,7 @@ async function main() {
   await build()
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
-  await rm(target, { recursive: true, force: true })
+  if (only.length === 0) await rm(target, { recursive: true, force: true })
   await mkdir(target, { recursive: true })
   const env = {
     RM_DATA_DIR: path.join(folder, 'server'),
@@ -105,21 +113,33 @@ async function main() {
     await stopProgram(programs[silent] as Program)
 
     const by = (ends: Host['ends']) => hosts.find(host => host.ends === ends) as Host
+    const keeper = hosts.find(({ name }) => name === 'mail-01') as Host
+    const plan = await planHosts(api, { host: by('good'), keeper, silent: by('offline') })
     const newest = async (host: Host) =>
       (await api.jobs.list.query({ hostId: host.id, limit: 1 })).rows[0]?.id ?? ''
     const pages = [
       { name: 'hosts', at: '/hosts' },
       { name: 'host', at: `/hosts/${by('incomplete').id}` },
+      { name: 'host-planned', at: `/hosts/${by('good').id}` },
+      { name: 'host-offline', at: `/hosts/${by('offline').id}` },
+      { name: 'schedule-add', at: `/hosts/${by('running').id}/schedules/add` },
+      { name: 'schedule-edit', at: `/schedules/${plan.backup}`, press: 'Open', whole: true },
+      { name: 'schedule-forget', at: `/schedules/${plan.forget}`, press: 'Preview', whole: true },
       { name: 'add-host', at: '/hosts', press: 'Add host' },
       { name: 'run-now', at: `/hosts/${by('good').id}`, press: 'Run now' },
       { name: 'jobs', at: '/jobs' },
       { name: 'job-incomplete', at: `/jobs/${await newest(by('incomplete'))}` },
       { name: 'job-failed', at: `/jobs/${await newest(by('failed'))}` },
+      { name: 'jobs-of-schedule', at: `/jobs?scheduleId=${plan.backup}` },
+      { name: 'job-forget', at: `/jobs/${plan.forgetJob}` },
       { name: 'repositories', at: '/repositories' },
       { name: 'repository', at: `/repositories/${by('good').repositoryId}` },
+      { name: 'maintenance', at: `/repositories/${by('good').repositoryId}`, press: 'Change' },
       { name: 'add-repository', at: '/repositories/add' },
     ]
     await shoot(server.url, pages, signedIn)
+
+    if (only.length > 0 && !only.includes('job-running')) return
 
     // A long backup, looked at while it runs.
     const photos = path.join(by('running').folder, 'photos')
@@ -152,12 +172,21 @@ async function main() {
   }
 }
 
-type Wanted = { name: string; at: string; press?: string; meanwhile?: (page: Page) => Promise<void> }
+/** `whole`: what was pressed opened no dialog, so the picture is as high as the page. */
+type Wanted = {
+  name: string
+  at: string
+  press?: string
+  whole?: boolean
+  meanwhile?: (page: Page) => Promise<void>
+}
 type Page = Awaited<ReturnType<typeof newPage>>
 type SignedIn = Awaited<ReturnType<typeof signIn>>
 
 /** Takes pages at both widths in both themes, as who is signed in or as nobody. */
-async function shoot(url: string, pages: Wanted[], storageState?: SignedIn) {
+async function shoot(url: string, all: Wanted[], storageState?: SignedIn) {
+  const pages = all.filter(({ name }) => only.length === 0 || only.includes(name))
+  if (pages.length === 0) return
   await using browser = await launchChromium()
   const shootAll = async ({ width, height, scheme }: View) => {
     const page = await newPage(browser, { width, height, scheme, ...(storageState && { storageState }) })
@@ -165,11 +194,12 @@ async function shoot(url: string, pages: Wanted[], storageState?: SignedIn) {
       await page.setViewportSize({ width, height })
       await page.goto(`${url}${wanted.at}`)
       await page.waitForLoadState('load')
-      if (wanted.press !== undefined) await page.getByRole('button', { name: wanted.press }).first().click()
+      if (wanted.press !== undefined)
+        await page.getByRole('button', { name: wanted.press, exact: true }).first().click()
       await settle(page)
       await wanted.meanwhile?.(page)
       // A dialog fits as it is, and a higher window would only show more of what lies behind it.
-      if (wanted.press === undefined) await fitHeight(page, { width, height })
+      if (wanted.press === undefined || wanted.whole === true) await fitHeight(page, { width, height })
       const file = path.join(target, `${wanted.name}-${width}-${scheme}.png`)
       await page.screenshot({ path: file })
       await squeeze(file)
@@ -177,7 +207,8 @@ async function shoot(url: string, pages: Wanted[], storageState?: SignedIn) {
     }
     await page.close()
   }
-  await Promise.all(views.map(shootAll))
+  // Two at a time: more windows than cores only wait for each other.
+  for (const width of widths) await Promise.all(views.filter(view => view.width === width).map(shootAll))
 }
 
 /** Signs in once and gives the session for other windows: the server counts how often somebody signs in. */

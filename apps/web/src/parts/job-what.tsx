@@ -78,7 +78,9 @@ export function WhatHappened({ job }: { job: JobBrief }) {
       className={`cut ${tone === 'idle' || tone === 'good' || tone === 'accent' ? 'dim' : `tone-${tone}`}`}
       title={[whyEnded(job), asides].filter(Boolean).join(' · ')}
     >
-      <Outcome job={job} />
+      <span className="job-outcome">
+        <Outcome job={job} />
+      </span>
       {asides !== '' && <span className="job-asides dim">{asides}</span>}
     </span>
   )

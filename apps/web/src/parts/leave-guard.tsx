@@ -16,11 +16,11 @@ export function LeaveGuard({ isDirty }: { isDirty: () => boolean }) {
       <div className="stack">
         <p>What you changed here is not saved yet.</p>
         <div className="row form-foot">
-          <Button variant="filled" color="red" onClick={() => blocker.proceed?.()}>
-            Leave
-          </Button>
           <Button data-autofocus onClick={() => blocker.reset?.()}>
             Stay here
+          </Button>
+          <Button variant="filled" color="red" onClick={() => blocker.proceed?.()}>
+            Leave
           </Button>
         </div>
       </div>

@@ -58,7 +58,7 @@ export function RepositoryNotice({ repository }: { repository: RepositoryView })
                   loading={run.isPending}
                   onClick={() => run.mutate({ requestId: idFor(worst.id), scheduleId: worst.id })}
                 >
-                  Run {worst.schedule.name} now
+                  Run retention now
                 </Button>
               )
         }

@@ -14,7 +14,7 @@ import { timing } from '@restic-manager/contract/timing'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobProgress, jobs } from '../db/schema.ts'
-import type { LinePeriods } from './dispatch.ts'
+import { dispatch, type LinePeriods } from './dispatch.ts'
 import { followEnd } from './endings.ts'
 import {
   fenced,
@@ -86,6 +86,15 @@ async function acceptJob(tx: Db, sender: Sender, result: CommandResult) {
   if (accepted.length > 0) await tellOfReport(tx, result.jobId, sender.id)
 }
 
+/** A slot the host has told as not run already: its order came too late, and nothing failed. */
+const notRunReasons: ReadonlySet<string> = new Set([
+  'overlap',
+  'superseded',
+  'host_was_off',
+  'schedule_deleted',
+  'schedule_paused',
+])
+
 /** A job the agent will not run has ended; no `job.finished` follows, unless it was a cancel that came first. */
 async function endUnaccepted(
   tx: Db,
@@ -93,6 +102,10 @@ async function endUnaccepted(
   { result, job }: { result: CommandResult; job: HeldJob },
   periods: LinePeriods,
 ) {
+  if (result.scheduledAt !== undefined && notRunReasons.has(result.reason ?? '')) {
+    await skipUnaccepted(tx, sender, result, periods)
+    return
+  }
   const status =
     job.cancelRequestedAt !== null || result.reason === 'cancelled_by_operator' ? 'cancelled' : 'failed'
   const ended = await tx
@@ -109,6 +122,19 @@ async function endUnaccepted(
   if (ended.length === 0) return
   await tellOfReport(tx, result.jobId, sender.id)
   await followEnd(tx, result.jobId, periods)
+}
+
+/** What the host's own fact says of the slot stands; only a job that still waits is skipped. */
+async function skipUnaccepted(tx: Db, sender: Sender, result: CommandResult, periods: LinePeriods) {
+  const skipped = await tx
+    .update(jobs)
+    .set({ status: 'skipped', reason: result.reason ?? null, finishedAt: notAhead(result.occurredAt) })
+    .where(and(own(result.jobId, sender), not(jobs.reported), eq(jobs.status, 'queued')))
+    .returning({ repositoryId: jobs.repositoryId })
+  const [job] = skipped
+  if (job === undefined) return
+  await tellOfReport(tx, result.jobId, sender.id)
+  await dispatch(tx, [job.repositoryId], periods)
 }
 
 /** restic is running. Safe to deliver twice. */

@@ -118,6 +118,24 @@ describe('the rule of a schedule', () => {
     expect(await attemptsOf(other.scheduleId)).toHaveLength(1)
   })
 
+  test('is not asked when the host has told its slot as not run: the late order is skipped, and nothing failed', async () => {
+    const { host, scheduleId, jobId } = await fired()
+    await database.db.update(jobs).set({ status: 'queued', acceptedAt: null }).where(eq(jobs.id, jobId))
+    await answerCommand(database.db, host.sender, {
+      ...host.fact('first'),
+      jobId,
+      kind: 'backup',
+      repositoryId: host.repositoryId,
+      scheduleId,
+      scheduledAt: slot,
+      accepted: false,
+      reason: 'overlap',
+    })
+    const [row] = await database.db.select().from(jobs).where(eq(jobs.id, jobId))
+    expect(row).toMatchObject({ status: 'skipped', reason: 'overlap' })
+    expect(await attemptsOf(scheduleId)).toEqual([])
+  })
+
   test('is that of now: none once it is paused, deleted, or no longer on the repository', async () => {
     const paused = await fired()
     await setScheduleEnabled(database.db, { scheduleId: paused.scheduleId, version: 1, enabled: false })

@@ -2,12 +2,8 @@
 import { and, eq, inArray } from 'drizzle-orm'
 import { PolicySummary } from '@restic-manager/contract/agent'
 import { Refusal } from '@restic-manager/contract/refusal'
-import {
-  complaintsAboutSchedule,
-  type ScheduleComplaint,
-  type ScheduleDraft,
-  type ScheduleKind,
-} from '@restic-manager/contract/schedule'
+import { type ScheduleDraft, type ScheduleKind } from '@restic-manager/contract/schedule'
+import { complaintsAboutSchedule, type ScheduleComplaint } from '@restic-manager/contract/schedule-complaints'
 import type { Db } from '../db/open.ts'
 import { hostRepositories, hosts, repositories, schedules } from '../db/schema.ts'
 

@@ -2,12 +2,8 @@
 import type { PolicySummary } from '@restic-manager/contract/agent'
 import { complaintAboutTimetable, type Timetable } from '@restic-manager/contract/cron'
 import { toInstant } from '@restic-manager/contract/scalars'
-import {
-  complaintsAboutSchedule,
-  Schedule,
-  type ScheduleAck,
-  type ScheduleSet,
-} from '@restic-manager/contract/schedule'
+import { Schedule, type ScheduleAck, type ScheduleSet } from '@restic-manager/contract/schedule'
+import { complaintsAboutSchedule } from '@restic-manager/contract/schedule-complaints'
 import { fitText } from './restic/fit-text.ts'
 import { readMeta, writeMeta, type State, type Store } from './state.ts'
 

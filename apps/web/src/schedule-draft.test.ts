@@ -1,5 +1,6 @@
 // Promises of the schedule editor's draft.
-import { complaintsAboutSchedule, ScheduleDraft } from '@restic-manager/contract/schedule'
+import { ScheduleDraft } from '@restic-manager/contract/schedule'
+import { complaintsAboutSchedule } from '@restic-manager/contract/schedule-complaints'
 import type { ScheduleView } from '@restic-manager/contract/views'
 import { describe, expect, test } from 'vitest'
 import {

@@ -1,12 +1,7 @@
 // What the schedule editor holds: where it begins, what of it is sent, what is wrong with it, and what was changed.
 import type { Id } from '@restic-manager/contract/ids'
-import {
-  complaintsAboutSchedule,
-  type HookPolicy,
-  optionsOf,
-  ScheduleDraft,
-  type ScheduleKind,
-} from '@restic-manager/contract/schedule'
+import { optionsOf, ScheduleDraft, type ScheduleKind } from '@restic-manager/contract/schedule'
+import { complaintsAboutSchedule, type HookPolicy } from '@restic-manager/contract/schedule-complaints'
 import type { HostView, RepositoryView, ScheduleView } from '@restic-manager/contract/views'
 import { defaultExcludes, defaultPaths } from './backup-defaults.ts'
 import { tidyRetention, usualRetention } from './retention-words.ts'

@@ -1,15 +1,8 @@
 // What makes a schedule unacceptable, and what its slots' jobs are told: the same on both ends.
 import { describe, expect, test } from 'vitest'
 import { jobSpecs } from './command.ts'
-import {
-  complaintsAboutSchedule,
-  optionsOf,
-  type Schedule,
-  ScheduleComplaintCode,
-  type ScheduleDraft,
-  ScheduleOptions,
-  specOfSchedule,
-} from './schedule.ts'
+import { optionsOf, type Schedule, type ScheduleDraft, ScheduleOptions, specOfSchedule } from './schedule.ts'
+import { complaintsAboutSchedule, ScheduleComplaintCode } from './schedule-complaints.ts'
 
 const id = (n: number) => `0192b7e4-0000-7000-8000-${String(n).padStart(12, '0')}`
 

@@ -42,7 +42,7 @@ function PruneFields({ draft, change, complaints }: SectionProps) {
   const unused: Unused =
     options.maxUnusedBytes !== undefined ? 'size' : options.maxUnusedPercent !== undefined ? 'share' : 'usual'
   return (
-    <div className="field-row">
+    <div className="field-pair">
       <Select
         label="Unused space that may stay"
         description="Less of it means more data is moved."

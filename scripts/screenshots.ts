@@ -124,7 +124,13 @@ async function main() {
       { name: 'host-offline', at: `/hosts/${by('offline').id}` },
       { name: 'schedule-add', at: `/hosts/${by('running').id}/schedules/add` },
       { name: 'schedule-edit', at: `/schedules/${plan.backup}`, press: 'Open', whole: true },
-      { name: 'schedule-forget', at: `/schedules/${plan.forget}`, press: 'Preview', whole: true },
+      {
+        name: 'schedule-forget',
+        at: `/schedules/${plan.forget}`,
+        press: 'Preview',
+        whole: true,
+        meanwhile: watchPreview,
+      },
       { name: 'add-host', at: '/hosts', press: 'Add host' },
       { name: 'run-now', at: `/hosts/${by('good').id}`, press: 'Run now' },
       { name: 'jobs', at: '/jobs' },
@@ -258,6 +264,11 @@ async function watchRate(page: Page) {
     points => points >= 8,
     { what: 'a line in the rate graph', timeoutMs: 60_000 },
   )
+}
+
+/** Stays on the page of a retention until its preview lists the snapshots. */
+async function watchPreview(page: Page) {
+  await page.getByRole('table', { name: 'Snapshots and what becomes of them' }).waitFor({ timeout: 60_000 })
 }
 
 /** Fewer colours where pngquant is installed: a third of the size and no difference to the eye. */

@@ -34,5 +34,5 @@ export async function runJob<K extends JobKind>(
   if (context.signal.aborted) return stoppedOutcome(context.signal)
   using limit = startTimeLimit('timeoutMinutes' in spec ? spec.timeoutMinutes : undefined)
   const signal = AbortSignal.any([context.signal, limit.signal])
-  return jobs[kind]({ ...context, signal }, spec)
+  return await jobs[kind]({ ...context, signal }, spec) // the limit lasts as long as the job
 }

@@ -25,6 +25,12 @@ describe('a retention that would let go of everything', () => {
       expect(complaintAboutRetention({ daily: 7, [rule]: value })).toMatchObject({ code: 'unsafe_retention' })
   })
 
+  test.each(durationRules)('is refused: %s so long that restic would count past its end', rule => {
+    for (const value of ['2562048h', '300000000000y', '9223372036854775807d', '1y1000000m'])
+      expect(complaintAboutRetention({ last: 1, [rule]: value })).toMatchObject({ code: 'unsafe_retention' })
+    expect(complaintAboutRetention({ last: 1, [rule]: '999999y999999m999999d999999h' })).toBeUndefined()
+  })
+
   test('is refused: tags only, and a tag that restic would split', () => {
     expect(complaintAboutRetention({ tags: ['keep'] })).toMatchObject({ code: 'unsafe_retention' })
     expect(complaintAboutRetention({ tags: ['keep'], last: 0 })).toMatchObject({ code: 'unsafe_retention' })

@@ -33,7 +33,8 @@ export const durationRules = [
   'withinYearly',
 ] as const
 
-const durationShape = /^(?=.)(?:\d+y)?(?:\d+m)?(?:\d+d)?(?:\d+h)?$/
+/** At most six digits: 2562048h is more than restic can count, and turns into a rule that keeps nothing. */
+const durationShape = /^(?=.)(?:\d{1,6}y)?(?:\d{1,6}m)?(?:\d{1,6}d)?(?:\d{1,6}h)?$/
 
 /** Whether a duration is one, and longer than nothing. */
 const isPositiveDuration = (value: string) => durationShape.test(value) && /[1-9]/.test(value)
@@ -54,7 +55,7 @@ export function complaintAboutRetention(
     const value = policy[name]
     if (value !== undefined && !isPositiveDuration(value))
       return unsafe(
-        `${name} is "${value}". A duration is written like 30d or 1y6m, and is longer than nothing.`,
+        `${name} is "${value}". A duration is written like 30d or 1y6m, is longer than nothing, and has numbers of at most six digits.`,
       )
   }
   const tags = policy.tags ?? []

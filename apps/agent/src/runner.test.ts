@@ -151,6 +151,24 @@ test.for(elevatedKinds)(
   },
 )
 
+test('access that was lent is still there when the disk took the first step of its job only later', async () => {
+  const state = fresh()
+  const runner = bench(state)
+  const order = { ...backupOrder(), repositoryId: newId(), kind: 'prune', spec: {}, elevatedAccess: lent }
+  runner.order(order as never)
+  state.run('update jobs set proceed = 1')
+  state.run('pragma query_only = on')
+  runner.consider()
+  state.run('pragma query_only = off')
+  await until(() => readJob(state, order.jobId)?.state === 'ended')
+  // With it the job came as far as to find no restic.
+  expect(state.one(`select payload from facts where name = 'job.finished'`)?.payload).toContain(
+    '"restic_missing"',
+  )
+  await runner.stop()
+  state.close()
+})
+
 test('jobs of one schedule run one at a time in the order they came, however many may run at once', async () => {
   const state = fresh()
   const held = Promise.withResolvers<null>()

@@ -129,8 +129,12 @@ export function startRunner(shop: Workshop, onLook: () => void = () => {}): Runn
 
   function start(job: Job): void {
     const elevated = lent.get(job.id)
-    forget(job.id)
+    if (job.isElevated && elevated === undefined) {
+      endJob(state, job, accessForgotten) // never with the everyday access in its place
+      return
+    }
     if (!markStarting(state, job.id)) return
+    forget(job.id)
     log.info({ jobId: job.id, kind: job.kind }, 'a job starts')
     occupy(job.id, (signal, hurry) =>
       carryOut(shop, job, { signal, hurry, stopping: stopping.signal, elevated }),

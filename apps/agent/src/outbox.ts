@@ -1,6 +1,6 @@
 // Sends facts, one at a time: what the server waits for first, then the rest in the order it happened.
-import type { CommandAnswer } from '@restic-manager/contract/command'
-import type { ScheduleFireAnswer } from '@restic-manager/contract/schedule'
+import { CommandAnswer } from '@restic-manager/contract/command'
+import { ScheduleFireAnswer } from '@restic-manager/contract/schedule'
 import type { Log } from '@restic-manager/runtime/log'
 import { afterFailure, sentenceOf } from './failure.ts'
 import { ackFact, nextFact, recordFact, setFactAside, type Fact } from './facts.ts'
@@ -41,9 +41,9 @@ export async function sendFacts(outbox: Outbox): Promise<'closed' | 'redial'> {
       state.transaction(() => {
         ackFact(state, fact.message)
         if (fact.name === 'command.result')
-          keepAnswer(state, fact.message.jobId, (answer as CommandAnswer).proceed)
+          keepAnswer(state, fact.message.jobId, CommandAnswer.parse(answer).proceed)
         if (fact.name === 'schedule.fire' && fact.message.decidedBy === 'server')
-          keepFireAnswer(state, seq, (answer as ScheduleFireAnswer).jobs)
+          keepFireAnswer(state, seq, ScheduleFireAnswer.parse(answer).jobs)
       })
       failures = 0
       if (lane === 'first') outbox.onAnswer()

@@ -1,7 +1,9 @@
 // What happens on one connection: hello, then orders in, facts and telemetry out, until it is over.
 import { AgentWelcome, type AgentLimits } from '@restic-manager/contract/agent'
 import { MAX_BLOCK_BYTES } from '@restic-manager/contract/log'
+import type { ConfigAck } from '@restic-manager/contract/repository'
 import { toInstant } from '@restic-manager/contract/scalars'
+import type { ScheduleAck } from '@restic-manager/contract/schedule'
 import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import type { AppliedConfig } from './applied-config.ts'
@@ -22,6 +24,7 @@ import type { Schedules } from './schedules.ts'
 import type { ServerTime } from './server-time.ts'
 import type { State } from './state.ts'
 import type { Telemetry } from './telemetry.ts'
+import { tellNewest } from './tell-newest.ts'
 import type { Clock } from './timers.ts'
 
 export type SessionParts = {
@@ -73,13 +76,15 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
   }
   for (const end of reconcileFacts(state, welcome.ackedSeq)) parts.spool.owe(end.jobId, end.lastLogSeq)
 
+  const acks = { closed, onRefused: giveUpUnlessAgain }
+  const ackConfig = tellNewest<ConfigAck>(ack => api.config.ack.mutate(ack, answerIn()), acks)
+  const ackPlan = tellNewest<ScheduleAck>(ack => api.schedule.ack.mutate(ack, answerIn()), acks)
+
   const takeOrder = openOrderDesk({
     ...parts,
     onApplied(version) {
       parts.schedules.look() // a set may have waited for it
-      void api.config.ack
-        .mutate({ version, appliedAt: toInstant(clock.now()) }, answerIn())
-        .catch(error => giveUpUnlessAgain(error))
+      ackConfig({ version, appliedAt: toInstant(clock.now()) })
     },
     onStuck: why => link.close(why),
   })
@@ -90,9 +95,7 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
   })
 
   const plan = api.schedule.set.subscribe(undefined, {
-    onData: openScheduleDesk(parts, ack => {
-      if (!closed.aborted) void api.schedule.ack.mutate(ack, answerIn()).catch(giveUpUnlessAgain)
-    }),
+    onData: openScheduleDesk(parts, ackPlan),
     onError: error => {
       if (afterFailure(error) !== 'setAside') link.close(sentenceOf(error))
       else log.warn({ why: sentenceOf(error) }, 'the server sends no schedules; it may be too old')

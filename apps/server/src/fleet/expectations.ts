@@ -83,7 +83,7 @@ async function readSpokenOf(tx: Db, scheduleId: string, { first, last }: { first
       repositoryId: jobs.repositoryId,
       from: jobs.notRunFrom,
       slot: jobs.scheduledFor,
-      decidedBy: jobs.decidedBy,
+      isGuess: sql<boolean>`${jobs.status} = 'missed' and not ${jobs.reported}`,
     })
     .from(jobs)
     .where(
@@ -94,19 +94,21 @@ async function readSpokenOf(tx: Db, scheduleId: string, { first, last }: { first
         lte(sql`coalesce(${jobs.notRunFrom}, ${jobs.scheduledFor})`, toInstant(last)),
       ),
     )
-  const single = new Set(known.map(({ slot, repositoryId }) => `${slot?.getTime()} ${repositoryId}`))
-  const byHost = new Set(known.map(({ slot, decidedBy }) => decidedBy === 'agent' && slot?.getTime()))
-  const ranges = known.filter(({ from }) => from !== null)
-  const inRange = (slot: Date, repositoryId: string) =>
-    ranges.some(
-      range =>
-        range.repositoryId === repositoryId && (range.from ?? slot) <= slot && slot <= (range.slot ?? slot),
-    )
-  // A host that decided by itself spoke of every repository it knew of at that time.
+  const guessed = new Set(
+    known
+      .filter(({ isGuess }) => isGuess)
+      .map(({ slot, repositoryId }) => `${slot?.getTime()} ${repositoryId}`),
+  )
+  const told = known.filter(({ isGuess }) => !isGuess)
+  const single = new Set(told.map(({ slot }) => slot?.getTime()))
+  const ranges = told.flatMap(({ from, slot }) =>
+    from === null || slot === null ? [] : [{ from, to: slot }],
+  )
+  // Who told of a slot, or decided it, spoke of every repository that the schedule had then.
   return (slot: Date, repositoryId: string) =>
-    single.has(`${slot.getTime()} ${repositoryId}`) ||
-    byHost.has(slot.getTime()) ||
-    inRange(slot, repositoryId)
+    single.has(slot.getTime()) ||
+    guessed.has(`${slot.getTime()} ${repositoryId}`) ||
+    ranges.some(range => range.from <= slot && slot <= range.to)
 }
 
 /** One provisional row for each slot and repository that no row and no range speaks of. */

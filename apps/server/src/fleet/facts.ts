@@ -1,5 +1,5 @@
 // What every write in a host's name begins with: the session fence, the ack of the fact, the job it speaks of.
-import { and, eq, isNull, lt, sql } from 'drizzle-orm'
+import { and, eq, gte, isNull, lt, lte, sql } from 'drizzle-orm'
 import type { Fact } from '@restic-manager/contract/fact'
 import { JobKind, type JobStatus } from '@restic-manager/contract/job'
 import { Refusal } from '@restic-manager/contract/refusal'
@@ -75,17 +75,19 @@ type Header = {
 
 /**
  * Takes the row of the job a fact speaks of. A job nobody here has heard of (an offline run, an older dump) becomes a row of
- * the sender. Undefined: unknown here, and of a kind this server does not know. Throws `job_not_found` for another host's,
- * `bad_input` for a slot's job under an id that is not derived from it.
+ * the sender, unless the fact says that it did not run (`ran` is false) and its slot was told as not run before: that is its
+ * outcome already. Undefined: that, or unknown here and of a kind this server does not know. Throws `job_not_found` for another
+ * host's, `bad_input` for a slot's job under an id that is not derived from it.
  */
 export async function holdJob(
   tx: Db,
   sender: Sender,
   header: Header,
-  occurredAt: string,
+  { occurredAt, ran = true }: { occurredAt: string; ran?: boolean },
 ): Promise<HeldJob | undefined> {
   const known = await readJob(tx, sender, header.jobId)
   if (known !== undefined) return known
+  if (!ran && (await isToldAsNotRun(tx, header))) return undefined
   const kind = JobKind.safeParse(header.kind)
   if (!kind.success) return undefined
   checkSlotJob(header)
@@ -126,6 +128,26 @@ async function readJob(tx: Db, sender: Sender, jobId: string): Promise<HeldJob |
     .for('update')
   if (held !== undefined && held.hostId !== sender.id) throw new ForeignJob()
   return held
+}
+
+/** Whether the slot lies in a range that was told as not run: its row went when the range was put. */
+async function isToldAsNotRun(tx: Db, { repositoryId, scheduleId, scheduledAt, retryOf }: Header) {
+  if (scheduleId === undefined || scheduledAt === undefined || retryOf !== undefined) return false
+  const slot = new Date(scheduledAt)
+  const told = await tx
+    .select({ id: jobs.id })
+    .from(jobs)
+    .where(
+      and(
+        eq(jobs.scheduleId, scheduleId),
+        eq(jobs.repositoryId, repositoryId),
+        isNull(jobs.retryOf),
+        gte(jobs.scheduledFor, slot),
+        lte(jobs.notRunFrom, slot),
+      ),
+    )
+    .limit(1)
+  return told.length > 0
 }
 
 /** One slot and repository, one id: a host cannot put another in its place. */

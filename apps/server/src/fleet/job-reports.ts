@@ -61,7 +61,10 @@ export async function answerCommand(
   return db.transaction(async tx => {
     await holdHost(tx, sender)
     await keepFact(tx, sender, result)
-    const job = await holdJob(tx, sender, result, result.occurredAt)
+    const job = await holdJob(tx, sender, result, {
+      occurredAt: result.occurredAt,
+      ran: result.accepted,
+    })
     const proceed = job !== undefined && result.accepted && mayProceed(job)
     if (proceed) await acceptJob(tx, sender, result)
     else if (job !== undefined && !result.accepted) await endUnaccepted(tx, sender, { result, job }, periods)
@@ -142,7 +145,7 @@ export async function startJob(db: Db, sender: Sender, started: JobStarted): Pro
   return db.transaction(async tx => {
     await holdHost(tx, sender)
     await keepFact(tx, sender, started)
-    await holdJob(tx, sender, started, started.startedAt)
+    await holdJob(tx, sender, started, { occurredAt: started.startedAt })
     const moved = await tx
       .update(jobs)
       .set({
@@ -174,7 +177,10 @@ export async function finishJob(
   return db.transaction(async tx => {
     await holdHost(tx, sender, isRestorePoint ? 'change' : 'share')
     await keepFact(tx, sender, finished)
-    await holdJob(tx, sender, finished, finished.finishedAt)
+    await holdJob(tx, sender, finished, {
+      occurredAt: finished.finishedAt,
+      ran: finished.status !== 'cancelled',
+    })
     const moved = await tx
       .update(jobs)
       .set({

@@ -1,5 +1,5 @@
 // Slots that did not run, told by their host as a range: one row for each repository takes the place of our guesses.
-import { and, desc, eq, gte, inArray, isNull, lte, or, sql } from 'drizzle-orm'
+import { and, desc, eq, gte, inArray, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
 import type { Ack } from '@restic-manager/contract/fact'
 import type { JobKind } from '@restic-manager/contract/job'
 import { Refusal } from '@restic-manager/contract/refusal'
@@ -29,8 +29,9 @@ export async function keepNotRun(db: Db, sender: Sender, fact: ScheduleNotRun, t
     await keepFact(tx, sender, fact)
     const row = await holdSchedule(tx, sender, fact.scheduleId)
     const kind = row?.kind ?? (await kindOfUnknown(tx, fact.scheduleId))
-    await dropGuesses(tx, sender, fact, repositoryIds)
+    await dropGuesses(tx, sender, { ...fact, from: fact.to }, repositoryIds)
     for (const repositoryId of repositoryIds) await putRange(tx, sender, fact, { repositoryId, kind })
+    await dropGuesses(tx, sender, fact, repositoryIds, isInRange)
     await notify(tx, 'host', sender.id)
     await dispatch(tx, repositoryIds, timing)
     return { seq: fact.seq }
@@ -48,11 +49,22 @@ async function kindOfUnknown(tx: Db, scheduleId: string): Promise<JobKind> {
   return job?.kind ?? 'backup'
 }
 
+/** Only what a range says now may go: where none could be put, our guess is still the slot's outcome. */
+const isInRange = sql`exists (select 1 from jobs told
+  where told.schedule_id = jobs.schedule_id and told.repository_id = jobs.repository_id and told.retry_of is null
+    and told.scheduled_for > jobs.scheduled_for and told.not_run_from <= jobs.scheduled_for)`
+
 /**
  * What we only guessed of these slots goes, also an order the host has not taken on. One that was let go on another host stays: that
  * host may be about to run it.
  */
-async function dropGuesses(tx: Db, sender: Sender, fact: ScheduleNotRun, repositoryIds: string[]) {
+async function dropGuesses(
+  tx: Db,
+  sender: Sender,
+  fact: ScheduleNotRun,
+  repositoryIds: string[],
+  which?: SQL,
+) {
   await tx
     .delete(jobs)
     .where(
@@ -61,6 +73,7 @@ async function dropGuesses(tx: Db, sender: Sender, fact: ScheduleNotRun, reposit
         inArray(jobs.repositoryId, repositoryIds),
         gte(jobs.scheduledFor, new Date(fact.from)),
         lte(jobs.scheduledFor, new Date(fact.to)),
+        which,
         isNull(jobs.retryOf),
         eq(jobs.reported, false),
         inArray(jobs.status, ['missed', 'skipped', 'queued']),

@@ -7,6 +7,7 @@ import { until } from '@restic-manager/testkit/until'
 import { argvOfProgram, complaintAboutHooks, runHook, shellFor, type HookDesk } from './hooks.ts'
 import type { HookCall } from './jobs/context.ts'
 import type { HostPolicy } from './policy.ts'
+import { processStart } from './processes.ts'
 
 let folder: string
 let lines: string[]
@@ -85,6 +86,34 @@ test('what the policy does not allow is not run, whoever asks', async () => {
   const off = { ...desk, policy: policy('off') }
   expect(await runHook(off, { script: `touch ${mark}` }, call)).toMatch(/allows no hooks/)
   expect(existsSync(mark)).toBe(false)
+})
+
+test('a program that can be trusted at one look and not at the next is not run', async () => {
+  const mark = join(folder, 'ran')
+  addHook('dump', `touch ${mark}`)
+  let looks = 0
+  const listed: HostPolicy = {
+    ...policy('listed'),
+    get hooksFolder() {
+      looks += 1
+      if (looks === 2) chmodSync(join(folder, 'hooks', 'dump'), 0o777)
+      return join(folder, 'hooks')
+    },
+  }
+  const told = await runHook({ ...desk, policy: listed }, { name: 'dump' }, call)
+  expect(told).toMatch(/can be written by others/)
+  expect(existsSync(mark)).toBe(false)
+})
+
+test('a hook whose beginning cannot be written down does not go on unwatched', async () => {
+  let pid = 0
+  const full = (spawned: number) => {
+    pid = spawned
+    throw new Error('the disk is full')
+  }
+  const running = runHook(desk, { script: 'sleep 600' }, { ...call, onSpawn: full })
+  await expect(running).rejects.toThrow('the disk is full')
+  await until(() => processStart(pid) === undefined)
 })
 
 test('a hook that is cancelled is stopped with everything it started', async () => {

@@ -50,12 +50,11 @@ export function complaintAboutHooks(
 export async function runHook(desk: HookDesk, hook: Hook, call: HookCall): Promise<string | undefined> {
   const complaint = complaintAboutHooks(desk.policy, { preHook: hook })
   if (complaint !== undefined) return complaint
-  const script = hook.script === undefined ? undefined : layOut(desk, hook.script)
-  if (script !== undefined && 'complaint' in script) return script.complaint
+  const program = hook.script === undefined ? programOf(desk, hook) : layOut(desk, hook.script)
+  if ('complaint' in program) return program.complaint
   try {
-    const argv = script?.argv ?? programOf(desk, hook)
     const limitMs = (hook.timeoutMinutes ?? USUAL_TIMEOUT_MINUTES) * MINUTE_MS
-    const failure = await runProgram(argv, {
+    const failure = await runProgram(program.argv, {
       env: { ...baseOf(process.platform, desk.folder), ...call.environment },
       cwd: desk.folder,
       signal: call.signal,
@@ -67,7 +66,7 @@ export async function runHook(desk: HookDesk, hook: Hook, call: HookCall): Promi
     const name = hook.name === undefined ? call.name : `${call.name} ${hook.name}`
     return failure === undefined ? undefined : `The ${name} ${failure}`
   } finally {
-    if (script !== undefined) rmSync(script.path, { force: true })
+    if (program.script !== undefined) rmSync(program.script, { force: true })
   }
 }
 
@@ -94,10 +93,10 @@ export function shellFor(
   return { ending: '', argv: file => [path, file] }
 }
 
-function layOut(
-  { folder, hookShell }: HookDesk,
-  text: string,
-): { path: string; argv: string[] } | { complaint: string } {
+/** `script`: the file that holds its text. */
+type Program = { argv: string[]; script?: string }
+
+function layOut({ folder, hookShell }: HookDesk, text: string): Program | { complaint: string } {
   const shell = shellFor(hookShell, process.platform)
   if (shell === undefined)
     return { complaint: `The shell for hooks must be an absolute path. It is ${JSON.stringify(hookShell)}.` }
@@ -108,13 +107,13 @@ function layOut(
   } catch (error) {
     return { complaint: `The script could not be written: ${(error as Error).message}.` }
   }
-  return { path, argv: shell.argv(path) }
+  return { script: path, argv: shell.argv(path) }
 }
 
-/** It was looked at a moment ago. What cannot be found any more cannot be started either. */
-function programOf({ policy }: HookDesk, { name = '' }: Hook): string[] {
+/** Looked at once more, just before it is run: what has become somebody else's since then does not run. */
+function programOf({ policy }: HookDesk, { name = '' }: Hook): Program | { complaint: string } {
   const found = findHookProgram(policy, name)
-  return argvOfProgram('path' in found ? found.path : join(policy.hooksFolder, name), process.platform)
+  return 'complaint' in found ? found : { argv: argvOfProgram(found.path, process.platform) }
 }
 
 /** An environment made from nothing. Windows does not open a socket without its root. */

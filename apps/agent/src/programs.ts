@@ -56,7 +56,6 @@ export async function runProgram(argv: readonly string[], run: ProgramRun): Prom
   }
   const limit = AbortSignal.timeout(Math.min(run.timeoutMs, 2 ** 31 - 1))
   const stop = stopOnAbort(pid, AbortSignal.any([run.signal, limit]))
-  run.onSpawn(pid)
   let leftovers: NodeJS.Timeout | undefined
   child.nodeChildProcess.once('exit', () => {
     stop.ended()
@@ -65,6 +64,12 @@ export async function runProgram(argv: readonly string[], run: ProgramRun): Prom
       child.stderr.destroy()
     }, LEFTOVER_MS)
   })
+  try {
+    run.onSpawn(pid)
+  } catch (mistake) {
+    tell(pid, 'SIGKILL') // nobody would know of it
+    throw mistake
+  }
   const { exitCode, signal } = await Promise.race([child, stop.unkillable])
   stop.ended()
   clearTimeout(leftovers)

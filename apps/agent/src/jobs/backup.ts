@@ -34,11 +34,16 @@ export async function backUp(context: JobContext, spec: BackupSpec): Promise<Out
       before: plan.before,
     }),
   )
-  const outcome =
-    (await checkRepository(context)) ??
-    (await runPreHook(context, spec, { announce, warnings })) ??
-    (await save(context, spec, plan, announce))
-  await runPostHook(context, spec, { outcome, warnings })
+  // What the last hook hears when a mistake of ours ends the job: it has something to put right all the same.
+  let outcome: Outcome = { status: 'failed', reason: 'failed', warnings: [] }
+  try {
+    outcome =
+      (await checkRepository(context)) ??
+      (await runPreHook(context, spec, { announce, warnings })) ??
+      (await save(context, spec, plan, announce))
+  } finally {
+    await runPostHook(context, spec, { outcome, warnings })
+  }
   return { ...outcome, warnings: [...warnings.all(), ...outcome.warnings] }
 }
 

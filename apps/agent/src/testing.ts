@@ -14,6 +14,15 @@ import { readStatus, type AgentStatus } from './status.ts'
 import { openToRead } from './state.ts'
 import type { TestClock } from './testing-clock.ts'
 
+export {
+  decideSlot,
+  isTooLate,
+  mayRunAlone,
+  type SlotDecision,
+  type SlotKnown,
+  type SlotState,
+} from './slot-decision.ts'
+
 /** What an agent needs of a server to become one of its hosts. */
 export type EnrollingServer = { url: string; createEnrolment(): Promise<string | { token: string }> }
 

@@ -27,6 +27,7 @@ import { startServer as start } from './start.ts'
 import { testDatabase } from './testing-database.ts'
 import { spawnServer } from './testing-process.ts'
 
+export { decideFire, decideOwnRun } from './fleet/fire-decision.ts'
 export { testDatabase, type TestDatabase } from './testing-database.ts'
 
 export type TestServerOptions = {

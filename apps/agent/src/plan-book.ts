@@ -67,18 +67,19 @@ export function countThrough(state: State, scheduleId: string, through: number):
 
 /**
  * Puts a whole set in the place of the last one, in one commit. What is not acceptable is rejected by its id and does not
- * run. Counting begins anew where the timetable itself changed. Safe to call twice: the second time says the same.
+ * run. Counting begins anew at `now` where the timetable itself changed: every slot up to then must be counted already. Safe to
+ * call twice: the second time says the same.
  */
 export function applySet(
   state: State,
   set: ScheduleSet,
   policy: PolicySummary,
+  now: number,
 ): { applied: AppliedSet; hasChanged: boolean } {
   return state.transaction(() => {
     const known = new Map(
       state.all('select * from schedules').map(row => [String(row.id), row as unknown as PlanRow]),
     )
-    const now = state.clock.now()
     const rejected: AppliedSet['rejected'] = []
     let hasChanged = false
     for (const entry of set.schedules) {

@@ -90,10 +90,11 @@ export function openSchedules(parts: PlanParts): Schedules {
   /** One look at everything. Answers when to look again. */
   function pass(): number {
     if (hasSlept()) parts.onJobs()
-    let isCounting = countAll()
+    const countedTo = clock.now()
+    let isCounting = countAll(countedTo)
     let waitMs = decideAll()
-    if (!isCounting && applyPending()) {
-      isCounting = countAll()
+    if (!isCounting && applyPending(countedTo)) {
+      isCounting = countAll(clock.now())
       waitMs = decideAll()
     }
     hasWoken = false
@@ -104,9 +105,9 @@ export function openSchedules(parts: PlanParts): Schedules {
     return Math.min(waitMs, isCounting ? breathMs : timing.tick)
   }
 
-  function countAll(): boolean {
+  function countAll(now: number): boolean {
     const counting = {
-      ...{ state, version: appliedSet(state).version, now: clock.now(), lateMs: timing.late },
+      ...{ state, version: appliedSet(state).version, now, lateMs: timing.late },
       trustedThrough: parts.serverTime.trustedThrough(linkDownSince === undefined),
     }
     let isMore = false
@@ -155,12 +156,13 @@ export function openSchedules(parts: PlanParts): Schedules {
     return 'moved'
   }
 
-  function applyPending(): boolean {
+  /** A slot that comes while a set is applied belongs to that set: the last one was counted up to `countedTo`. */
+  function applyPending(countedTo: number): boolean {
     if (pending === undefined) return false
     const { set, onApplied } = pending
     noteReceived(state, set.version)
     if (set.configVersion > parts.config.current().version) return false
-    const { applied, hasChanged } = applySet(state, set, parts.policy())
+    const { applied, hasChanged } = applySet(state, set, parts.policy(), countedTo)
     pending = undefined
     if (hasChanged) plans = loadPlans()
     const { version, rejected } = applied

@@ -55,6 +55,15 @@ export function openSlots(store: Store): OpenSlot[] {
   return store.all(`select * from slots where state <> 'done' order by slot, schedule_id`).map(toSlotRow)
 }
 
+/** The slots of a schedule that were fired, and of which something is still to be decided. */
+export function firedSlots(store: Store, scheduleId: string): number[] {
+  const rows = store.all(
+    `select slot from slots where schedule_id = ? and state <> 'done' and state <> 'armed'`,
+    scheduleId,
+  )
+  return rows.map(({ slot }) => Number(slot))
+}
+
 /** Asks the server what becomes of the slot: the question is a fact, and on disk with the slot. */
 export function askServer(state: State, { scheduleId, slot, version }: SlotName): void {
   state.transaction(() => {

@@ -10,7 +10,7 @@ import { endUnseen, enterAlone } from './job-intake.ts'
 import type { Plan } from './plan-book.ts'
 import {
   askServer,
-  openSlots,
+  firedSlots,
   recordNotRun,
   settleSlot,
   tellDecided,
@@ -79,9 +79,7 @@ function countBusy(
   open: readonly OpenRepository[],
 ): number {
   const busy = new Set(runs)
-  if (open.some(each => each.mayRunAlone))
-    for (const other of openSlots(state))
-      if (other.scheduleId === scheduleId && other.state !== 'armed') busy.add(other.slot)
+  if (open.some(each => each.mayRunAlone)) for (const other of firedSlots(state, scheduleId)) busy.add(other)
   busy.delete(slot)
   return busy.size
 }

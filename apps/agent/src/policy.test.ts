@@ -99,3 +99,21 @@ test('each system has its own place for the file', () => {
     'D:\\Data\\restic-manager\\policy.json',
   )
 })
+
+test('a link that others could lead elsewhere is not followed, wherever it leads now', () => {
+  write({ hooks: 'listed' })
+  addHook('dump')
+  const open = join(folder, 'open')
+  mkdirSync(open)
+  chmodSync(open, 0o777)
+  symlinkSync(file, join(open, 'policy.json'))
+  symlinkSync(join(folder, 'hooks'), join(open, 'hooks'))
+  symlinkSync(join(open, 'policy.json'), join(folder, 'by-two-links.json'))
+  const problem = expect.stringContaining(`${open} can be written by others`)
+  for (const by of [join(open, 'policy.json'), join(folder, 'by-two-links.json')])
+    expect(readHostPolicy(by)).toMatchObject({ hooks: 'off', problem })
+  const hooksFolder = join(open, 'hooks')
+  expect(findHookProgram({ ...readHostPolicy(file), hooksFolder }, 'dump')).toEqual({ complaint: problem })
+  symlinkSync(file, join(folder, 'our-own-link.json'))
+  expect(readHostPolicy(join(folder, 'our-own-link.json'))).toMatchObject({ hooks: 'listed' })
+})

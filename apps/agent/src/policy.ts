@@ -68,7 +68,7 @@ export function findHookProgram(
     if (dirname(path) !== realpathSync(hooksFolder))
       return { complaint: `${name} leads out of the folder of hooks, to ${path}.` }
     if (!statSync(path).isFile()) return { complaint: `${path} is no file.` }
-    const distrust = complaintAboutTrust(path)
+    const distrust = complaintAboutTrust(join(hooksFolder, name))
     if (distrust !== undefined) return { complaint: distrust }
     accessSync(path, constants.X_OK)
     return { path }

@@ -16,6 +16,7 @@ import { noteLink, readLinkStatus } from './link-status.ts'
 import { openLogSpool } from './log-spool.ts'
 import { pauseFor } from './pause.ts'
 import { policySummary, readHostPolicy } from './policy.ts'
+import { sweepLentAccess } from './restic/lend-access.ts'
 import { findRestic, type Restic } from './restic/version.ts'
 import { startRunner } from './runner.ts'
 import { openSchedules } from './schedules.ts'
@@ -71,6 +72,7 @@ export async function startAgent(
   const lock = lockState(stateDir)
   rmSync(folders.temp, { recursive: true, force: true }) // what an agent that was killed left there
   for (const folder of [folders.cache, folders.temp]) makePrivateFolder(folder)
+  sweepLentAccess(folders)
   const key = openKey(stateDir)
   const state = openState(stateDir, log, clock)
   const spool = openLogSpool(stateDir, log)

@@ -7,33 +7,43 @@ import { accessEnvironment, keyFileText, type Access, type Folders } from './env
 const MEMORY = '/dev/shm'
 const folderName = /^restic-agent-(\d+)-\w+$/
 
+/** What this process has lent: an agent in a container may have the process id of the one before. */
+const inUse = new Set<string>()
+
 export type LentAccess = Disposable & { env: Record<string, string> }
 
 /** Puts the access where restic takes it. Disposing of it removes what had to be written, which no disk ever saw on Linux. */
 export function lendAccess(access: Access, version: string, folders: Folders): LentAccess {
   const text = keyFileText(access)
   if (text === undefined) return { env: accessEnvironment(access, version), [Symbol.dispose]() {} }
-  const home = isWritable(MEMORY) ? MEMORY : folders.temp
-  sweep(home)
-  const folder = mkdtempSync(join(home, `restic-agent-${process.pid}-`))
+  sweepLentAccess(folders)
+  const folder = mkdtempSync(join(homeOf(folders), `restic-agent-${process.pid}-`))
+  inUse.add(folder)
   const file = join(folder, 'key.json')
   writeFileSync(file, text, { mode: 0o600 })
   return {
     env: accessEnvironment(access, version, file),
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+    [Symbol.dispose]() {
+      inUse.delete(folder)
+      rmSync(folder, { recursive: true, force: true })
+    },
   }
 }
 
 /** Removes what agents that were killed left behind. Only our own folders: in others somebody could play with links. */
-function sweep(home: string) {
+export function sweepLentAccess(folders: Folders): void {
+  const home = homeOf(folders)
   for (const name of readdirSync(home)) {
     const pid = folderName.exec(name)?.[1]
-    if (pid === undefined || isAlive(Number(pid))) continue
     const folder = join(home, name)
+    if (pid === undefined || inUse.has(folder)) continue
+    if (Number(pid) !== process.pid && isAlive(Number(pid))) continue
     if (lstatSync(folder, { throwIfNoEntry: false })?.uid === process.getuid?.())
       rmSync(folder, { recursive: true, force: true })
   }
 }
+
+const homeOf = ({ temp }: Folders) => (isWritable(MEMORY) ? MEMORY : temp)
 
 function isAlive(pid: number): boolean {
   try {

@@ -9,6 +9,8 @@ test.each([
   ['sftp://host//srv', { host: 'host' }],
   ['sftp://backup@host:2222//srv', { host: 'host', user: 'backup', port: '2222' }],
   ['sftp://ba%40ck@[::1]:2222//srv', { host: '::1', user: 'ba@ck', port: '2222' }],
+  ['sftp:50%@host:/srv', { host: 'host', user: '50%' }],
+  ['sftp://50%@host//srv', { host: 'host', user: '50%' }],
   ['rest:https://host/', undefined],
 ])('%s leads where restic would go', (url, target) => {
   expect(sshTargetOf(url)).toEqual(target)

@@ -9,15 +9,22 @@ type SshTarget = { host: string; user?: string; port?: string }
 
 /** Where an SFTP address leads, read as restic reads it. */
 export function sshTargetOf(url: string): SshTarget | undefined {
-  const [, user, host, port] =
-    /^sftp:\/\/(?:([^/]*)@)?(\[[^\]/]+\]|[^/:@]+)(?::(\d+))?\//.exec(url) ??
-    /^sftp:(?:([^/:]*)@)?([^/:@]+):/.exec(url) ??
-    []
+  const address = /^sftp:\/\/(?:([^/]*)@)?(\[[^\]/]+\]|[^/:@]+)(?::(\d+))?\//.exec(url)
+  const [, user, host, port] = address ?? /^sftp:(?:([^/:]*)@)?([^/:@]+):/.exec(url) ?? []
   if (host === undefined) return undefined
   return {
     host: host.replace(/^\[|\]$/g, ''),
-    ...(user === undefined ? {} : { user: user.includes('%') ? decodeURIComponent(user) : user }),
+    ...(user === undefined ? {} : { user: address === null ? user : decoded(user) }),
     ...(port === undefined ? {} : { port }),
+  }
+}
+
+/** As it is where it cannot be read: restic does not get through either, and says so. */
+function decoded(user: string): string {
+  try {
+    return decodeURIComponent(user)
+  } catch {
+    return user
   }
 }
 

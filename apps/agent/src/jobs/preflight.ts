@@ -1,4 +1,5 @@
 // Asks whether a repository answers before a backup begins, so that a dead one fails in seconds and says why.
+import { createHash } from 'node:crypto'
 import type { RepositoryAccess } from '@restic-manager/contract/repository'
 import { catConfigArgs } from '../restic/args.ts'
 import { shownCommand } from '../restic/shown-command.ts'
@@ -52,6 +53,8 @@ export async function checkRepository(context: JobContext): Promise<Outcome | un
   return failedOutcome(context, opening.end)
 }
 
+/** Access that was lent must not stay behind in memory when its job is over. */
 function fingerprint({ url, username, credential, password, environment }: RepositoryAccess): string {
-  return JSON.stringify([url, username, credential, password, environment])
+  const access = JSON.stringify([url, username, credential, password, environment])
+  return createHash('sha256').update(access).digest('base64')
 }

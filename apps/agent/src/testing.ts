@@ -14,6 +14,7 @@ import { readStatus, type AgentStatus } from './status.ts'
 import { openToRead } from './state.ts'
 import type { TestClock } from './testing-clock.ts'
 
+export { createTestClock, type TestClock } from './testing-clock.ts'
 export {
   decideSlot,
   isTooLate,

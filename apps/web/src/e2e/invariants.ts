@@ -135,7 +135,8 @@ const lastOf = (facts: ReturnType<TestAgent['facts']>, lane: 'first' | 'rest') =
 /** I3: statuses follow the table, guesses give way to facts, and a reported end is never left. */
 async function checkPath(db: Db, { id }: JobRow): Promise<void> {
   const moves = await movesOf(db, id)
-  expect(moves[0]?.status).toBe('queued')
+  // Of a slot the first thing known may be that it did not run.
+  expect(['queued', 'missed', 'skipped']).toContain(moves[0]?.status)
   for (const [at, { status }] of moves.entries()) {
     const before = moves[at - 1]
     if (before === undefined || (before.status === status && !before.reported)) continue

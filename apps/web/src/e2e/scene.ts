@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { startAgent, type AgentOptions, type TestAgent } from '@restic-manager/agent/testing'
+import { startAgent, type AgentOptions, type TestAgent, type TestClock } from '@restic-manager/agent/testing'
 import { newId } from '@restic-manager/contract/ids'
 import { hasEnded, type JobStatus } from '@restic-manager/contract/job'
 import type { JobView } from '@restic-manager/contract/views'
@@ -23,6 +23,8 @@ export type SceneOptions = {
   /** A real restic instead of the fake one. */
   restic?: string
   agentTiming?: Partial<Timing>
+  /** The time the agent lives in. */
+  clock?: TestClock
   /** Other periods of the server, which then runs in this process: the program itself takes none. */
   serverTiming?: Partial<Timing>
   serverEnv?: Record<string, string>
@@ -75,6 +77,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     url: `http://127.0.0.1:${link.port}`,
     restic: options.restic ?? restic.path,
     timing: { ...quick, ...options.agentTiming },
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
   }
   const agent = undo.use(await startAgent(server, agentOptions))
   const { hostId } = agent

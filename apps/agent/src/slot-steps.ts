@@ -53,7 +53,10 @@ export function knownOf({ state, config, plan, slot, waitedMs, runs, now }: Gath
     slot: slot.slot,
     fireAt: slot.fireAt,
     waitedMs: isReleased ? Infinity : waitedMs,
-    isNewest: isLatest(plan, slot.slot, now),
+    // Counted only where it decides: fires may wait for a server that is away by the thousand.
+    get isNewest() {
+      return isLatest(plan, slot.slot, now)
+    },
     open: isReleased ? open.filter(each => each.mayRunAlone) : open,
     stopped,
     catchUp: schedule.catchUp,

@@ -1,5 +1,6 @@
 // For tests only: a migrated database of one's own, cloned in a few milliseconds.
 import { randomBytes } from 'node:crypto'
+import { sql } from 'drizzle-orm'
 import type postgres from 'postgres'
 import { connect, openDatabase, type Db } from './db/open.ts'
 import { makeSeal, type Seal } from './db/seal.ts'
@@ -38,6 +39,15 @@ export async function testDatabase(): Promise<TestDatabase> {
     seal: makeSeal(randomBytes(32)),
     close,
     [Symbol.asyncDispose]: close,
+  }
+}
+
+/** Until somebody in this database waits for a lock that somebody else holds. */
+export async function untilOneWaits(db: Db): Promise<void> {
+  for (;;) {
+    const waiting = await db.execute(sql`select 1 from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`)
+    if (waiting.length > 0) return
   }
 }
 

@@ -6,10 +6,12 @@ import type { ScheduleDraft } from '@restic-manager/contract/schedule'
 import { retryJobId, slotJobId } from '@restic-manager/contract/slots'
 import { jobs, schedules } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
+import { untilOneWaits } from '../testing-database.ts'
 import { asAnna, makeHost, type TestHost } from '../testing-fleet.ts'
 import { accept, end, makeVault, ordersOf, rowOf } from '../testing-maintenance.ts'
 import { applySet, fire, fireOf, hoursAgo, planOn, rowsOf } from '../testing-schedules.ts'
 import { answerCommand } from './job-reports.ts'
+import { runJob } from './jobs.ts'
 import { retryJob } from './retries.ts'
 import { removeSchedule, setScheduleEnabled } from './schedules.ts'
 
@@ -236,6 +238,22 @@ describe('an operator', () => {
     const { jobId: other } = await host.backUp()
     const { requestId } = await rowOf(database.db, other)
     await expect(again(jobId, requestId ?? '')).rejects.toMatchObject({ code: 'request_reused' })
+  })
+
+  test('is refused, and waits for nothing, when another job is begun by the same request at this moment', async () => {
+    const { db } = database
+    const { host, jobId, fail } = await fired({})
+    await fail(jobId)
+    const requestId = newId()
+    const { hostId, repositoryId } = await makeHost(db, database.seal)
+    const asked = await db.transaction(async tx => {
+      await runJob(tx, { requestId, hostId, repositoryId, kind: 'probe', spec: {} }, asAnna)
+      const asking = Promise.allSettled([again(jobId, requestId)])
+      await untilOneWaits(db)
+      return { asking }
+    })
+    expect(await asked.asking).toMatchObject([{ status: 'rejected', reason: { code: 'request_reused' } }])
+    expect(await runsOf(host)).toEqual([])
   })
 
   test('runs again what only its host knew, as its schedule says', async () => {

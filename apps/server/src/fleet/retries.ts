@@ -130,13 +130,8 @@ export async function retryJob(
     const [job] = await tx.select().from(jobs).where(eq(jobs.id, jobId)).for('no key update')
     if (job === undefined) throw new Refusal('job_not_found', 'There is no such job.')
     const root = job.retryOf ?? job.id
-    const [before] = await tx
-      .select({ jobId: jobs.id, retryOf: jobs.retryOf })
-      .from(jobs)
-      .where(eq(jobs.requestId, requestId))
-    if (before !== undefined && before.retryOf === root) return { jobId: before.jobId }
-    if (before !== undefined)
-      throw new Refusal('request_reused', 'This request id has started another job. Send a new one.')
+    const before = await attemptOfRequest(tx, requestId, root)
+    if (before !== undefined) return before
     if (!hasEnded(job.status))
       throw new Refusal('job_not_ended', 'This job has not ended yet. Wait for it, or cancel it.')
     const spec = await specAgain(tx, job)
@@ -150,8 +145,22 @@ export async function retryJob(
       const again = { ...attemptOf(job, attempt, place), spec, requestId, requestedBy }
       const [made] = await queueJobs(tx, [again], periods)
       if (made !== undefined) return { jobId: made }
+      const raced = await attemptOfRequest(tx, requestId, root)
+      if (raced !== undefined) return raced
     }
   })
+}
+
+/** What this request has started already. Throws `request_reused` when that is something else. */
+async function attemptOfRequest(tx: Db, requestId: string, root: string) {
+  const [before] = await tx
+    .select({ jobId: jobs.id, retryOf: jobs.retryOf })
+    .from(jobs)
+    .where(eq(jobs.requestId, requestId))
+  if (before === undefined) return undefined
+  if (before.retryOf !== root)
+    throw new Refusal('request_reused', 'This request id has started another job. Send a new one.')
+  return { jobId: before.jobId }
 }
 
 async function nextAttempt(tx: Db, root: string): Promise<number> {

@@ -1,5 +1,5 @@
 // What makes a schedule unacceptable on this host: the rules both ends share, and what only the server knows.
-import { and, eq, inArray } from 'drizzle-orm'
+import { and, asc, eq, inArray } from 'drizzle-orm'
 import { PolicySummary } from '@restic-manager/contract/agent'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { type ScheduleDraft, type ScheduleKind } from '@restic-manager/contract/schedule'
@@ -53,6 +53,8 @@ async function complaintsAboutRepositories(
       and(eq(hostRepositories.repositoryId, repositories.id), eq(hostRepositories.hostId, hostId)),
     )
     .where(inArray(repositories.id, repositoryIds))
+    .orderBy(asc(repositories.id))
+    .for('key share', { of: repositories }) // its removal sees what is planned now, or comes first
   const usable = new Set(
     reachable
       .filter(

@@ -7,9 +7,11 @@ import type { ScheduleDraft } from '@restic-manager/contract/schedule'
 import { timing } from '@restic-manager/contract/timing'
 import { hosts, repositories, schedules } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
+import { untilOneWaits } from '../testing-database.ts'
 import { makeHost, type TestHost } from '../testing-fleet.ts'
 import { hourly, planOn } from '../testing-schedules.ts'
 import { removeHost } from './hosts.ts'
+import { removeRepository } from './repositories.ts'
 import { listSchedules, viewSchedule } from './schedule-views.ts'
 import { createSchedule, removeSchedule, setScheduleEnabled, updateSchedule } from './schedules.ts'
 
@@ -174,4 +176,18 @@ test('a removed host has no schedules to see or to edit', async () => {
   await expect(removeSchedule(database.db, { scheduleId, version: 1 })).rejects.toMatchObject({
     code: 'host_not_found',
   })
+})
+
+test('a repository that is being planned on at this moment is not removed', async () => {
+  const { db } = database
+  const { hostId, repositoryId } = await makeHost(db, database.seal)
+  const [repository] = await db.select().from(repositories).where(eq(repositories.id, repositoryId))
+  const { removing } = await db.transaction(async tx => {
+    await createSchedule(tx, { requestId: newId(), hostId, schedule: hourly([repositoryId]) })
+    const request = { repositoryId, confirmName: repository?.name ?? '' }
+    const attempt = Promise.allSettled([removeRepository(db, request)])
+    await Promise.race([attempt, untilOneWaits(db)])
+    return { removing: attempt }
+  })
+  expect(await removing).toMatchObject([{ status: 'rejected', reason: { code: 'repository_in_use' } }])
 })

@@ -55,6 +55,14 @@ describe('run now', () => {
     expect(await rowsOf(database.db, backup)).toEqual([])
   })
 
+  test('is refused under the request of another schedule', async () => {
+    const host = await newHost()
+    const [one, other] = [await planOn(database.db, host), await planOn(database.db, host)]
+    const requestId = newId()
+    await run(one, requestId)
+    await expect(run(other, requestId)).rejects.toMatchObject({ code: 'request_reused' })
+  })
+
   test('a check that reads in turns reads the part that is next', async () => {
     const host = await newHost()
     const scheduleId = await planOn(database.db, host, { kind: 'check', options: { readRotation: 4 } })

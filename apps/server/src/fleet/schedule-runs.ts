@@ -25,7 +25,7 @@ const jobOfRequest = (requestId: string, repositoryId: string) =>
 
 /**
  * Runs a schedule now, paused or not: one job for each repository, in their order. A repeat with the same request id starts nothing
- * and answers the same jobs. Throws `schedule_not_found`, `host_quarantined`, or why one of the repositories cannot be used.
+ * and answers the same jobs. Throws `schedule_not_found`, `host_quarantined`, `request_reused`, or why one of the repositories cannot be used.
  */
 export async function runScheduleNow(
   db: Db,
@@ -40,9 +40,11 @@ export async function runScheduleNow(
     if (row === undefined) throw scheduleNotFound()
     const jobIds = row.repositoryIds.map(id => jobOfRequest(requestId, id))
     const before = await tx
-      .select({ id: jobs.id })
+      .select({ id: jobs.id, scheduleId: jobs.scheduleId })
       .from(jobs)
-      .where(and(eq(jobs.scheduleId, scheduleId), inArray(jobs.id, jobIds)))
+      .where(inArray(jobs.id, jobIds))
+    if (before.some(job => job.scheduleId !== row.id))
+      throw new Refusal('request_reused', 'This request id has started another schedule. Send a new one.')
     if (before.length > 0) return { jobIds: jobIds.filter(id => before.some(job => job.id === id)) }
     await checkHost(tx, row.hostId)
     await queueJobs(tx, await jobsOfRun(tx, row, { requestId, requestedBy }), timing)

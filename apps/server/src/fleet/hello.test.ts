@@ -6,10 +6,11 @@ import { timing } from '@restic-manager/contract/timing'
 import { hosts, jobs } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
 import { connectMachine, enrolMachine, helloOf, makeHost, quiet } from '../testing-fleet.ts'
+import { fire, fireOf, hoursAgo, idOf, planOn } from '../testing-schedules.ts'
 import { greetAgent } from './hello.ts'
 import { viewHost } from './host-views.ts'
 import { viewJob } from './job-views.ts'
-import { loseSilentJobs } from './jobs.ts'
+import { cancelJob, expireJobs, loseSilentJobs } from './jobs.ts'
 import { nextOrders, nothingSent } from './orders.ts'
 
 let database: TestDatabase
@@ -120,4 +121,42 @@ test('a job on a host that is silent for a day is lost for now, and found again 
   expect(await viewJob(db, jobId)).toMatchObject({ status: 'lost', reason: 'host_silent', provisional: true })
   await greet(host.sender, { knownJobs: [{ jobId, status: 'running' }] })
   expect(await viewJob(db, jobId)).toMatchObject({ status: 'running', reason: null })
+})
+
+test('a job that waits here and that the agent has taken on meanwhile is under way, and no newer slot takes its place', async () => {
+  const host = await makeHost(database.db, database.seal)
+  const scheduleId = await planOn(database.db, host, { overlap: 'queue', since: hoursAgo(5) })
+  const older = idOf(host, scheduleId, hoursAgo(2))
+  await fire(database.db, host, fireOf(host, scheduleId, hoursAgo(2)))
+  await greet(host.sender, { knownJobs: [{ jobId: older, status: 'running' }] })
+  await fire(database.db, host, fireOf(host, scheduleId, hoursAgo(1)))
+  expect(await viewJob(database.db, older)).toMatchObject({ status: 'running' })
+  const orders = await nextOrders(database.db, database.seal, host.sender, nothingSent())
+  expect(orders.filter(({ order }) => order === 'command.cancel')).toEqual([])
+})
+
+test('a cancel that an operator wished stands, also for a job the agent has taken on meanwhile', async () => {
+  const host = await makeHost(database.db, database.seal)
+  const { jobId } = await host.backUp()
+  await cancelJob(database.db, { jobId, requestedBy: 'anna@example.com' })
+  await greet(host.sender, { knownJobs: [{ jobId, status: 'accepted' }] })
+  expect(await viewJob(database.db, jobId)).toMatchObject({ status: 'cancelled' })
+  const orders = await nextOrders(database.db, database.seal, host.sender, nothingSent())
+  expect(orders.filter(({ order }) => order === 'command.cancel')).toMatchObject([{ jobId }])
+})
+
+test('a slot that expired here while its host ran it by itself is not stopped', async () => {
+  const host = await makeHost(database.db, database.seal)
+  const scheduleId = await planOn(database.db, host, { since: hoursAgo(9) })
+  const jobId = idOf(host, scheduleId, hoursAgo(8))
+  await fire(database.db, host, fireOf(host, scheduleId, hoursAgo(8)))
+  await database.db
+    .update(jobs)
+    .set({ expiresAt: new Date(0) })
+    .where(eq(jobs.id, jobId))
+  await expireJobs(database.db)
+  await greet(host.sender, { knownJobs: [{ jobId, status: 'running' }] })
+  expect(await viewJob(database.db, jobId)).toMatchObject({ status: 'running', reason: null })
+  const orders = await nextOrders(database.db, database.seal, host.sender, nothingSent())
+  expect(orders.filter(({ order }) => order === 'command.cancel')).toEqual([])
 })

@@ -1,5 +1,5 @@
 // Hello: what the server learns when an agent connects, and what both then agree on.
-import { and, eq, inArray, notInArray, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, not, notInArray, or, type SQL, sql } from 'drizzle-orm'
 import type { PgColumn } from 'drizzle-orm/pg-core'
 import type { AgentHello, AgentWelcome } from '@restic-manager/contract/agent'
 import { protocolComplaint, protocolWindow } from '@restic-manager/contract/protocol'
@@ -93,7 +93,20 @@ const raisedPast = (ours: PgColumn, applied: number): SQL =>
     ? sql`${ours}`
     : sql`case when ${ours} < ${applied} then ${applied}::integer + 1 else ${ours} end`
 
-/** Believed under way here and unknown there: lost, until a fact says otherwise. Lost here and known there: found again. */
+/**
+ * Which of our guesses end when the agent says it has a job. One that waits here was taken on while the link was down: its fact is
+ * on its way, but fires may overtake it. One that expired here is left to go on once restic runs. A wish of a person stands.
+ */
+const givesWayTo = (status: 'accepted' | 'running') =>
+  or(
+    eq(jobs.status, 'lost'),
+    and(eq(jobs.status, 'queued'), isNull(jobs.cancelRequestedAt)),
+    status === 'running'
+      ? and(eq(jobs.status, 'expired'), not(jobs.reported), isNull(jobs.cancelRequestedBy))
+      : undefined,
+  )
+
+/** Believed under way here and unknown there: lost, until a fact says otherwise. Lost or waiting here and known there: under way. */
 async function settleJobs(tx: Db, hostId: string, known: AgentHello['knownJobs']) {
   const idsOf = (status: string) => known.filter(job => job.status === status).map(job => job.jobId)
   const moved: { id: string }[] = []
@@ -122,8 +135,14 @@ async function settleJobs(tx: Db, hostId: string, known: AgentHello['knownJobs']
     moved.push(
       ...(await tx
         .update(jobs)
-        .set({ status, reason: null })
-        .where(and(eq(jobs.hostId, hostId), eq(jobs.status, 'lost'), inArray(jobs.id, idsOf(status))))
+        .set({
+          status,
+          reason: null,
+          finishedAt: null,
+          acceptedAt: sql`coalesce(${jobs.acceptedAt}, now())`,
+          cancelRequestedAt: sql`case when ${jobs.status} = 'expired' then null else ${jobs.cancelRequestedAt} end`,
+        })
+        .where(and(eq(jobs.hostId, hostId), inArray(jobs.id, idsOf(status)), givesWayTo(status)))
         .returning({ id: jobs.id })),
     )
   for (const { id } of moved) await notify(tx, 'job', id)

@@ -6,6 +6,7 @@ import { dispatchHeld } from '../fleet/dispatch.ts'
 import { expectDueSlots } from '../fleet/expectations.ts'
 import { expireJobs, loseSilentJobs } from '../fleet/jobs.ts'
 import { clearLeftovers } from '../fleet/leftovers.ts'
+import { moveStrandedJobs } from '../fleet/maintenance-hosts.ts'
 import { type Presence, sweepSilentHosts } from '../fleet/presence.ts'
 import { unlockStale } from '../fleet/stale-locks.ts'
 import { repeat, rootOf } from './repeat.ts'
@@ -50,6 +51,7 @@ export function startChores(
       if (lost > 0) log.warn({ jobs: lost }, 'jobs of silent hosts were given up for now')
     }),
     repeat('look at what is held', periods.lines, log, async () => {
+      await moveStrandedJobs(db)
       await dispatchHeld(db, timing)
     }),
     repeat('clear stale locks', periods.staleLocks, log, async () => {

@@ -1,5 +1,5 @@
 // Jobs as operators ask for them: run, cancel, expire. The row is the command.
-import { and, eq, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { newId } from '@restic-manager/contract/ids'
 import { hasEnded } from '@restic-manager/contract/job'
@@ -156,6 +156,10 @@ export async function cancelJob(
   })
 }
 
+/** Also one that was made for its host at the moment that was removed. */
+const isOverdue = sql`(jobs.expires_at < now()
+  or exists (select 1 from hosts where hosts.id = jobs.host_id and hosts.removed_at is not null))`
+
 /**
  * Ends queued jobs that nobody claimed in time. Where the agent may run a slot by itself it is also told to leave it.
  * Safe to run anywhere, at any time, several at once.
@@ -165,7 +169,7 @@ export async function expireJobs(db: Db, periods: LinePeriods = timing): Promise
     const due = tx
       .select({ id: jobs.id })
       .from(jobs)
-      .where(and(eq(jobs.status, 'queued'), isNotNull(jobs.expiresAt), sql`${jobs.expiresAt} < now()`))
+      .where(and(eq(jobs.status, 'queued'), isOverdue))
       .limit(500)
       .for('update', { skipLocked: true })
     const expired = await tx

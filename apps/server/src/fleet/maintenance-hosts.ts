@@ -3,7 +3,7 @@ import { and, eq, isNull, sql } from 'drizzle-orm'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
-import { hosts, jobs, type repositories } from '../db/schema.ts'
+import { hosts, jobs, repositories } from '../db/schema.ts'
 
 type Wish = {
   maintenanceHostId?: string | null | undefined
@@ -97,6 +97,31 @@ export async function moveWaitingJobs(
     for (const host of new Set([hostId, forHostId])) if (host !== null) await notify(tx, 'host', host)
     await notify(tx, 'orders', hostId)
   }
+}
+
+/** Repositories looked at in one round. */
+const MOST_STRANDED = 100
+
+/**
+ * A job may be made for a maintenance host in the very moment in which it is changed: then nobody ever gets its order, and it would
+ * stand in the way of others. Such jobs are moved like the rest. Safe to run anywhere, several at once. Answers how many
+ * repositories had some.
+ */
+export async function moveStrandedJobs(db: Db): Promise<number> {
+  const stranded = await db.execute<{ id: string }>(sql`
+    select distinct repositories.id from jobs join repositories on repositories.id = jobs.repository_id
+    where jobs.status = 'queued' and jobs.elevated and jobs.host_id is distinct from repositories.maintenance_host_id
+    limit ${MOST_STRANDED}`)
+  for (const { id } of stranded)
+    await db.transaction(async tx => {
+      const [repository] = await tx
+        .select({ maintenanceHostId: repositories.maintenanceHostId })
+        .from(repositories)
+        .where(eq(repositories.id, id))
+        .for('share')
+      if (repository !== undefined) await moveWaitingJobs(tx, id, repository.maintenanceHostId)
+    })
+  return stranded.length
 }
 
 /** The names of those that are planned on a repository; empty: nothing is. */

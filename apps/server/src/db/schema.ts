@@ -414,6 +414,10 @@ export const jobs = pgTable(
       .on(table.repositoryId, table.kind, table.finishedAt)
       .where(sql`${table.status} = 'succeeded' and ${table.kind} in ('forget', 'prune')`),
     index('jobs_schedule_newest').on(table.scheduleId, table.createdAt, table.id),
+    // When a schedule succeeded last, for lists of many: without it the rows of its repository are read as well.
+    index('jobs_schedule_good')
+      .on(table.scheduleId, table.repositoryId, table.createdAt, table.id)
+      .where(sql`${table.scheduleId} is not null and ${table.status} in ('succeeded', 'incomplete')`),
     index('jobs_expiry')
       .on(table.expiresAt)
       .where(sql`${table.status} = 'queued'`),

@@ -1,0 +1,1 @@
+CREATE INDEX "jobs_schedule_good" ON "jobs" USING btree ("schedule_id","repository_id","created_at","id") WHERE "jobs"."schedule_id" is not null and "jobs"."status" in ('succeeded', 'incomplete');

@@ -22,6 +22,10 @@ describe('command.run', () => {
     const order = { order: 'command.run', ...run, kind: 'teleport', spec: { to: 'mars' } }
     expect(AgentOrder.safeParse(order).success).toBe(false)
     expect(RunOrderHeader.parse(order)).toMatchObject({ jobId: run.jobId, kind: 'teleport' })
+    const elevatedAccess = { url: 'moon:base', keys: [1, 2] }
+    const lent = { ...order, kind: 'prune', spec: {}, elevatedAccess }
+    expect(AgentOrder.safeParse(lent).success).toBe(false)
+    expect(RunOrderHeader.parse(lent)).toMatchObject({ jobId: run.jobId, kind: 'prune' })
     expect(OrderHeader.parse({ order: 'coffee.make', sugar: 2 })).toMatchObject({ order: 'coffee.make' })
   })
 

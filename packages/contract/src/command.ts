@@ -151,7 +151,12 @@ export const CommandRun = z.discriminatedUnion('kind', [
 export type CommandRun = z.infer<typeof CommandRun>
 
 /** What an agent can still answer when it does not understand the rest of a `command.run`: whose job it was. */
-export const CommandRunHeader = z.object({ ...runFields, kind: text(60).min(1), spec: z.unknown() })
+export const CommandRunHeader = z.object({
+  ...runFields,
+  kind: text(60).min(1),
+  spec: z.unknown(),
+  elevatedAccess: z.unknown().optional(),
+})
 export type CommandRunHeader = z.infer<typeof CommandRunHeader>
 
 /** `command.cancel`: stop it, or never start it. Repeated after every hello until the job has ended. */

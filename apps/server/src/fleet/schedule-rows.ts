@@ -54,6 +54,19 @@ export function countedTimetableOf(
   return cron === null || timeZone === null ? undefined : { cron, timeZone }
 }
 
+/** Answers that are kept: a list of thousands asks about the same few timetables, and each answer costs a walk to the next slot. */
+const MOST_ANSWERS = 10_000
+const answers = new Map<string, boolean>()
+
 /** The timetable if this machine can count by it: its zone data may be older than that of the machine which let it in. */
-export const countable = (timetable: Timetable | undefined): Timetable | undefined =>
-  timetable === undefined || complaintAboutTimetable(timetable) !== undefined ? undefined : timetable
+export function countable(timetable: Timetable | undefined): Timetable | undefined {
+  if (timetable === undefined) return undefined
+  const key = `${timetable.timeZone} ${timetable.cron}`
+  let isCountable = answers.get(key)
+  if (isCountable === undefined) {
+    isCountable = complaintAboutTimetable(timetable) === undefined
+    if (answers.size >= MOST_ANSWERS) answers.clear()
+    answers.set(key, isCountable)
+  }
+  return isCountable ? timetable : undefined
+}

@@ -100,7 +100,7 @@ test('a slot a host runs by itself is lost for now when the host no longer knows
     log: quiet,
   })
   const statuses = async () => (await rowsOf(database.db, scheduleId)).map(({ status }) => status)
-  expect(await statuses()).toEqual(['lost', 'queued'])
+  expect(await statuses()).toEqual(['lost', 'accepted'])
   await database.db
     .update(hosts)
     .set({ online: false, lastSeenAt: new Date(Date.now() - 2 * timing.lostAfter) })

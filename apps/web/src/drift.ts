@@ -7,7 +7,7 @@ type Versions = Pick<
 >
 export type Drift = { what: 'schedules' | 'configuration'; applied: number; wanted: number }
 
-/** What a host has not applied yet: its schedules before its configuration; undefined while it is in step. */
+/** What a host has not applied yet: its schedules before its configuration; undefined while it is in sync. */
 export function driftOf(host: Versions): Drift | undefined {
   if (host.appliedScheduleVersion !== host.scheduleVersion)
     return { what: 'schedules', applied: host.appliedScheduleVersion, wanted: host.scheduleVersion }

@@ -20,14 +20,14 @@ test('snapshots stand newest first, and what goes has no reason', () => {
         removeCount: 1,
         keep: [
           snapshot('aaaaaaaa', '2026-10-20T02:30:00.123456789+02:00', ['daily 2']),
-          snapshot('bbbbbbbb', '2026-10-23T02:30:00Z', ['daily 1', 'weekly 1']),
+          snapshot('bbbbbbbb', '2026-10-23T02:30:00Z', ['daily snapshot', 'oldest weekly snapshot']),
         ],
         remove: [snapshot('cccccccc', '2026-10-22T02:30:00Z', ['never said'])],
       },
     ],
   })
   expect(read?.groups[0]?.snapshots.map(({ shortId, reasons }) => [shortId, reasons])).toEqual([
-    ['bbbbbbbb', ['daily 1', 'weekly 1']],
+    ['bbbbbbbb', ['daily', 'oldest weekly']],
     ['cccccccc', []],
     ['aaaaaaaa', ['daily 2']],
   ])

@@ -29,6 +29,9 @@ const judged = ({ shortId, time, paths }: Listed, reasons: string[]): Judged => 
   paths,
   reasons,
 })
+/** restic says "daily snapshot"; beside a snapshot the second word only takes room. */
+const inShort = (reason: string) => reason.replace(/ snapshot$/, '')
+
 const newestFirst = (a: Judged, b: Judged) => (b.at?.getTime() ?? 0) - (a.at?.getTime() ?? 0)
 
 /** Reads a forget's result; undefined when the job has none. */
@@ -45,7 +48,7 @@ export function forgetGroups(
       keepCount,
       removeCount,
       snapshots: [
-        ...keep.map(snapshot => judged(snapshot, snapshot.reasons)),
+        ...keep.map(snapshot => judged(snapshot, snapshot.reasons.map(inShort))),
         ...remove.map(snapshot => judged(snapshot, [])),
       ].toSorted(newestFirst),
     })),

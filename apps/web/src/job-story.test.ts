@@ -1,6 +1,6 @@
 // Promises of what is told of a job beside its status.
 import { expect, test } from 'vitest'
-import { asidesOf, momentOf, waitsInWords } from './job-story.ts'
+import { asidesOf, momentOf, nameOfKind, waitsInWords } from './job-story.ts'
 
 const plain = {
   status: 'succeeded',
@@ -34,4 +34,10 @@ test('a job that never started stands at its slot', () => {
   expect(momentOf({ startedAt: null, scheduledFor, createdAt })).toBe(scheduledFor)
   expect(momentOf({ startedAt: new Date(1), scheduledFor, createdAt })).toEqual(new Date(1))
   expect(momentOf({ startedAt: null, scheduledFor: null, createdAt })).toBe(createdAt)
+})
+
+test('a preview is not called a forget', () => {
+  expect(nameOfKind({ kind: 'forget', spec: { dryRun: true } })).toBe('Preview of forget')
+  expect(nameOfKind({ kind: 'forget', spec: { dryRun: false } })).toBe('Forget')
+  expect(nameOfKind({ kind: 'backup', spec: {} })).toBe('Backup')
 })

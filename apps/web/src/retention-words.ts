@@ -85,12 +85,14 @@ export function retentionInWords(retention: Retention): string | undefined {
   return parts.length === 0 ? undefined : `Keeps ${listOf(parts)}.`
 }
 
+const newestInShort = (count: number) => (count === 1 ? 'the newest' : `the newest ${count}`)
+
 /** A policy in a few words, for a row: "7 daily, 4 weekly and 12 monthly". */
 export function retentionInShort(retention: Retention): string {
   const keep = tidyRetention(retention)
   const parts = countRules.flatMap(rule => {
     const count = keep[rule]
-    return count === undefined ? [] : [rule === 'last' ? `newest ${count}` : `${count} ${rule}`]
+    return count === undefined ? [] : [rule === 'last' ? newestInShort(count) : `${count} ${rule}`]
   })
   for (const rule of durationRules) {
     const value = keep[rule]

@@ -54,6 +54,11 @@ describe('a schedule in words', () => {
       'Every day at 02:30 (Europe/Berlin), of the snapshots of Photos in Cloud, 7 daily stay and the others go. It runs on keeper, the maintenance host. Slots the host slept through are left out.',
     )
   })
+  test('says of a single snapshot that it stays', () => {
+    expect(say({ kind: 'forget', retention: { last: 1 }, jitterSeconds: 0 })).toContain(
+      ', the newest stays and the others go.',
+    )
+  })
   test('says where nothing will happen', () => {
     expect(say({ kind: 'prune', jitterSeconds: 0 })).toContain(
       'In NAS nothing happens: there is no maintenance host.',
@@ -86,7 +91,7 @@ test('rows say it in short', () => {
     whatInShort(backup),
     whatInShort({ ...backup, kind: 'check', options: { readRotation: 12 } }),
     whatInShort({ ...backup, kind: 'forget', retention: { last: 3 } }),
-  ]).toEqual(['backup, 3 folders', 'check, everything in 12 runs', 'forget, keeps newest 3'])
+  ]).toEqual(['backup, 3 folders', 'check, everything in 12 runs', 'forget, keeps the newest 3'])
 })
 
 test('seconds are said as people say them', () => {

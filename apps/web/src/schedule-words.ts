@@ -2,7 +2,7 @@
 import type { ScheduleDraft, ScheduleKind } from '@restic-manager/contract/schedule'
 import type { RepositoryView } from '@restic-manager/contract/views'
 import { countOf } from './format.ts'
-import { retentionInShort } from './retention-words.ts'
+import { retentionInShort, tidyRetention } from './retention-words.ts'
 import { timetableInWords } from './timetable.ts'
 
 /** Text with what matters in it. */
@@ -66,8 +66,11 @@ function whatItDoes(draft: ScheduleDraft, { host, repositories, forgets }: Known
     }
     case 'forget': {
       const whose: Phrase = forgets.length === 0 ? ['schedules you choose'] : listOf(forgets)
-      const kept = strong(retentionInShort(draft.retention ?? {}))
-      return ['of the snapshots of ', ...whose, ' in ', ...to, ', ', kept, ' stay and the others go']
+      const retention = tidyRetention(draft.retention ?? {})
+      const kept = strong(retentionInShort(retention))
+      const isOne = retention.last === 1 && Object.keys(retention).length === 1
+      const stay = isOne ? ' stays and the others go' : ' stay and the others go'
+      return ['of the snapshots of ', ...whose, ' in ', ...to, ', ', kept, stay]
     }
     case 'prune':
       return ['space that no snapshot needs any more is freed in ', ...to]

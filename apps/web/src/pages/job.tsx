@@ -4,7 +4,7 @@ import type { JobView } from '@restic-manager/contract/views'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useJobLive } from '../job-live.ts'
-import { momentOf } from '../job-story.ts'
+import { momentOf, nameOfKind } from '../job-story.ts'
 import { useLogFeed } from '../log-feed.ts'
 import { Crumbs } from '../parts/crumbs.tsx'
 import { JobActions } from '../parts/job-actions.tsx'
@@ -22,7 +22,6 @@ import { JobStatusMark } from '../parts/status.tsx'
 import { When } from '../parts/when.tsx'
 import { useHostZone } from '../time-zone.ts'
 import { refusalIn, trpc } from '../trpc.ts'
-import { kindWords } from '../words.ts'
 
 const route = getRouteApi('/shell/jobs/$jobId')
 
@@ -40,7 +39,7 @@ function JobBody({ job }: { job: JobView }) {
   return (
     <>
       <PageHead
-        title={`${kindWords[job.kind]} · ${job.hostName}`}
+        title={`${nameOfKind(job)} · ${job.hostName}`}
         beside={<JobStatusMark status={job.status} />}
         below={
           <>
@@ -86,7 +85,7 @@ export function JobPage() {
   const { jobId } = route.useParams()
   const job = useQuery(trpc.jobs.get.queryOptions({ jobId }))
   const gone = refusalIn(job.error) === 'job_not_found'
-  const here = job.data === undefined ? 'Job' : `${kindWords[job.data.kind]} · ${job.data.hostName}`
+  const here = job.data === undefined ? 'Job' : `${nameOfKind(job.data)} · ${job.data.hostName}`
   return (
     <>
       <Crumbs
@@ -95,7 +94,7 @@ export function JobPage() {
         shown={
           job.data && (
             <span className="crumbs-parts">
-              {kindWords[job.data.kind]} · <HostName name={job.data.hostName} />
+              {nameOfKind(job.data)} · <HostName name={job.data.hostName} />
             </span>
           )
         }

@@ -208,7 +208,7 @@ function RepositoryBody({ repository }: { repository: RepositoryView }) {
                 'not measured yet'
               ) : (
                 <>
-                  {repository.dedupRatio !== null && `deduplicated ${repository.dedupRatio.toFixed(1)} ×, `}
+                  {repository.dedupRatio !== null && `dedup ${repository.dedupRatio.toFixed(1)} ×, `}
                   <Ago at={repository.statsAt} />
                 </>
               ),
@@ -216,7 +216,7 @@ function RepositoryBody({ repository }: { repository: RepositoryView }) {
           {
             label: 'Snapshots',
             value: formatCount(repository.snapshotCount),
-            below: `from ${countOf(repository.hosts.length, 'host')}`,
+            below: `used by ${countOf(repository.hosts.length, 'host')}`,
           },
           {
             label: 'Last check',

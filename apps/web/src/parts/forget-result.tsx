@@ -109,7 +109,8 @@ export function ForgetResult({
       <div className="forget-counts">
         {groups.length > 1 && <h3 className="strong">{nameOf(group)}</h3>}
         <p className="num">
-          <b>{formatCount(group.keepCount)}</b> {dryRun ? 'stay' : 'stayed'}{' '}
+          <b>{formatCount(group.keepCount)}</b>{' '}
+          {dryRun ? (group.keepCount === 1 ? 'stays' : 'stay') : 'stayed'}{' '}
           <b>{formatCount(group.removeCount)}</b> {dryRun ? 'would go' : 'went'}{' '}
           <span className="dim">of {countOf(group.keepCount + group.removeCount, 'snapshot')}</span>
         </p>

@@ -56,7 +56,7 @@ function LastResult({ host }: { host: HostRow }) {
 
 function Plan({ host }: { host: HostRow }) {
   const drift = driftOf(host)
-  if (drift === undefined) return <span className="dim">in step</span>
+  if (drift === undefined) return <span className="dim">in sync</span>
   return (
     <span className="chip chip-warn" title={`The host has not applied its newest ${drift.what} yet.`}>
       <IconArrowsDiff size={14} stroke={1.75} aria-hidden />

@@ -74,7 +74,7 @@ export function HostVitals({ host }: { host: HostView }) {
             rejected > 0
               ? `${rejected} rejected`
               : drift === undefined
-                ? 'in step'
+                ? 'in sync'
                 : `v${drift.applied}, not yet v${drift.wanted}`,
           tone: rejected > 0 ? 'bad' : drift === undefined ? undefined : 'warn',
           below:

@@ -131,9 +131,12 @@ test.for(cases)('%s', ([, slot, host, decision]) => {
 })
 
 test('only backups, and forgets where this host may delete, run without the server', () => {
-  expect(mayRunAlone('backup', undefined)).toBe(true)
-  expect(mayRunAlone('forget', { mayDelete: true })).toBe(true)
-  expect(mayRunAlone('forget', { mayDelete: false })).toBe(false)
-  expect(mayRunAlone('forget', undefined)).toBe(false)
-  for (const kind of ['prune', 'check'] as const) expect(mayRunAlone(kind, { mayDelete: true })).toBe(false)
+  for (const state of ['armed', 'asked', 'answered'] as const) {
+    expect(mayRunAlone('backup', undefined, state)).toBe(true)
+    expect(mayRunAlone('forget', { mayDelete: true }, state)).toBe(state !== 'answered')
+    expect(mayRunAlone('forget', { mayDelete: false }, state)).toBe(false)
+    expect(mayRunAlone('forget', undefined, state)).toBe(false)
+    for (const kind of ['prune', 'check'] as const)
+      expect(mayRunAlone(kind, { mayDelete: true }, state)).toBe(false)
+  }
 })

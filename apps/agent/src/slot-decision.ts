@@ -52,9 +52,17 @@ export type SlotDecision =
   /** Nothing is open. */
   | { do: 'settle' }
 
-/** Whether a slot of this kind may run on this repository although the server was not asked. */
-export function mayRunAlone(kind: ScheduleKind, access: { mayDelete: boolean } | undefined): boolean {
-  return kind === 'backup' || (kind === 'forget' && access?.mayDelete === true)
+/**
+ * Whether a slot of this kind may run on this repository without an order. Of a forget only while the server has not answered: it
+ * may hold back what it has taken over until nothing on the repository is in the way.
+ */
+export function mayRunAlone(
+  kind: ScheduleKind,
+  access: { mayDelete: boolean } | undefined,
+  state: SlotState,
+): boolean {
+  if (kind === 'backup') return true
+  return kind === 'forget' && access?.mayDelete === true && state !== 'answered'
 }
 
 /** Whether a slot that has not begun is too late to begin. */

@@ -41,7 +41,8 @@ export function isLatest({ timetable }: Plan, slot: number, now: number): boolea
 /** Everything the decision needs to know of one slot. */
 export function knownOf({ state, config, plan, slot, waitedMs, runs, now }: Gathered): SlotKnown {
   const { schedule, stopped } = plan
-  const isDecidable = (repositoryId: string) => mayRunAlone(schedule.kind, config.repository(repositoryId))
+  const isDecidable = (repositoryId: string) =>
+    mayRunAlone(schedule.kind, config.repository(repositoryId), slot.state)
   const open = openRepositories(state, plan, slot).map(repositoryId => ({
     repositoryId,
     mayRunAlone: isDecidable(repositoryId),

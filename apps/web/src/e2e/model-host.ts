@@ -97,7 +97,7 @@ function knownOf(world: World, rules: Rules, at: SlotAt): SlotKnown {
     .filter(isWanted)
     .map(repository => ({
       repositoryId: String(repository),
-      mayRunAlone: mayRunAlone(rules.kind, { mayDelete: repository === 0 }),
+      mayRunAlone: mayRunAlone(rules.kind, { mayDelete: repository === 0 }, slot.state as SlotKnown['state']),
     }))
   const other = at === 0 ? 1 : 0
   const isOtherOpen = host.line.some(([line]) => line === other)

@@ -4,20 +4,8 @@ import type { Id } from '@restic-manager/contract/ids'
 import { is, until } from '@restic-manager/testkit/until'
 import { expect, test } from 'vitest'
 import { checkInvariants, pathOf } from './invariants.ts'
+import { randomOf, seed } from './random-of.ts'
 import { openScene } from './scene.ts'
-
-const seed = Number(process.env.RM_TEST_SEED ?? 20_261_123)
-
-/** The same numbers between 0 and 1 for the same seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 test(`of a cancel and an end that race, one stands, the same on both ends (seed ${seed})`, async () => {
   await using scene = await openScene()

@@ -23,11 +23,7 @@ export function asidesOf(job: Told): string[] {
   const asides: string[] = []
   if (job.attempt > 0) asides.push(`retry ${job.attempt}`)
   if (job.decidedBy === 'agent')
-    asides.push(
-      hasEnded(job.status)
-        ? 'ran by itself while the server was away'
-        : 'runs by itself, the server was away',
-    )
+    asides.push(hasEnded(job.status) ? 'ran without the server' : 'runs without the server')
   if (job.forHostName !== null) asides.push(`for ${job.forHostName}`)
   return asides
 }

@@ -35,6 +35,8 @@ function JobBody({ job }: { job: JobView }) {
   const online = live?.hostOnline ?? job.hostOnline
   const lastSeenAt = live?.hostLastSeenAt ?? job.hostLastSeenAt
   const isBackup = job.kind === 'backup'
+  // A slot that did not run has no log, and none is on its way.
+  const neverRan = job.status === 'missed' || job.status === 'skipped'
   const graph = isBackup && (open || samples.length > 1)
   return (
     <>
@@ -72,7 +74,7 @@ function JobBody({ job }: { job: JobView }) {
           )}
           <JobResult job={job} />
           <JobWarnings job={job} />
-          <LogViewer jobId={job.id} feed={feed} live={open} />
+          <LogViewer jobId={job.id} feed={neverRan ? { ...feed, complete: true } : feed} live={open} />
         </div>
         <JobDetails job={job} />
       </div>

@@ -203,7 +203,11 @@ export function LogViewer({
       </div>
       {shown.length === 0 ? (
         <p className="log-empty dim">
-          {feed.rows.length > 0 ? 'No line matches.' : live ? 'No line yet.' : 'This job left no log.'}
+          {feed.rows.length > 0
+            ? 'No line matches.'
+            : !live && feed.complete
+              ? 'This job left no log.'
+              : 'No line yet.'}
         </p>
       ) : (
         <Lines rows={shown} search={search} following={following && live} setFollowing={setFollowing} />

@@ -29,16 +29,17 @@ function Followed({ jobId, nameOf }: { jobId: string; nameOf: (scheduleId: strin
   )
   if (job === undefined || !hasEnded(job.status)) {
     const waits = job?.waitsFor
+    const isOffline = job?.status === 'queued' && !job.hostOnline
     return (
       <div className="panel-body stack stack-sm" role="status">
         <p className="dim">
           {waits != null
             ? `Waiting for ${waits.kind} of ${waits.hostName}…`
-            : job?.status === 'queued' && !job.hostOnline
+            : isOffline
               ? `${job.hostName} is offline. The preview starts when it comes back.`
               : `restic looks what would go${job === undefined ? '' : `, on ${job.hostName}`}…`}
         </p>
-        <LiveBar share={undefined} label="Preview" still={waits != null} />
+        <LiveBar share={undefined} label="Preview" still={waits != null || isOffline} />
       </div>
     )
   }

@@ -37,7 +37,7 @@ test('a job that never started stands at its slot', () => {
 })
 
 test('a preview is not called a forget', () => {
-  expect(nameOfKind({ kind: 'forget', spec: { dryRun: true } })).toBe('Preview of forget')
-  expect(nameOfKind({ kind: 'forget', spec: { dryRun: false } })).toBe('Forget')
-  expect(nameOfKind({ kind: 'backup', spec: {} })).toBe('Backup')
+  expect(nameOfKind({ kind: 'forget', dryRun: true })).toBe('Preview of forget')
+  expect(nameOfKind({ kind: 'forget', dryRun: false })).toBe('Forget')
+  expect(nameOfKind({ kind: 'backup', dryRun: false })).toBe('Backup')
 })

@@ -1,5 +1,5 @@
 // What is told of a job beside its status: what it waits for, which try it is, and who decided that it runs.
-import type { JobBrief, JobView } from '@restic-manager/contract/views'
+import type { JobBrief } from '@restic-manager/contract/views'
 import { hasEnded } from '@restic-manager/contract/job'
 import { kindWords } from './words.ts'
 
@@ -14,9 +14,9 @@ export function waitsInWords({
   return `waiting for ${kindWords[waitsFor.kind].toLowerCase()} of ${waitsFor.hostName}`
 }
 
-/** The kind of a job, where the rest of it is at hand: a preview must not look as if something went. */
-export const nameOfKind = ({ kind, spec }: Pick<JobView, 'kind' | 'spec'>): string =>
-  kind === 'forget' && spec['dryRun'] === true ? 'Preview of forget' : kindWords[kind]
+/** The kind of a job: a preview must not look as if something went. */
+export const nameOfKind = ({ kind, dryRun }: Pick<JobBrief, 'kind' | 'dryRun'>): string =>
+  dryRun ? `Preview of ${kindWords[kind].toLowerCase()}` : kindWords[kind]
 
 /** What makes a job more than an ordinary one, each in a few words. */
 export function asidesOf(job: Told): string[] {

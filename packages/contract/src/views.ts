@@ -18,6 +18,7 @@ export const JobBrief = z.object({
   repositoryId: Id,
   repositoryName: z.string().nullable(), // null: the repository is no longer known here
   kind: JobKind,
+  dryRun: z.boolean(), // a preview: nothing is changed
   status: JobStatus,
   provisional: z.boolean(), // only inferred by the server so far
   reason: z.string().nullable(),

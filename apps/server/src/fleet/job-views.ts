@@ -35,6 +35,7 @@ const briefColumns = {
     number | null
   >`case when jsonb_typeof(${jobs.stats} -> 'total_bytes_processed') = 'number'
     then (${jobs.stats} ->> 'total_bytes_processed')::float8 end`,
+  dryRun: sql<boolean>`coalesce(${jobs.spec} ->> 'dryRun' = 'true', false)`,
   createdAt: jobs.createdAt,
   startedAt: jobs.startedAt,
   finishedAt: jobs.finishedAt,

@@ -38,11 +38,12 @@ export async function queueJobs(
   if (wanted.length === 0) return []
   const inserted = await tx
     .insert(jobs)
-    .values(wanted.map(job => ({ id: job.id, ...columnsOf(job) })))
+    .values(wanted.map((job, place) => ({ id: job.id, createdAt: madeAt(place), ...columnsOf(job) })))
     .onConflictDoNothing()
     .returning({ id: jobs.id })
   const made = new Set(inserted.map(job => job.id))
-  for (const job of wanted) if (!made.has(job.id) && (await revive(tx, job))) made.add(job.id)
+  for (const [place, job] of wanted.entries())
+    if (!made.has(job.id) && (await revive(tx, job, place))) made.add(job.id)
   const queued = wanted.filter(job => made.has(job.id))
   for (const { id, hostId, forHostId, repositoryId } of queued) {
     await notify(tx, 'job', id)
@@ -53,6 +54,9 @@ export async function queueJobs(
   await dispatch(tx, [...new Set(queued.map(job => job.repositoryId))], { ...timing, ...periods })
   return queued.map(job => job.id)
 }
+
+/** Jobs made together keep their order, in lists and on their host. */
+const madeAt = (place: number) => sql`now() + ${place} * interval '1 millisecond'`
 
 function columnsOf(job: NewJob) {
   return {
@@ -74,12 +78,12 @@ function columnsOf(job: NewJob) {
 }
 
 /** A slot that we took for missed or skipped, and that is to run after all. What an agent reported stays. */
-async function revive(tx: Db, job: NewJob): Promise<boolean> {
+async function revive(tx: Db, job: NewJob, place: number): Promise<boolean> {
   const revived = await tx
     .update(jobs)
     .set({
       ...columnsOf(job),
-      createdAt: sql`now()`,
+      createdAt: madeAt(place),
       decidedBy: 'server',
       reason: null,
       error: null,

@@ -17,6 +17,9 @@ import { areBackupsOf } from './schedule-checks.ts'
 import { scheduleOf, type ScheduleRow } from './schedule-rows.ts'
 import { scheduleNotFound } from './schedules.ts'
 
+/** Who asked for a preview does not wait longer for a host that is away. */
+const PREVIEW_LIFE_MS = 10 * 60_000
+
 type Asked = { requestedBy: string; timing: Timing }
 
 /** One request makes several jobs: the id of each is derived from it, so that a repeat makes none. */
@@ -136,7 +139,8 @@ export async function previewRetention(
     const targets = [...new Set(scheduleIds)].map(scheduleId => ({ hostId, scheduleId }))
     const job = { id: newId(), requestId, requestedBy, repositoryId, kind: 'forget' as const }
     const spec = { retention, dryRun: true, targets }
-    await queueJobs(tx, [Object.assign(place, job, { spec })], timing)
+    const queuedLife = Math.min(timing.queuedLife, PREVIEW_LIFE_MS)
+    await queueJobs(tx, [Object.assign(place, job, { spec })], { ...timing, queuedLife })
     return { jobId: job.id }
   })
 }

@@ -1,5 +1,5 @@
 // Schedules as operators see them: the next run, the last outcome, and whether one has failed to succeed for too long.
-import { eq } from 'drizzle-orm'
+import { and, eq } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
 import { jitterMs, slotJobId } from '@restic-manager/contract/slots'
@@ -79,6 +79,37 @@ test('a success on one repository does not hide that another has none', async ()
   })
   const finishedAt = await succeed(host, scheduleId, hoursAgo(0), more.repositoryId)
   expect((await view(scheduleId)).lastSucceededAt?.getTime()).toBeLessThan(finishedAt.getTime())
+})
+
+test('the jobs of a slot stand in the order of its repositories, and a failure is not hidden by a success beside it', async () => {
+  const host = await newHost()
+  const others = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const wanted = repositoryOf({ hostIds: [host.hostId] })
+      return (await createRepository(database.db, database.seal, wanted)).repositoryId
+    }),
+  )
+  const repositoryIds = [...others, host.repositoryId].toSorted().toReversed()
+  const scheduleId = await planOn(database.db, host, { repositoryIds, since: hoursAgo(3) })
+  for (const slot of [hoursAgo(2), hoursAgo(1)]) {
+    await fire(database.db, host, fireOf(host, scheduleId, slot))
+    const rows = await database.db
+      .select()
+      .from(jobs)
+      .where(and(eq(jobs.scheduleId, scheduleId), eq(jobs.scheduledFor, new Date(slot))))
+      .orderBy(jobs.createdAt, jobs.id)
+    expect(rows.map(row => row.repositoryId)).toEqual(repositoryIds)
+  }
+  const idAt = (place: number) => slotJobId(scheduleId, hoursAgo(1), repositoryIds[place] ?? '')
+  await database.db
+    .update(jobs)
+    .set({ status: 'succeeded', reported: true })
+    .where(eq(jobs.scheduleId, scheduleId))
+  await database.db
+    .update(jobs)
+    .set({ status: 'failed' })
+    .where(eq(jobs.id, idAt(1)))
+  expect((await view(scheduleId)).lastJob).toMatchObject({ id: idAt(1), status: 'failed' })
 })
 
 test('schedules are listed by name, of one host or on one repository', async () => {

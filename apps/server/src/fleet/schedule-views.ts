@@ -41,7 +41,8 @@ export async function viewSchedule(db: Db, scheduleId: string, periods: Periods)
 }
 
 /**
- * Each inner query is one look into an index for each schedule, and names its columns in full. A success counts once every
+ * Each inner query is one look into an index for each schedule and repository, and names its columns in full. The last job is the
+ * one of each repository's newest that an operator has to see: a success must not hide a failure beside it. A success counts once every
  * repository has one: `succeeded_at` is the oldest of their newest.
  */
 const columns = {
@@ -50,8 +51,13 @@ const columns = {
   hostVersion: hosts.scheduleVersion,
   appliedVersion: hosts.appliedScheduleVersion,
   appliedAt: hosts.scheduleAppliedAt,
-  lastJobId: sql<string | null>`(select jobs.id from jobs where jobs.schedule_id = schedules.id
-    order by jobs.created_at desc, jobs.id desc limit 1)`,
+  lastJobId: sql<string | null>`(select newest.id
+    from unnest(schedules.repository_ids) as wanted(id) cross join lateral (
+      select jobs.id, jobs.status, jobs.created_at from jobs
+      where jobs.schedule_id = schedules.id and jobs.repository_id = wanted.id
+      order by jobs.created_at desc, jobs.id desc limit 1) newest
+    order by array_position(array['running', 'accepted', 'queued', 'failed', 'lost', 'missed', 'expired', 'incomplete',
+      'cancelled', 'skipped', 'succeeded'], newest.status), newest.created_at desc limit 1)`,
   succeededAt:
     sql<Date | null>`(select case when count(good.finished_at) = count(*) then min(good.finished_at) end
     from unnest(schedules.repository_ids) as wanted(id) left join lateral (

@@ -26,7 +26,7 @@ import { HostStateMark } from '../parts/status.tsx'
 import { When } from '../parts/when.tsx'
 import { useHostZone } from '../time-zone.ts'
 import { refusalIn, trpc } from '../trpc.ts'
-import { kindWords } from '../words.ts'
+import { nameOfKind } from '../job-story.ts'
 
 const route = getRouteApi('/shell/hosts/$hostId')
 
@@ -37,7 +37,7 @@ function RunningJob({ job, online }: { job: JobBrief; online: boolean }) {
     <Panel
       title={
         <>
-          {kindWords[job.kind]} <span className="dim">to {job.repositoryName ?? 'a removed repository'}</span>
+          {nameOfKind(job)} <span className="dim">to {job.repositoryName ?? 'a removed repository'}</span>
         </>
       }
       actions={
@@ -47,7 +47,7 @@ function RunningJob({ job, online }: { job: JobBrief; online: boolean }) {
       }
     >
       <div className="stack stack-sm">
-        <LiveBar share={share} label={`${kindWords[job.kind]} running`} still={!online} />
+        <LiveBar share={share} label={`${nameOfKind(job)} running`} still={!online} />
         <p className="dim num">
           {job.startedAt === null
             ? 'accepted, about to start'

@@ -4,8 +4,7 @@ import type { JobBrief } from '@restic-manager/contract/views'
 import { Link } from '@tanstack/react-router'
 import { useNow } from '../clock.ts'
 import { formatDuration, formatPercent } from '../format.ts'
-import { momentOf } from '../job-story.ts'
-import { kindWords } from '../words.ts'
+import { momentOf, nameOfKind } from '../job-story.ts'
 import { WhatHappened } from './job-what.tsx'
 import { HostName, ShortName } from './short-name.tsx'
 import { JobStatusMark } from './status.tsx'
@@ -32,7 +31,7 @@ const JobLink = ({ job, named = true }: { job: JobBrief; named?: boolean }) => (
     params={{ jobId: job.id }}
     className={`row-link job-kind ${named ? 'cut' : 'one-line'}`}
   >
-    {kindWords[job.kind]}
+    {nameOfKind(job)}
     {named && job.scheduleName !== null && <span className="job-schedule">{job.scheduleName}</span>}
   </Link>
 )

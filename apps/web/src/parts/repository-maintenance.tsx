@@ -7,13 +7,12 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { formatPercent } from '../format.ts'
-import { asidesOf, waitsInWords } from '../job-story.ts'
+import { asidesOf, nameOfKind, waitsInWords } from '../job-story.ts'
 import { useMay } from '../me.ts'
 import { useRequestId } from '../request-id.ts'
 import { retentionInShort } from '../retention-words.ts'
 import { whenInShort } from '../schedule-words.ts'
 import { trpc } from '../trpc.ts'
-import { kindWords } from '../words.ts'
 import { MaintenanceForm } from './maintenance-form.tsx'
 import { Details, Panel } from './panel.tsx'
 import { MutationProblem } from './query-problem.tsx'
@@ -35,7 +34,7 @@ function QueueRow({ job }: { job: JobBrief }) {
       />
       <span className="cut">
         <Link to="/jobs/$jobId" params={{ jobId: job.id }} className="row-link">
-          {kindWords[job.kind]}
+          {nameOfKind(job)}
         </Link>{' '}
         <span className="dim">on {[job.hostName, ...asidesOf(job)].join(', ')}</span>
       </span>

@@ -1,22 +1,8 @@
 // How the fake restic answers a subcommand that its script does not mention, in the words of its version.
-import { flagValues, isModern, type FakeScript, type FakeStep } from './fake-restic-script.ts'
-import { hashOf, isMade, locksOf, record, snapshotsOf, type LedgerEntry } from './fake-restic-ledger.ts'
-
-export type Call = {
-  folder: string
-  run: string
-  command: string
-  argv: string[]
-  repository: string
-  password: string | undefined
-  /** The name in its snapshots. */
-  hostname: string
-  /** The name in its locks. */
-  machine: string
-  version: string
-  script: FakeScript
-  ledger: LedgerEntry[]
-}
+import { isModern, type FakeStep } from './fake-restic-script.ts'
+import { chosenSnapshots, fatal, type Call } from './fake-restic-call.ts'
+import { check, forget, prune } from './fake-restic-maintenance.ts'
+import { hashOf, isMade, locksOf, record, snapshotsOf } from './fake-restic-ledger.ts'
 
 /** What stops any subcommand before its work: no repository, a wrong password. */
 export function refusal(call: Call): FakeStep[] | undefined {
@@ -89,6 +75,12 @@ export function answer(call: Call): FakeStep[] {
       return unlock(call)
     case 'backup':
       return [{ summary: {} }]
+    case 'forget':
+      return forget(call)
+    case 'prune':
+      return prune(call)
+    case 'check':
+      return check(call)
     default:
       return [{ print: `unknown command ${JSON.stringify(command)} for "restic"`, to: 'stderr' }, { exit: 1 }]
   }
@@ -102,12 +94,6 @@ export function afterSignal({ version, command }: Call, signal: NodeJS.Signals):
   const canceled =
     command === 'backup' ? 'Fatal: unable to save snapshot: context canceled' : 'context canceled'
   return [heard, ...fatal({ version }, 1, canceled)]
-}
-
-function fatal({ version }: { version: string }, code: number, message: string): FakeStep[] {
-  return isModern(version)
-    ? [{ print: { message_type: 'exit_error', code, message }, to: 'stderr' }, { exit: code }]
-    : [{ print: message, to: 'stderr' }, { exit: 1 }]
 }
 
 function repositoryId({ script, repository }: Call): string {
@@ -127,18 +113,6 @@ function init(call: Call): FakeStep[] {
   return isModern(version)
     ? [{ print: { message_type: 'initialized', id, repository } }]
     : [{ print: `created restic repository ${id.slice(0, 10)} at ${repository}` }]
-}
-
-function chosenSnapshots({ argv, ledger, repository }: Call) {
-  const hosts = flagValues(argv, '--host')
-  const tagLists = flagValues(argv, '--tag').map(list => list.split(','))
-  const ids = argv.filter(word => /^[0-9a-f]{8,64}$/.test(word))
-  return snapshotsOf(ledger, repository).filter(
-    snapshot =>
-      (hosts.length === 0 || hosts.includes(snapshot.hostname)) &&
-      (tagLists.length === 0 || tagLists.some(tags => tags.every(tag => snapshot.tags?.includes(tag)))) &&
-      (ids.length === 0 || ids.some(id => snapshot.id.startsWith(id))),
-  )
 }
 
 function stats({ ledger, repository, version }: Call) {

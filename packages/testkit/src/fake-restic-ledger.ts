@@ -28,10 +28,14 @@ export type LedgerEntry = { run: string; at: string } & (
       /** What `--files-from-raw` held, else the arguments after `--`. */
       paths: string[]
     }
+  | { event: 'locked'; exclusive: boolean }
   | { event: 'waiting'; gate: string }
   | { event: 'signalled'; signal: NodeJS.Signals }
   | { event: 'initialised' }
   | { event: 'saved'; snapshot: FakeSnapshot }
+  | { event: 'forgot'; snapshots: string[] }
+  | { event: 'pruned' }
+  | { event: 'checked'; subset?: string }
   | { event: 'unlocked'; locks: string[] }
   | { event: 'ended'; exitCode: number | null; signal: NodeJS.Signals | null }
 )
@@ -46,6 +50,8 @@ export type LedgerRun = {
   repository: string
   paths: string[]
   startedAt: string
+  /** It holds or held the lock of its repository. */
+  lock?: 'shared' | 'exclusive'
   signals: NodeJS.Signals[]
   /** The gate it waits at or waited at last. */
   gate?: string
@@ -103,6 +109,7 @@ export function runsOf(entries: readonly LedgerEntry[]): LedgerRun[] {
     } else if (run === undefined) continue
     else if (entry.event === 'signalled') run.signals.push(entry.signal)
     else if (entry.event === 'waiting') run.gate = entry.gate
+    else if (entry.event === 'locked') run.lock = entry.exclusive ? 'exclusive' : 'shared'
     else if (entry.event === 'ended') {
       Object.assign(run, { endedAt: entry.at, exitCode: entry.exitCode, killedBy: entry.signal })
     }
@@ -110,10 +117,15 @@ export function runsOf(entries: readonly LedgerEntry[]): LedgerRun[] {
   return [...runs.values()]
 }
 
-/** Snapshots saved in one repository, oldest first. */
+/** Snapshots that are in one repository, oldest first. */
 export function snapshotsOf(entries: readonly LedgerEntry[], repository: string): FakeSnapshot[] {
   const mine = runsIn(entries, repository)
-  return entries.flatMap(entry => (entry.event === 'saved' && mine.has(entry.run) ? entry.snapshot : []))
+  const gone = new Set(
+    entries.flatMap(entry => (entry.event === 'forgot' && mine.has(entry.run) ? entry.snapshots : [])),
+  )
+  return entries.flatMap(entry =>
+    entry.event === 'saved' && mine.has(entry.run) && !gone.has(entry.snapshot.id) ? entry.snapshot : [],
+  )
 }
 
 /** Whether a run has made the repository with `init`. */
@@ -122,17 +134,17 @@ export function isMade(entries: readonly LedgerEntry[], repository: string): boo
   return entries.some(entry => entry.event === 'initialised' && mine.has(entry.run))
 }
 
-/** Locks that lie in a repository: of backups that run, or died without removing theirs. */
+/** Locks that lie in a repository: of runs that go on, or died without removing theirs. */
 export function locksOf(entries: readonly LedgerEntry[], repository: string, hostname: string): FakeLock[] {
   const removed = new Set(entries.flatMap(entry => (entry.event === 'unlocked' ? entry.locks : [])))
   return runsOf(entries)
-    .filter(run => run.repository === repository && run.command === 'backup')
+    .filter(run => run.repository === repository && run.lock !== undefined)
     .filter(run => run.endedAt === undefined || run.killedBy != null)
     .map(run => ({
       id: hashOf(run.run),
       body: {
         time: run.startedAt,
-        exclusive: false,
+        exclusive: run.lock === 'exclusive',
         hostname,
         username: 'root',
         pid: run.pid,

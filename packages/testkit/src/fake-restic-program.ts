@@ -4,7 +4,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterSignal, answer, refusal, type Call } from './fake-restic-answers.ts'
+import { afterSignal, answer, refusal } from './fake-restic-answers.ts'
+import type { Call } from './fake-restic-call.ts'
+import { takeLock } from './fake-restic-locks.ts'
 import { hashOf, readLedger, record, runsOf, snapshotsOf } from './fake-restic-ledger.ts'
 import {
   flagValues,
@@ -60,7 +62,10 @@ const call: Call = {
 }
 const scripted = scriptedRun()
 
-await take(refusal(call) ?? scripted?.steps ?? answer(call), () => stopping)
+const isStopping = () => stopping
+const refused = refusal(call) ?? (await takeLock(call, isStopping))
+// What is there may have changed while it waited for the lock.
+await take(refused ?? scripted?.steps ?? answer({ ...call, ledger: readLedger(folder) }), isStopping)
 if (!stopping) end(0)
 
 function scriptedRun(): FakeRun | undefined {

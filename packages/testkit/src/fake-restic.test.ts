@@ -201,3 +201,74 @@ test('floods and long lines come whole', async () => {
   expect(lines[10_000]).toHaveLength(3_000_000)
   expect(stderr).toBe('0 \n1 \n2 \n3 \n4 ')
 })
+
+test('a forget lets go of what no rule keeps, says why the rest stays, and a dry run changes nothing', async () => {
+  const { restic, run } = fake({})
+  const tags = ['--tag', 'rm-host=h1', '--tag', 'rm-schedule=s1']
+  for (let n = 0; n < 3; n += 1) await run('backup', '--json', '--host', 'web', ...tags, '/srv')
+  await run('backup', '--json', '--host', 'web', '--tag', 'rm-host=h1', '/etc')
+  const policy = ['--keep-last=1', '--group-by', 'host', '--tag', 'rm-host=h1,rm-schedule=s1']
+  const preview = JSON.parse((await run('forget', '--json', '--dry-run', '--no-lock', ...policy)).stdout)
+  expect(preview).toMatchObject([
+    { tags: null, host: 'web', paths: null, reasons: [{ matches: ['last snapshot'] }] },
+  ])
+  expect([preview[0].keep.length, preview[0].remove.length]).toEqual([1, 2])
+  expect(restic.kept()).toHaveLength(4)
+  expect(JSON.parse((await run('forget', '--json', ...policy)).stdout)).toEqual(preview)
+  expect(restic.kept()).toHaveLength(2)
+  expect(JSON.parse((await run('snapshots', '--json')).stdout)).toEqual(restic.kept())
+  expect(await run('forget', '--json', '--keep-last=1', '--tag', 'nobody')).toMatchObject({
+    exitCode: 0,
+    stdout: '',
+  })
+  expect(await run('forget', '--json', '--keep-tag=nobody')).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('refusing to delete last snapshot'),
+  })
+})
+
+test('a prune and a check are in the ledger, with what was read', async () => {
+  const { restic, run } = fake({})
+  await run('backup', '/srv')
+  expect((await run('prune')).stdout).toContain('total prune:')
+  expect((await run('check', '--read-data-subset=2/5')).stdout).toMatch(/no errors were found$/)
+  expect(JSON.parse((await run('check', '--json')).stdout)).toMatchObject({ num_errors: 0 })
+  expect(restic.ledger().filter(({ event }) => event === 'pruned' || event === 'checked')).toMatchObject([
+    { event: 'pruned' },
+    { event: 'checked', subset: '2/5' },
+    { event: 'checked' },
+  ])
+})
+
+test.each(['0.14.0', '0.18.0'])(
+  '%s lets nobody beside a prune, nor a prune beside a backup',
+  async version => {
+    const exitCode = version === '0.14.0' ? 1 : 11
+    const { restic, run } = fake({
+      version,
+      runs: {
+        backup: { steps: [{ wait: 'backup' }, { summary: {} }] },
+        prune: { steps: [{ wait: 'prune' }] },
+      },
+    })
+    const backup = run('backup', '/srv')
+    await restic.reached('backup')
+    expect(await run('prune')).toMatchObject({
+      exitCode,
+      stderr: expect.stringContaining('already locked by PID'),
+    })
+    restic.open('backup')
+    await backup
+    const prune = run('prune')
+    await restic.reached('prune')
+    expect(await run('backup', '/srv')).toMatchObject({
+      exitCode,
+      stderr: expect.stringContaining('already locked exclusively by PID'),
+    })
+    const patient = run('backup', '--retry-lock', '1m', '/srv')
+    await until(() => restic.runs('backup').length === 3)
+    expect(restic.runs('backup').at(-1)?.lock).toBeUndefined()
+    restic.open('prune')
+    expect([await prune, await patient]).toMatchObject([{ exitCode: 0 }, { exitCode: 0 }])
+  },
+)

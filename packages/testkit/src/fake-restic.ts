@@ -27,6 +27,8 @@ export type FakeRestic = {
   runs(command?: string): LedgerRun[]
   /** All snapshots ever saved, oldest first. */
   snapshots(): FakeSnapshot[]
+  /** Those that no `forget` has let go of. */
+  kept(): FakeSnapshot[]
 }
 
 /** Puts a fake restic into `folder`, which is made when missing. It runs with no environment at all. */
@@ -58,6 +60,11 @@ export function fakeRestic(folder: string, script: FakeScript = {}): FakeRestic 
     runs: command =>
       runsOf(readLedger(folder)).filter(run => command === undefined || run.command === command),
     snapshots: () => readLedger(folder).flatMap(entry => (entry.event === 'saved' ? entry.snapshot : [])),
+    kept() {
+      const entries = readLedger(folder)
+      const gone = new Set(entries.flatMap(entry => (entry.event === 'forgot' ? entry.snapshots : [])))
+      return fake.snapshots().filter(({ id }) => !gone.has(id))
+    },
   }
   fake.script(script)
   return fake

@@ -31,8 +31,11 @@ export async function resticMatrix(): Promise<RealRestic[]> {
  * Declares the same tests once for each restic of the matrix. Await it at the top of a test file. A restic that
  * cannot be had here shows up with its tests skipped, and says why.
  */
-export async function eachRestic(declare: (restic: RealRestic) => void): Promise<void> {
-  for (const version of testedVersions) {
+export async function eachRestic(
+  declare: (restic: RealRestic) => void,
+  versions: readonly TestedVersion[] = testedVersions,
+): Promise<void> {
+  for (const version of versions) {
     const found = await findTool(version)
     const but = 'missing' in found ? ` (${found.missing})` : ''
     describe.skipIf('missing' in found)(`with restic ${version}${but}`, () => {
@@ -40,3 +43,7 @@ export async function eachRestic(declare: (restic: RealRestic) => void): Promise
     })
   }
 }
+
+/** The same for tests that take minutes: with the current restic alone, unless `RM_TEST_LONG=yes` (`npm run test:long`) asks for each. */
+export const currentRestic = (declare: (restic: RealRestic) => void): Promise<void> =>
+  eachRestic(declare, process.env['RM_TEST_LONG'] === 'yes' ? testedVersions : testedVersions.slice(-1))

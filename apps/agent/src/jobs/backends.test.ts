@@ -1,7 +1,7 @@
 // The jobs on every kind of storage that can be had here: SFTP, S3, rclone and an append-only REST server.
 import { makeFiles, readTree } from '@restic-manager/testkit/files'
 import { restServer } from '@restic-manager/testkit/rest-server'
-import { eachRestic, findTool } from '@restic-manager/testkit/restic'
+import { currentRestic, findTool } from '@restic-manager/testkit/restic'
 import { probeOpenssl, s3Server } from '@restic-manager/testkit/s3-server'
 import { complaintAboutSsh, sshServer } from '@restic-manager/testkit/ssh-server'
 import { startTcpProxy } from '@restic-manager/testkit/tcp-proxy'
@@ -50,7 +50,7 @@ const withAccess = (bench: JobBench, access: Partial<RepositoryAccess>) => ({
   repository: { ...bench.context.repository, ...access },
 })
 
-await eachRestic(restic => {
+await currentRestic(restic => {
   describe.skipIf(noSsh !== undefined)(`on an SFTP server${but(noSsh)}`, () => {
     const path = pathOf(sshd)
 

@@ -10,7 +10,7 @@ import type { ScheduleDraft } from '@restic-manager/contract/schedule'
 import { startServer, type TestServer } from '@restic-manager/server/testing'
 import { appendOnlyStore } from '@restic-manager/testkit/append-only-store'
 import { makeFiles } from '@restic-manager/testkit/files'
-import { eachRestic, findTool } from '@restic-manager/testkit/restic'
+import { currentRestic, findTool } from '@restic-manager/testkit/restic'
 import { resticRepository } from '@restic-manager/testkit/restic-repository'
 import { complaintAboutSsh, sshServer } from '@restic-manager/testkit/ssh-server'
 import { until } from '@restic-manager/testkit/until'
@@ -78,7 +78,7 @@ function filesWith(agent: TestAgent, text: string): string {
   }
 }
 
-await eachRestic(restic => {
+await currentRestic(restic => {
   test.skipIf('missing' in rest)(
     'on append-only storage the host cannot delete, and forget and prune by the maintenance host succeed',
     async () => {

@@ -9,9 +9,10 @@ import { specOfSchedule } from '@restic-manager/contract/schedule'
 import { slotJobId, toSlot } from '@restic-manager/contract/slots'
 import type { Timing } from '@restic-manager/contract/timing'
 import type { Db } from '../db/open.ts'
-import { hosts, jobs, schedules } from '../db/schema.ts'
+import { jobs, schedules } from '../db/schema.ts'
+import { checkHost, refusalOf } from './jobs.ts'
 import { type NewJob, queueJobs } from './new-jobs.ts'
-import { type NoPlace, placeJob } from './placement.ts'
+import { placeJob } from './placement.ts'
 import { nextPart } from './rotation.ts'
 import { areBackupsOf } from './schedule-checks.ts'
 import { scheduleOf, type ScheduleRow } from './schedule-rows.ts'
@@ -66,7 +67,7 @@ async function jobsOfRun(
   const wanted: NewJob[] = []
   for (const repositoryId of row.repositoryIds) {
     const place = await placeJob(tx, { kind: row.kind, hostId: row.hostId, repositoryId })
-    if ('refused' in place) throw noPlace(place)
+    if ('refused' in place) throw refusalOf(place)
     const id = jobOfRequest(requestId, repositoryId)
     wanted.push(
       Object.assign(place, {
@@ -81,31 +82,6 @@ async function jobsOfRun(
     )
   }
   return wanted
-}
-
-const noPlace = ({ refused }: NoPlace): Refusal =>
-  refused === 'no_maintenance_host'
-    ? new Refusal(
-        'not_maintenance_host',
-        'A repository of this needs a maintenance host and has none. Choose one on its page.',
-      )
-    : new Refusal(
-        'repository_not_on_host',
-        'This host has no access to a repository of this. Give it access first.',
-      )
-
-async function checkHost(tx: Db, hostId: string) {
-  const [host] = await tx
-    .select({ quarantinedAt: hosts.quarantinedAt })
-    .from(hosts)
-    .where(and(eq(hosts.id, hostId), isNull(hosts.removedAt)))
-    .for('key share')
-  if (host === undefined) throw new Refusal('host_not_found', 'There is no such host.')
-  if (host.quarantinedAt !== null)
-    throw new Refusal(
-      'host_quarantined',
-      'This host is quarantined and gets no orders. Remove this host and enrol it again.',
-    )
 }
 
 /**
@@ -135,7 +111,7 @@ export async function previewRetention(
       throw new Refusal('schedule_invalid', message, [{ code: 'missing_targets', field: 'forgets', message }])
     }
     const place = await placeJob(tx, { kind: 'forget', hostId, repositoryId, dryRun: true })
-    if ('refused' in place) throw noPlace(place)
+    if ('refused' in place) throw refusalOf(place)
     const targets = [...new Set(scheduleIds)].map(scheduleId => ({ hostId, scheduleId }))
     const job = { id: newId(), requestId, requestedBy, repositoryId, kind: 'forget' as const }
     const spec = { retention, dryRun: true, targets }

@@ -5,7 +5,7 @@ import { AckedSeq } from './fact.ts'
 import { Id } from './ids.ts'
 import { JobStatus } from './job.ts'
 import { ConfigUpdate } from './repository.ts'
-import { Count, Instant, Name, text, Version } from './scalars.ts'
+import { Count, Instant, Name, Sentence, text, Version } from './scalars.ts'
 
 /** What the host's local policy allows, so that the page can grey out the rest. `hookNames`: the programs in its folder of hooks. */
 export const PolicySummary = z.object({
@@ -14,7 +14,10 @@ export const PolicySummary = z.object({
 })
 export type PolicySummary = z.infer<typeof PolicySummary>
 
-/** `agent.hello`: first call of a connection; anything before it is refused. `knownJobs`: those whose end is not acked yet. */
+/**
+ * `agent.hello`: first call of a connection; anything before it is refused. `knownJobs`: those whose end is not acked yet.
+ * `spoolResetAt`: when the spool was found damaged and begun anew, if it ever was: facts of before may be lost.
+ */
 export const AgentHello = z.object({
   protocolVersion: z.int().min(0),
   agentVersion: text(100).min(1),
@@ -29,6 +32,7 @@ export const AgentHello = z.object({
   appliedConfigVersion: Version,
   knownJobs: z.array(z.object({ jobId: Id, status: JobStatus })).max(1_000),
   policy: PolicySummary,
+  spoolResetAt: Instant.optional(),
 })
 export type AgentHello = z.infer<typeof AgentHello>
 
@@ -53,11 +57,21 @@ export const AgentWelcome = z.object({
 })
 export type AgentWelcome = z.infer<typeof AgentWelcome>
 
-/** `agent.heartbeat`: presence, and how much waits on the host's disk. */
-export const AgentHeartbeat = z.object({
-  sentAt: Instant,
-  spool: z.object({ facts: Count, logBytes: Count }),
+/** Facts that the server will never take, kept on the host: how many, and the newest of them. */
+export const SetAside = z.object({ count: z.int().min(1), name: text(60), at: Instant, why: Sentence })
+export type SetAside = z.infer<typeof SetAside>
+
+/** What waits on the host's disk. `full`: the disk took nothing more at the last try; only ends of jobs are still kept. */
+export const SpoolReport = z.object({
+  facts: Count,
+  logBytes: Count,
+  setAside: SetAside.optional(),
+  full: z.boolean().optional(),
 })
+export type SpoolReport = z.infer<typeof SpoolReport>
+
+/** `agent.heartbeat`: presence, and how much waits on the host's disk. */
+export const AgentHeartbeat = z.object({ sentAt: Instant, spool: SpoolReport })
 export type AgentHeartbeat = z.infer<typeof AgentHeartbeat>
 export const HeartbeatAnswer = z.object({ serverTime: Instant })
 export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>

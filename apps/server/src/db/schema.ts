@@ -16,6 +16,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
+import type { SetAside } from '@restic-manager/contract/agent'
 import type { JobSpec } from '@restic-manager/contract/command'
 import type { JobKind, JobStatus, Progress, Warning } from '@restic-manager/contract/job'
 import type { BackendKind, RepositoryLock } from '@restic-manager/contract/repository'
@@ -119,6 +120,12 @@ export const apiKeys = pgTable('api_keys', {
 /** Single values of this installation, such as the hash of the set-up secret and the fingerprint of the sealing key. */
 export const settings = pgTable('settings', { name: text().primaryKey(), value: jsonb().notNull() })
 
+/** What servers do by the clock, each chore once a round, whichever server comes first. `nextAt`: when the next round is due. */
+export const choreTurns = pgTable('chore_turns', {
+  name: text().primaryKey(),
+  nextAt: at('next_at').notNull(),
+})
+
 /** One-time (or several-times) tokens that let a machine in. Only the SHA-256 of the token is kept. */
 export const enrolments = pgTable('enrolments', {
   id: uuid().primaryKey(),
@@ -169,6 +176,9 @@ export const hosts = pgTable(
     spoolEpoch: uuid('spool_epoch'),
     spoolFacts: integer('spool_facts').notNull().default(0),
     spoolLogBytes: bytes('spool_log_bytes').notNull().default(0),
+    spoolFull: boolean('spool_full').notNull().default(false), // its disk takes nothing more
+    spoolResetAt: at('spool_reset_at'), // its spool was damaged then and begun anew: facts of before may be lost
+    setAside: jsonb('set_aside').$type<SetAside>(), // facts this server would not take, kept on the host
     configVersion: integer('config_version').notNull().default(1),
     appliedConfigVersion: integer('applied_config_version').notNull().default(0),
     configAppliedAt: at('config_applied_at'),

@@ -2,6 +2,7 @@
 import { BlockList, isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type Timing, timing } from '@restic-manager/contract/timing'
 import { z } from 'zod'
 
 /** The folder of this checkout, seen from the sources and from the bundle. */
@@ -28,6 +29,8 @@ export type Config = {
   allowPlainHttp: boolean
   /** Where the built page lies. */
   pageDir: string
+  /** The periods to keep; the usual ones unless a test or somebody who knows why gave others. */
+  timing: Timing
 }
 
 /** A setting that cannot be used. The message names the variable, the value seen and what is accepted. */
@@ -120,6 +123,11 @@ const variables = {
     fallback: `${clone}apps/web/dist`,
     help: 'where the built page lies',
   },
+  RM_TIMING: {
+    shape: z.string().transform(readTiming),
+    accepted: 'a JSON object of milliseconds by period, such as {"heartbeat":5000}',
+    help: 'other periods than the usual ones, for tests and for people who know why',
+  },
 } as const satisfies Record<string, Variable>
 
 /** The text of `--help`. `usage` is the first line. */
@@ -168,6 +176,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     allowPlainHttp: read('RM_ALLOW_PLAIN_HTTP') ?? false,
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined,
     pageDir: resolve(read('RM_PAGE_DIR') ?? ''),
+    timing: read('RM_TIMING') ?? timing,
   }
 }
 
@@ -198,6 +207,19 @@ function readOrigin(value: string, ctx: z.RefinementCtx): string {
   if (plain && /^https?:$/.test(url.protocol)) return url.origin
   ctx.addIssue({ code: 'custom' })
   return z.NEVER
+}
+
+const Periods = z.strictObject(
+  Object.fromEntries(Object.keys(timing).map(name => [name, z.int().min(1).optional()])),
+)
+
+function readTiming(value: string, ctx: z.RefinementCtx): Timing {
+  try {
+    return { ...timing, ...Periods.parse(JSON.parse(value)) } as Timing
+  } catch {
+    ctx.addIssue({ code: 'custom' })
+    return z.NEVER
+  }
 }
 
 function readProxies(value: string, ctx: z.RefinementCtx): BlockList {

@@ -85,7 +85,7 @@ process.on('uncaughtException', error => {
 try {
   // Loaded only now: bad settings are answered at once.
   const { startServer } = await import('./start.ts')
-  server = startServer(config, { log })
+  server = startServer(config, { log, timing: config.timing })
   const { url, setupLink } = await server
   if (setupLink !== undefined) process.stdout.write(`set-up link: ${setupLink}\n`)
   process.stdout.write(`ready ${url}\n`)

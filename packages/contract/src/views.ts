@@ -1,6 +1,6 @@
 // What operators see: the answers of the operator procedures. Times are `Date`: superjson carries them.
 import { z } from 'zod'
-import { PolicySummary } from './agent.ts'
+import { PolicySummary, SetAside } from './agent.ts'
 import { Id } from './ids.ts'
 import { ScheduleDraft } from './schedule.ts'
 import { EndStatus, JobKind, JobStatus, Progress, Warning } from './job.ts'
@@ -117,6 +117,16 @@ export const RepositoryView = z.object({
 })
 export type RepositoryView = z.infer<typeof RepositoryView>
 
+/** What waits on a host's disk, as of its last heartbeat. */
+export const HostSpool = z.object({
+  facts: z.number(),
+  logBytes: z.number(),
+  full: z.boolean(), // its disk takes nothing more
+  resetAt: z.date().nullable(), // it was damaged then and begun anew: facts of before may be missing
+  setAside: SetAside.nullable(), // facts this server would not take, kept on the host
+})
+export type HostSpool = z.infer<typeof HostSpool>
+
 /** One host, whole. `suggestedBackup`: what its last backup was told to read. */
 export const HostView = HostRow.extend({
   timeZone: z.string().nullable(),
@@ -128,7 +138,7 @@ export const HostView = HostRow.extend({
   /** The newest agent this server knows of, when the host's is older. */
   updateAvailable: z.string().nullable(),
   quarantineReason: z.string().nullable(),
-  spoolFacts: z.number(), // facts waiting on the host's disk, as of its last heartbeat
+  spool: HostSpool,
   protectedBytes: z.number().nullable(), // of its newest snapshot in each repository
   protectedFiles: z.number().nullable(),
   oldestSnapshotAt: z.date().nullable(),

@@ -102,16 +102,16 @@ test('a heartbeat keeps a host online and its closed socket takes it offline, un
   await api.agent.hello(helloOf())
   await api.agent.heartbeat({ sentAt: '2026-11-23T07:00:00.000Z', spool: { facts: 3, logBytes: 9 } })
   await context.presence.flush(db)
-  expect(await viewHost(db, hostId)).toMatchObject({ state: 'online', spoolFacts: 3 })
+  expect(await viewHost(db, hostId)).toMatchObject({ state: 'online', spool: { facts: 3 } })
   socket.abort()
   await context.presence.flush(db)
-  expect(await viewHost(db, hostId)).toMatchObject({ state: 'offline', spoolFacts: 3 })
+  expect(await viewHost(db, hostId)).toMatchObject({ state: 'offline', spool: { facts: 3 } })
 
   await connectMachine(db, machine)
   context.presence.heard(context.host, { facts: 99, logBytes: 0 })
   context.presence.arrived(context.host, socket.signal)
   await context.presence.flush(db)
-  expect(await viewHost(db, hostId)).toMatchObject({ state: 'online', spoolFacts: 3 })
+  expect(await viewHost(db, hostId)).toMatchObject({ state: 'online', spool: { facts: 3 } })
 })
 
 test('orders go on when every connection to the database was cut', async () => {

@@ -59,6 +59,7 @@ export async function greetAgent(
         bootTime: hello.bootTime === undefined ? null : new Date(hello.bootTime),
         policy: hello.policy,
         spoolEpoch: hello.spoolEpoch,
+        spoolResetAt: hello.spoolResetAt === undefined ? null : new Date(hello.spoolResetAt),
         online: true,
         connectedAt: sql`now()`,
         lastSeenAt: sql`now()`,

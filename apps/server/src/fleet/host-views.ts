@@ -1,7 +1,7 @@
 // Hosts as operators see them: the fleet as a list, and one host whole.
 import { and, asc, desc, eq, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { PolicySummary } from '@restic-manager/contract/agent'
+import { PolicySummary, SetAside } from '@restic-manager/contract/agent'
 import type { BackupSpec } from '@restic-manager/contract/command'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { HostListRequest } from '@restic-manager/contract/requests'
@@ -144,7 +144,13 @@ export async function viewHost(db: Db, hostId: string): Promise<HostView> {
       scheduleAppliedAt: hosts.scheduleAppliedAt,
       policy: hosts.policy,
       quarantineReason: hosts.quarantineReason,
-      spoolFacts: hosts.spoolFacts,
+      spool: {
+        facts: hosts.spoolFacts,
+        logBytes: hosts.spoolLogBytes,
+        full: hosts.spoolFull,
+        resetAt: hosts.spoolResetAt,
+        setAside: hosts.setAside,
+      },
     })
     .from(hosts)
     .where(and(eq(hosts.id, hostId), isNull(hosts.removedAt)))
@@ -153,6 +159,7 @@ export async function viewHost(db: Db, hostId: string): Promise<HostView> {
   return {
     ...row,
     policy: PolicySummary.safeParse(row.policy).data ?? null,
+    spool: { ...row.spool, setAside: SetAside.safeParse(row.spool.setAside).data ?? null },
     updateAvailable: isOlderVersion(row.agentVersion, version) ? version : null,
     ...(await protectionOf(db, hostId)),
     suggestedBackup: await lastBackupOf(db, hostId),

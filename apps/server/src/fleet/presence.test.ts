@@ -1,6 +1,7 @@
 // Presence: beats are written together, silence shows, and only the newest session counts.
 import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { until } from '@restic-manager/testkit/until'
 import { hosts } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
 import { connectMachine, enrolMachine, proveMachine } from '../testing-fleet.ts'
@@ -79,5 +80,33 @@ test('news that could not be written is written later', async () => {
   await expect(presence.flush(other.db)).rejects.toThrow('Failed query')
   await other.close()
   await presence.flush(database.db)
-  expect((await viewHost(database.db, machine.hostId)).spoolFacts).toBe(5)
+  expect((await viewHost(database.db, machine.hostId)).spool.facts).toBe(5)
+})
+
+test('what a host says of its spool stands on its page, whoever looks is told, and a parting leaves it', async () => {
+  const machine = await enrolMachine(database.db)
+  const host = await connectMachine(database.db, machine, { spoolResetAt: '2026-11-20T06:00:00.000Z' })
+  const viewed = async () => (await viewHost(database.db, machine.hostId)).spool
+  const resetAt = new Date('2026-11-20T06:00:00.000Z')
+  expect(await viewed()).toEqual({ facts: 0, logBytes: 0, full: false, resetAt, setAside: null })
+
+  const told: string[] = []
+  const listening = await database.sql.listen('restic_manager', payload => void told.push(payload))
+  const presence = createPresence()
+  const setAside = { count: 2, name: 'job.finished', at: '2026-11-23T07:00:00.000Z', why: 'a bad word' }
+  presence.heard(host, { facts: 2, logBytes: 7, full: true, setAside })
+  await presence.flush(database.db)
+  await until(() => told.includes(`host:${machine.hostId}`))
+  await listening.unlisten()
+  expect(await viewed()).toEqual({ facts: 2, logBytes: 7, full: true, resetAt, setAside })
+
+  const gone = new AbortController()
+  const later = createPresence()
+  later.arrived(host, gone.signal)
+  gone.abort()
+  await later.flush(database.db)
+  expect(await viewed()).toMatchObject({ full: true, setAside })
+  later.heard(host, { facts: 0, logBytes: 0 })
+  await later.flush(database.db)
+  expect(await viewed()).toMatchObject({ full: false, setAside: null })
 })

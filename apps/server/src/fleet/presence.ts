@@ -1,19 +1,19 @@
 // Who is there: heartbeats and partings are kept in memory and written together, so that a beat costs no statement.
 import { sql } from 'drizzle-orm'
+import type { SpoolReport } from '@restic-manager/contract/agent'
 import type { HostSession } from '../context.ts'
 import type { Db } from '../db/open.ts'
 import { notify } from '../db/bus.ts'
 
-/** What waits on a host's disk, as it said last. */
-type Spool = { facts: number; logBytes: number }
-type News = { session: number; there: boolean; atMs: number; spool: Spool | undefined }
+/** `spool`: what waits on the host's disk, as it said last. */
+type News = { session: number; there: boolean; atMs: number; spool: SpoolReport | undefined }
 
 /** What this server heard of its agents since it last wrote it down. */
 export type Presence = {
   /** The host said hello; when `closed` aborts it has left. */
   arrived(host: HostSession, closed: AbortSignal): void
   /** A heartbeat came. */
-  heard(host: HostSession, spool: Spool): void
+  heard(host: HostSession, spool: SpoolReport): void
   /** Writes what was heard, in one statement. Safe to call at any time; news that could not be written is kept. */
   flush(db: Db): Promise<void>
 }
@@ -21,7 +21,7 @@ export type Presence = {
 /** An empty memory of who was heard. One for each server process. */
 export function createPresence(): Presence {
   let news = new Map<string, News>()
-  const keep = (host: HostSession, there: boolean, spool?: Spool) => {
+  const keep = (host: HostSession, there: boolean, spool?: SpoolReport) => {
     const before = news.get(host.id)
     if (before !== undefined && before.session > host.session) return
     const known = spool ?? (before?.session === host.session ? before.spool : undefined)
@@ -60,15 +60,19 @@ async function writeNews(db: Db, news: Map<string, News>) {
     age: Math.max(0, Math.round(nowMs - atMs)),
     facts: spool === undefined ? null : Math.min(spool.facts, MOST_FACTS),
     logBytes: spool?.logBytes ?? null,
+    full: spool === undefined ? null : (spool.full ?? false),
+    setAside: spool?.setAside ?? null,
   }))
   await db.transaction(async tx => {
     // Rows are locked in the order of their ids, so that two servers writing at once cannot block each other.
     const changed = await tx.execute<{ id: string }>(sql`
       with heard as (
         select * from jsonb_to_recordset(${JSON.stringify(heard)}::jsonb)
-          as heard(id uuid, session bigint, there boolean, age integer, facts integer, "logBytes" bigint)
+          as heard(id uuid, session bigint, there boolean, age integer, facts integer, "logBytes" bigint,
+            "full" boolean, "setAside" jsonb)
       ), locked as (
-        select hosts.id, hosts.online as was_online from hosts join heard on heard.id = hosts.id
+        select hosts.id, hosts.online as was_online, hosts.spool_full as was_full, hosts.set_aside as was_aside
+        from hosts join heard on heard.id = hosts.id
         where hosts.session_number = heard.session and hosts.removed_at is null
         order by hosts.id for no key update of hosts
       ), written as (
@@ -76,11 +80,14 @@ async function writeNews(db: Db, news: Map<string, News>) {
           online = heard.there and hosts.quarantined_at is null,
           last_seen_at = greatest(hosts.last_seen_at, now() - heard.age * interval '1 millisecond'),
           spool_facts = coalesce(heard.facts, hosts.spool_facts),
-          spool_log_bytes = coalesce(heard."logBytes", hosts.spool_log_bytes)
+          spool_log_bytes = coalesce(heard."logBytes", hosts.spool_log_bytes),
+          spool_full = coalesce(heard."full", hosts.spool_full),
+          set_aside = case when heard."full" is null then hosts.set_aside else heard."setAside" end
         from heard, locked where hosts.id = heard.id and hosts.id = locked.id and hosts.session_number = heard.session
-        returning hosts.id, hosts.online, locked.was_online
+        returning hosts.id, hosts.online <> locked.was_online or hosts.spool_full <> locked.was_full
+          or hosts.set_aside is distinct from locked.was_aside as has_changed
       )
-      select id from written where online <> was_online`)
+      select id from written where has_changed`)
     for (const { id } of changed) await notify(tx, 'host', id)
   })
 }

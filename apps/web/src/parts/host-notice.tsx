@@ -5,12 +5,22 @@ import { Button } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { useMay } from '../me.ts'
 import { kindWords, whyEnded } from '../words.ts'
+import { HostSpoolNotice } from './host-spool-notice.tsx'
 import { LinkButton } from './link-button.tsx'
 import { Notice } from './notice.tsx'
 import { Ago, When } from './when.tsx'
 
-/** At most one notice. `runNow` opens the dialog that would clear a failed backup. */
-export function HostNotice({ host, runNow }: { host: HostView; runNow: () => void }): ReactNode {
+/** At most one notice, and one about the host's records. `runNow` opens the dialog that would clear a failed backup. */
+export function HostNotice(props: { host: HostView; runNow: () => void }): ReactNode {
+  return (
+    <>
+      <MainNotice {...props} />
+      <HostSpoolNotice host={props.host} />
+    </>
+  )
+}
+
+function MainNotice({ host, runNow }: { host: HostView; runNow: () => void }): ReactNode {
   const mayRun = useMay('operator')
   const mayAdd = useMay('admin')
   const last = host.lastJob

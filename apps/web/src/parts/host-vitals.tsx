@@ -9,7 +9,7 @@ import { Vitals } from './panel.tsx'
 import { Age, Ago, Ahead, When } from './when.tsx'
 
 function agentBelow(host: HostView): string {
-  if (host.spoolFacts > 0) return `${countOf(host.spoolFacts, 'fact')} to catch up`
+  if (host.spool.facts > 0) return `${countOf(host.spool.facts, 'fact')} to catch up`
   const versions = `${host.agentVersion ?? '–'} · restic ${host.resticVersion ?? 'missing'}`
   return host.updateAvailable === null ? versions : `${versions} · ${host.updateAvailable} is out`
 }

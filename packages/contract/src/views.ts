@@ -1,6 +1,7 @@
 // What operators see: the answers of the operator procedures. Times are `Date`: superjson carries them.
 import { z } from 'zod'
-import { PolicySummary, SetAside } from './agent.ts'
+import { PolicySummary } from './agent.ts'
+import { HostSpool } from './host-spool.ts'
 import { Id } from './ids.ts'
 import { ScheduleDraft } from './schedule.ts'
 import { EndStatus, JobKind, JobStatus, Progress, Warning } from './job.ts'
@@ -117,16 +118,6 @@ export const RepositoryView = z.object({
 })
 export type RepositoryView = z.infer<typeof RepositoryView>
 
-/** What waits on a host's disk, as of its last heartbeat. */
-export const HostSpool = z.object({
-  facts: z.number(),
-  logBytes: z.number(),
-  full: z.boolean(), // its disk takes nothing more
-  resetAt: z.date().nullable(), // it was damaged then and begun anew: facts of before may be missing
-  setAside: SetAside.nullable(), // facts this server would not take, kept on the host
-})
-export type HostSpool = z.infer<typeof HostSpool>
-
 /** One host, whole. `suggestedBackup`: what its last backup was told to read. */
 export const HostView = HostRow.extend({
   timeZone: z.string().nullable(),
@@ -190,6 +181,7 @@ export const JobView = JobBrief.extend({
   snapshotId: z.string().nullable(), // the snapshot this job made, once it is reported
   lastLogSeq: z.number().nullable(), // the last number there will be; null while running
   receivedLogSeq: z.number(), // the last number received, −1: none
+  logRemovedAfterDays: z.number().nullable(), // its log was kept so long and is gone; null: it was not removed
   progress: Progress.nullable(),
   progressAt: z.date().nullable(),
   hostOnline: z.boolean(),
@@ -306,3 +298,10 @@ export const SchedulePreview = z.object({
   runs: z.array(z.object({ at: z.date(), local: z.string(), shifted: z.boolean() })),
 })
 export type SchedulePreview = z.infer<typeof SchedulePreview>
+
+/** What holds for the whole installation. `logSizes`: what the logs of each day (UTC) take on disk, the oldest first. */
+export const SettingsView = z.object({
+  logDays: z.number(),
+  logSizes: z.array(z.object({ day: z.string(), bytes: z.number() })),
+})
+export type SettingsView = z.infer<typeof SettingsView>

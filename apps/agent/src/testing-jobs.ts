@@ -4,10 +4,11 @@ import type { Progress } from '@restic-manager/contract/job'
 import type { LogStream } from '@restic-manager/contract/log'
 import type { RepositoryAccess } from '@restic-manager/contract/repository'
 import { timing, type Timing } from '@restic-manager/contract/timing'
+import { makeLightRepository } from '@restic-manager/testkit/light-repository'
 import { resticRepository, type PlainRepository } from '@restic-manager/testkit/restic-repository'
 import { until } from '@restic-manager/testkit/until'
 import { execa } from 'execa'
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { JobContext, ResticStart } from './jobs/context.ts'
@@ -25,12 +26,14 @@ export type JobBench = {
   progress: Progress[]
   /** The same repository by plain restic. */
   plain: PlainRepository
+  /** Makes the repository, at its own address unless a folder is named, and returns its id. */
+  makeRepository(folder?: string): string
   /** Everything the job said in one text. */
   said(): string
   [Symbol.dispose](): void
 }
 
-/** A bench with a new repository address. The repository itself is not made. */
+/** A bench with a new repository address. The repository itself is made when a test says so. */
 export function jobBench(
   restic: Restic,
   over: { access?: Partial<RepositoryAccess>; timing?: Partial<Timing>; programs?: string | undefined } = {},
@@ -77,24 +80,11 @@ export function jobBench(
       password: repository.password,
       env: { PATH: baseEnvironment(folders).PATH ?? '', ...accessEnvironment(repository, restic.version) },
     }),
+    makeRepository: (at = repository.url) => makeLightRepository(at, repository.password),
     said: () => JSON.stringify([bench.starts, bench.lines, bench.progress]),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   }
   return bench
-}
-
-/** A repository made once, since that takes seconds, and copied to wherever one is wanted. */
-export type MadeRepository = Disposable & { readonly resticId: string; copyTo(folder: string): void }
-
-/** Makes it with the password every bench has unless it says otherwise. */
-export async function madeRepository(restic: Restic): Promise<MadeRepository> {
-  const bench = jobBench(restic)
-  const resticId = await bench.plain.init()
-  return {
-    resticId,
-    copyTo: folder => cpSync(bench.plain.url, folder, { recursive: true }),
-    [Symbol.dispose]: bench[Symbol.dispose],
-  }
 }
 
 /** A restic that holds an exclusive lock until it is killed: it reads everything back, one kibibyte a second. */

@@ -6,7 +6,7 @@ import { eachRestic, findTool } from '@restic-manager/testkit/restic'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { jobBench, madeRepository, type JobBench, type MadeRepository } from '../testing-jobs.ts'
+import { jobBench, type JobBench } from '../testing-jobs.ts'
 import type { JobContext } from './context.ts'
 import { listLockIds } from './locks.ts'
 import { runJob } from './run.ts'
@@ -18,14 +18,11 @@ const server = await findTool('rest-server')
 
 describe.skipIf('missing' in server)('on an append-only REST server', async () => {
   await eachRestic(restic => {
-    let made: MadeRepository
     let keeps: RestServer
     beforeAll(async () => {
-      made = await madeRepository(restic)
       keeps = await restServer({ path: 'path' in server ? server.path : '', user, appendOnly: true })
     })
     afterAll(async () => {
-      made?.[Symbol.dispose]()
       await keeps?.[Symbol.asyncDispose]()
     })
 
@@ -33,7 +30,7 @@ describe.skipIf('missing' in server)('on an append-only REST server', async () =
     async function prepare(bench: JobBench) {
       const name = newId()
       const scheduleId = newId()
-      made.copyTo(join(keeps.dir, name))
+      bench.makeRepository(join(keeps.dir, name))
       const everyday: JobContext = {
         ...bench.context,
         scheduleId,

@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
 import { eachRestic } from '@restic-manager/testkit/restic'
-import { jobBench, madeRepository, type JobBench, type MadeRepository } from '../testing-jobs.ts'
+import { jobBench, type JobBench } from '../testing-jobs.ts'
 import type { HookCall, JobContext } from './context.ts'
 import { runJob } from './run.ts'
 
@@ -28,17 +28,11 @@ async function savedFiles(bench: JobBench): Promise<string[]> {
 }
 
 await eachRestic(restic => {
-  let made: MadeRepository
-  beforeAll(async () => {
-    made = await madeRepository(restic)
-  })
-  afterAll(() => made?.[Symbol.dispose]())
-
   test(
     'what is left out is left out, however odd its name is',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       addFiles(bench.source, {
         'kept.txt': 'kept',
         'a.tmp': 'out',
@@ -75,7 +69,7 @@ await eachRestic(restic => {
     'a thousand long patterns and paths are too much for no host',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       addFiles(bench.source, { 'kept.txt': 'kept', 'last.out': 'out' })
       const excludes = Array.from({ length: 999 }, (_, at) => `${'x'.repeat(4_000)}${at}`)
       const outcome = await runJob('backup', bench.context, {
@@ -92,7 +86,7 @@ await eachRestic(restic => {
     'limits and priorities are kept to, and what this restic cannot do is left out and said',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       addFiles(bench.source, { file: 'content' })
       const outcome = await runJob('backup', bench.context, {
         paths: [bench.source],
@@ -117,7 +111,7 @@ await eachRestic(restic => {
     'a backup runs between its hooks: the one after it hears how it went',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       addFiles(bench.source, { file: 'content' })
       const { context, calls, fail } = withHooks(bench)
       const hooks = { paths: [bench.source], preHook: { name: 'before' }, postHook: { name: 'after' } }
@@ -171,15 +165,15 @@ await eachRestic(restic => {
     'a job that is over its time ends as failed for that reason, and its lock is gone',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench.plain.url)
-      addFiles(bench.source, { file: randomBytes(3_000_000) })
+      bench.makeRepository()
+      addFiles(bench.source, { file: randomBytes(1_000_000) })
       const overtime = new AbortController()
       const context = {
         ...bench.context,
         signal: overtime.signal,
         onStart: () => setTimeout(() => overtime.abort('timeout'), 500),
       }
-      const spec = { paths: [bench.source], options: { uploadKibps: 200 } }
+      const spec = { paths: [bench.source], options: { uploadKibps: 300 } }
       expect(await runJob('backup', context, spec)).toMatchObject({
         ...{ status: 'failed', reason: 'timeout', error: expect.stringContaining('longer than its limit') },
       })

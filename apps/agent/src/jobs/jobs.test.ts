@@ -9,14 +9,8 @@ import { until } from '@restic-manager/testkit/until'
 import { execa } from 'execa'
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import {
-  holdExclusiveLock,
-  jobBench,
-  madeRepository,
-  type JobBench,
-  type MadeRepository,
-} from '../testing-jobs.ts'
+import { expect, test } from 'vitest'
+import { holdExclusiveLock, jobBench, type JobBench } from '../testing-jobs.ts'
 import { listLockIds, readLocks } from './locks.ts'
 import { ResticFailure } from './query.ts'
 import { runJob } from './run.ts'
@@ -40,12 +34,6 @@ function withoutPrivileges(bench: JobBench): string {
 }
 
 await eachRestic(restic => {
-  let made: MadeRepository
-  beforeAll(async () => {
-    made = await madeRepository(restic)
-  })
-  afterAll(() => made?.[Symbol.dispose]())
-
   test(
     'init makes the repository and tells its id; done again it is a success with a note',
     async () => {
@@ -80,8 +68,7 @@ await eachRestic(restic => {
       })
       expect(existsSync(bench.plain.url)).toBe(false)
 
-      made.copyTo(bench.plain.url)
-      const { resticId } = made
+      const resticId = bench.makeRepository()
       expect(await runJob('probe', bench.context, {})).toEqual({
         status: 'succeeded',
         exitCode: 0,
@@ -100,7 +87,7 @@ await eachRestic(restic => {
     'a backup saves what plain restic restores, tagged with host, schedule and job',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       for (const twin of ['one', 'two']) makeFiles(join(bench.source, twin), { files: 20, bytes: 100_000 })
       writeFileSync(join(bench.source, 'left-out.tmp'), 'not this')
       const context = { ...bench.context, scheduleId: newId() }
@@ -160,7 +147,7 @@ await eachRestic(restic => {
     'files that cannot be read make the backup incomplete, and each is named once',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       makeFiles(bench.source, { files: 5, bytes: 5_000 })
       writeFileSync(join(bench.source, 'closed-file'), 'secret')
       mkdirSync(join(bench.source, 'closed-folder'))
@@ -196,7 +183,7 @@ await eachRestic(restic => {
     'a folder that is missing makes the backup incomplete, though restic calls it a success',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       const missing = join(bench.folder, 'missing')
       makeFiles(bench.source, { files: 2, bytes: 2_000 })
       const outcome = await runJob('backup', bench.context, { paths: [missing, bench.source] })
@@ -220,7 +207,7 @@ await eachRestic(restic => {
     'names with spaces, quotes, newlines and dashes are backed up as they are',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       const names = ['a b', '--help', "it's", 'new\nline', '*', 'grün']
       const paths = names.map(name => join(bench.source, name))
       for (const path of paths) writeFileSync(path, 'content')
@@ -242,7 +229,7 @@ await eachRestic(restic => {
       expect(bench.starts).toMatchObject([{ command: expect.stringContaining('cat config') }])
       expect(bench.lines.map(({ payload }) => payload).join('\n')).toContain('unable to open config file')
 
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       const foreign = {
         ...bench.context,
         repository: { ...bench.context.repository, password: 'another canary' },
@@ -258,7 +245,7 @@ await eachRestic(restic => {
     'a repository another restic has locked is waited for within a limit, then the backup fails as locked',
     async () => {
       using bench = jobBench(restic, { timing: { lockWait: 1_500, lockRetry: 500 } })
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       makeFiles(bench.source, { files: 5, bytes: 200_000 })
       await bench.plain.backup([bench.source])
       const holder = await holdExclusiveLock(bench)
@@ -297,7 +284,7 @@ await eachRestic(restic => {
     'a repository that is unlocked in time is backed up to in the same job',
     async () => {
       using bench = jobBench(restic, { timing: { lockWait: 60_000, lockRetry: 200 } })
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       makeFiles(bench.source, { files: 5, bytes: 200_000 })
       await bench.plain.backup([bench.source])
       const holder = await holdExclusiveLock(bench)
@@ -327,7 +314,7 @@ await eachRestic(restic => {
     'a backup that leaves everything out is a success with a warning, and one that cannot write its list fails with a sentence',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       makeFiles(bench.source, { files: 2, bytes: 2_000 })
       const empty = await runJob('backup', bench.context, { paths: [bench.source], excludes: ['*'] })
       expect(empty).toMatchObject({ status: 'succeeded', warnings: [{ code: 'empty_snapshot' }] })
@@ -362,7 +349,7 @@ await eachRestic(restic => {
       })
       if (mounted.exitCode !== 0) skip('a small file system can only be mounted by root')
       try {
-        made.copyTo(bench.plain.url)
+        bench.makeRepository()
         makeFiles(bench.source, { files: 10, bytes: 40_000_000 })
         const outcome = await runJob('backup', bench.context, { paths: [bench.source] })
         expect(outcome).toMatchObject({ status: 'failed', reason: 'storage_full' })

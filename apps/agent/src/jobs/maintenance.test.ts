@@ -6,14 +6,8 @@ import { eachRestic } from '@restic-manager/testkit/restic'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import {
-  holdExclusiveLock,
-  jobBench,
-  madeRepository,
-  type JobBench,
-  type MadeRepository,
-} from '../testing-jobs.ts'
+import { expect, test } from 'vitest'
+import { holdExclusiveLock, jobBench, type JobBench } from '../testing-jobs.ts'
 import { runJob } from './run.ts'
 
 const SLOW = 120_000
@@ -36,17 +30,11 @@ async function daily(bench: JobBench, scheduleId: string, days: number, hostname
 const idsIn = async (bench: JobBench) => (await bench.plain.snapshots()).map(({ id }) => id).toSorted()
 
 await eachRestic(restic => {
-  let made: MadeRepository
-  beforeAll(async () => {
-    made = await madeRepository(restic)
-  })
-  afterAll(() => made?.[Symbol.dispose]())
-
   test(
     'forget lets go of what no rule keeps, of its own schedules alone, and says which and why',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       const { hostId } = bench.context
       const [mine, other] = [newId(), newId()]
       const [first, second, third] = await daily(bench, mine, 3)
@@ -99,7 +87,7 @@ await eachRestic(restic => {
     'a policy that could let go of everything never reaches restic',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       const scheduleId = newId()
       await daily(bench, scheduleId, 1)
       const targets = [{ hostId: bench.context.hostId, scheduleId }]
@@ -125,7 +113,7 @@ await eachRestic(restic => {
     'a prune frees what nothing needs any more, and says how much',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       const [first] = await daily(bench, newId(), 2)
       await bench.plain.run('forget', String(first))
       const before = sizeOf(bench.plain.url)
@@ -153,7 +141,7 @@ await eachRestic(restic => {
     'a check tells a whole repository from a damaged one, and a structural one does not see a changed byte',
     async () => {
       using bench = jobBench(restic)
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       writeFileSync(join(bench.source, 'noise'), randomBytes(300_000))
       await daily(bench, newId(), 1)
       expect(await runJob('check', bench.context, {})).toMatchObject({
@@ -185,7 +173,7 @@ await eachRestic(restic => {
     'what needs the repository for itself waits for a lock, and says at the end that it was locked',
     async () => {
       using bench = jobBench(restic, { timing: { lockWait: 2_000, lockRetry: 200 } })
-      made.copyTo(bench.plain.url)
+      bench.makeRepository()
       const scheduleId = newId()
       writeFileSync(join(bench.source, 'noise'), randomBytes(300_000))
       await daily(bench, scheduleId, 2)

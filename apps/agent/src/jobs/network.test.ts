@@ -6,8 +6,8 @@ import { startTcpProxy } from '@restic-manager/testkit/tcp-proxy'
 import { until } from '@restic-manager/testkit/until'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { jobBench, madeRepository, type JobBench, type MadeRepository } from '../testing-jobs.ts'
+import { describe, expect, test } from 'vitest'
+import { jobBench, type JobBench } from '../testing-jobs.ts'
 import { runJob } from './run.ts'
 
 const SLOW = 180_000
@@ -37,12 +37,6 @@ function expectNoSecretIn(bench: JobBench, outcome: unknown) {
 }
 
 await eachRestic(restic => {
-  let made: MadeRepository
-  beforeAll(async () => {
-    made = await madeRepository(restic)
-  })
-  afterAll(() => made?.[Symbol.dispose]())
-
   describe.skipIf('missing' in tool)(
     `on a REST server ${'missing' in tool ? `(${tool.missing})` : ''}`,
     () => {
@@ -115,7 +109,7 @@ await eachRestic(restic => {
             access: { ...access, url: server.url('r', { port: link.port }) },
             timing: { probeDeadline: 3_000 },
           })
-          made.copyTo(join(server.dir, 'r'))
+          bench.makeRepository(join(server.dir, 'r'))
           await runJob('probe', bench.context, {})
           await link.set('refuse')
           link.dropAll()
@@ -135,7 +129,7 @@ await eachRestic(restic => {
           using bench = jobBench(restic, {
             access: { ...access, url: server.url('r', { credentials: false, port: link.port }) },
           })
-          made.copyTo(join(server.dir, 'r'))
+          bench.makeRepository(join(server.dir, 'r'))
           await link.set({ bytesPerSecond: 1_000_000 })
           bench.starts.length = 0
           let commandLine = ''
@@ -160,7 +154,7 @@ await eachRestic(restic => {
           await using server = await restServer({ path })
           await using link = await startTcpProxy({ port: server.port })
           using bench = jobBench(restic, { access: { ...access, url: server.url('r', { port: link.port }) } })
-          made.copyTo(join(server.dir, 'r'))
+          bench.makeRepository(join(server.dir, 'r'))
           await link.set({ bytesPerSecond: 1_000_000 })
           bench.starts.length = 0
           const { outcome, locks } = await backupMet(bench, pid => process.kill(pid, 'SIGKILL'))
@@ -181,7 +175,7 @@ await eachRestic(restic => {
           await using server = await restServer({ path })
           await using link = await startTcpProxy({ port: server.port })
           using bench = jobBench(restic, { access: { ...access, url: server.url('r', { port: link.port }) } })
-          made.copyTo(join(server.dir, 'r'))
+          bench.makeRepository(join(server.dir, 'r'))
           await link.set({ bytesPerSecond: 1_000_000 })
           bench.starts.length = 0
           const { outcome, locks } = await backupMet(bench, () => bench.cancel.abort('agent_stopping'))
@@ -197,7 +191,7 @@ await eachRestic(restic => {
           await using server = await restServer({ path })
           await using link = await startTcpProxy({ port: server.port })
           using bench = jobBench(restic, { access: { ...access, url: server.url('r', { port: link.port }) } })
-          made.copyTo(join(server.dir, 'r'))
+          bench.makeRepository(join(server.dir, 'r'))
           makeFiles(bench.source, { files: 8, bytes: 48_000_000 })
           await link.set({ bytesPerSecond: 4_000_000 })
           const outcome = runJob('backup', bench.context, { paths: [bench.source] })
@@ -225,7 +219,7 @@ await eachRestic(restic => {
             access: { ...access, url: server.url('r') },
             timing: { probeDeadline: 3_000 },
           })
-          made.copyTo(join(server.dir, 'r'))
+          bench.makeRepository(join(server.dir, 'r'))
           makeFiles(bench.source, { files: 8, bytes: 40_000_000 })
           const outcome = await runJob('backup', bench.context, { paths: [bench.source] })
           expect(outcome).toMatchObject({

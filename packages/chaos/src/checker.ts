@@ -1,0 +1,50 @@
+// The checker: asks after a run, with faults or without, whether every promise of the product was kept.
+import { checkFacts } from './checker-facts.ts'
+import { checkLogs } from './checker-logs.ts'
+import { checkOwners } from './checker-owners.ts'
+import { checkProcesses } from './checker-processes.ts'
+import { checkQuiet, listUnquiet } from './checker-quiet.ts'
+import { checkRuns } from './checker-runs.ts'
+import { checkSecrets } from './checker-secrets.ts'
+import { checkSlots } from './checker-slots.ts'
+import { checkStatuses } from './checker-statuses.ts'
+import { connectToRead, readWorld, type World } from './checker-world.ts'
+import type { Evidence, Violation } from './evidence.ts'
+
+const checks = [
+  checkRuns,
+  checkFacts,
+  checkStatuses,
+  checkLogs,
+  checkQuiet,
+  checkSlots,
+  checkOwners,
+  checkSecrets,
+  checkProcesses,
+]
+
+/**
+ * Everything in the evidence that breaks a promise; empty: all were kept. Needs `watchDatabase` to have been called before
+ * the run, and quiet after it.
+ */
+export async function checkEvidence(evidence: Evidence): Promise<Violation[]> {
+  return withWorld(evidence, async world => {
+    const found: Violation[] = []
+    for (const check of checks) found.push(...(await check(world)))
+    return found
+  })
+}
+
+/** What is not over yet; empty: quiet. May be asked again and again, also while the database is away (then it rejects). */
+export async function whatIsNotQuiet(evidence: Evidence): Promise<Violation[]> {
+  return withWorld(evidence, listUnquiet)
+}
+
+async function withWorld<T>(evidence: Evidence, ask: (world: World) => Promise<T>): Promise<T> {
+  const sql = connectToRead(evidence.databaseUrl)
+  try {
+    return await ask(await readWorld(evidence, sql))
+  } finally {
+    await sql.end({ timeout: 5 })
+  }
+}

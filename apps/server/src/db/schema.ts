@@ -4,6 +4,7 @@ import {
   bigint,
   boolean,
   customType,
+  date,
   foreignKey,
   index,
   integer,
@@ -393,6 +394,7 @@ export const jobs = pgTable(
     warnings: jsonb().$type<Warning[]>().notNull().default([]),
     lastLogSeq: bigint('last_log_seq', { mode: 'number' }), // as the agent said at the end
     nextLogSeq: bigint('next_log_seq', { mode: 'number' }).notNull().default(0), // the number expected next
+    logDay: date('log_day', { mode: 'string' }), // the day (UTC) its first block came: all of its log lies with that day
   },
   table => [
     unique('jobs_of_host').on(table.id, table.hostId),
@@ -455,10 +457,14 @@ export const jobProgress = pgTable(
   ],
 )
 
-/** Log blocks as they came, compressed with zstd. */
+/**
+ * Log blocks as they came, compressed with zstd. Partitioned by `day`, the job's `logDay`, by hand in its migration: a day that
+ * is old is dropped whole. The key begins with the job, so that a job's rows are found without the day too.
+ */
 export const logBlocks = pgTable(
   'log_blocks',
   {
+    day: date({ mode: 'string' }).notNull(),
     jobId: uuid('job_id').notNull(),
     hostId: uuid('host_id').notNull(),
     firstSeq: bigint('first_seq', { mode: 'number' }).notNull(),
@@ -468,12 +474,20 @@ export const logBlocks = pgTable(
     receivedAt: at('received_at').notNull().defaultNow(),
   },
   table => [
-    primaryKey({ columns: [table.jobId, table.firstSeq] }),
+    primaryKey({ columns: [table.jobId, table.firstSeq, table.day] }),
     foreignKey({ columns: [table.jobId, table.hostId], foreignColumns: [jobs.id, jobs.hostId] }).onDelete(
       'cascade',
     ),
   ],
 )
+
+/** Days whose logs were removed. `keptDays`: the setting at that time; `lateBlocks`: blocks that came after and were let go. */
+export const removedLogDays = pgTable('removed_log_days', {
+  day: date({ mode: 'string' }).primaryKey(),
+  keptDays: integer('kept_days').notNull(),
+  removedAt: at('removed_at').notNull().defaultNow(),
+  lateBlocks: integer('late_blocks').notNull().default(0),
+})
 
 /** The mirror of each repository's snapshots. `hostId` and `jobId` come from their tags. */
 export const snapshots = pgTable(

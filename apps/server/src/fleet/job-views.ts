@@ -7,7 +7,7 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import type { JobListRequest } from '@restic-manager/contract/requests'
 import type { JobBrief, JobLive, JobPage, JobView } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
-import { hosts, jobProgress, jobs, repositories, schedules, snapshots } from '../db/schema.ts'
+import { hosts, jobProgress, jobs, removedLogDays, repositories, schedules, snapshots } from '../db/schema.ts'
 import { cursorAt, keysOf } from './cursor.ts'
 
 const isOpen = sql`${jobs.status} in ('accepted', 'running')`
@@ -121,12 +121,14 @@ export async function viewJob(db: Db, jobId: string): Promise<JobView> {
         where ${snapshots.jobId} = ${jobs.id} and ${snapshots.hostId} = ${jobs.hostId} order by ${snapshots.time} desc limit 1)`,
       lastLogSeq: jobs.lastLogSeq,
       nextLogSeq: jobs.nextLogSeq,
+      logRemovedAfterDays: removedLogDays.keptDays,
       progress: jobProgress.progress,
       progressAt: jobProgress.updatedAt,
       hostOnline: hosts.online,
       hostLastSeenAt: hosts.lastSeenAt,
     })
     .from(jobs)
+    .leftJoin(removedLogDays, eq(removedLogDays.day, jobs.logDay))
     .$dynamic()
   const [row] = await withBeside(query).where(eq(jobs.id, jobId))
   if (row === undefined) throw new Refusal('job_not_found', 'There is no such job.')

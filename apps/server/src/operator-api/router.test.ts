@@ -43,6 +43,8 @@ const whoMay = {
   'jobs.tail': 'viewer',
   'snapshots.list': 'viewer',
   'snapshots.get': 'viewer',
+  'settings.get': 'viewer',
+  'settings.update': 'admin',
   'live.changes': 'viewer',
 } as const satisfies Record<string, Principal['role']>
 

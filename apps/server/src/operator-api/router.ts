@@ -6,6 +6,7 @@ import { liveRouter } from './live.ts'
 import { meRouter } from './me.ts'
 import { repositoriesRouter } from './repositories.ts'
 import { schedulesRouter } from './schedules.ts'
+import { settingsRouter } from './settings.ts'
 import { snapshotsRouter } from './snapshots.ts'
 import { router } from './trpc.ts'
 
@@ -17,6 +18,7 @@ export const operatorRouter = router({
   schedules: schedulesRouter,
   jobs: jobsRouter,
   snapshots: snapshotsRouter,
+  settings: settingsRouter,
   live: liveRouter,
 })
 export type OperatorRouter = typeof operatorRouter

@@ -1,0 +1,18 @@
+// settings.*: what holds for the whole installation.
+import { z } from 'zod'
+import { SettingsUpdateRequest } from '@restic-manager/contract/requests'
+import { SettingsView } from '@restic-manager/contract/views'
+import { logDaySizes } from '../fleet/log-days.ts'
+import { readLogDays, updateSettings } from '../fleet/settings.ts'
+import { admin, router, viewer } from './trpc.ts'
+
+export const settingsRouter = router({
+  get: viewer.output(SettingsView).query(async ({ ctx }) => ({
+    logDays: await readLogDays(ctx.db),
+    logSizes: await logDaySizes(ctx.db),
+  })),
+  update: admin
+    .input(SettingsUpdateRequest)
+    .output(z.void())
+    .mutation(({ ctx, input }) => updateSettings(ctx.db, input)),
+})

@@ -54,7 +54,7 @@ test('a running server expires jobs, and writes down who has left when it stops'
   const presence = createPresence()
   const socket = new AbortController()
   presence.arrived(host.sender, socket.signal)
-  const periods = { presence: 5, sweep: 5, expiry: 5, lines: 5, staleLocks: 5, leftovers: 5 }
+  const periods = { presence: 5, sweep: 5, expiry: 5, lines: 5 }
   const stop = startChores({ db: database.db, log: quiet, timing, presence }, periods)
   await vi.waitFor(
     async () => expect(await viewJob(database.db, jobId)).toMatchObject({ status: 'expired' }),

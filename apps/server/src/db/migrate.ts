@@ -4,9 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { drizzle } from 'drizzle-orm/postgres-js'
 import { migrate } from 'drizzle-orm/postgres-js/migrator'
 import { connect } from './open.ts'
+import { prepareQueueTables } from './queue-tables.ts'
 
 /** Any fixed number: every server that migrates this database waits for the same one. */
-const migrationLock = 7_264_518_041
+export const migrationLock = 7_264_518_041
 
 /** The folder of the generated migrations, seen from the sources and from the bundle. */
 export function migrationsFolder(): string {
@@ -28,7 +29,9 @@ export async function migrateDatabase(url: string): Promise<void> {
   })
   try {
     await sql`select pg_advisory_lock(${migrationLock})`
-    await migrate(drizzle(sql), { migrationsFolder: migrationsFolder() })
+    const db = drizzle(sql)
+    await migrate(db, { migrationsFolder: migrationsFolder() })
+    await prepareQueueTables(db)
     await sql`select pg_advisory_unlock(${migrationLock})`
   } finally {
     await sql.end({ timeout: 5 })

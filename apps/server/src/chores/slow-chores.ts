@@ -1,0 +1,39 @@
+// What is done every minute or more seldom. One server does each round, whichever is free.
+import type { Timing } from '@restic-manager/contract/timing'
+import type { Log } from '@restic-manager/runtime/log'
+import type { Db } from '../db/open.ts'
+import { clearLeftovers } from '../fleet/leftovers.ts'
+import { turnLogDays } from '../fleet/log-days.ts'
+import { unlockStale } from '../fleet/stale-locks.ts'
+
+export type ChoreParts = { db: Db; log: Log; timing: Timing }
+
+export type SlowChore = {
+  /** Letters and hyphens: it is the name of a queue. */
+  name: string
+  /** Five fields, in UTC. */
+  cron: string
+  /** One round. Safe to run anywhere, at any time, twice, and several at once: a server that slept in it wakes up in it. */
+  run(parts: ChoreParts): Promise<void>
+}
+
+/** All of them. */
+export const slowChores: readonly SlowChore[] = [
+  {
+    name: 'clear-stale-locks',
+    cron: '* * * * *',
+    async run({ db, log, timing }) {
+      const unlocks = await unlockStale(db, timing)
+      if (unlocks > 0) log.warn({ repositories: unlocks }, 'locks were left over and are being removed')
+    },
+  },
+  { name: 'clear-leftovers', cron: '*/10 * * * *', run: ({ db }) => clearLeftovers(db) },
+  {
+    name: 'turn-log-days',
+    cron: '*/10 * * * *',
+    async run({ db, log }) {
+      const { removed } = await turnLogDays(db)
+      if (removed.length > 0) log.info({ days: removed }, 'logs were removed because they are old')
+    },
+  },
+]

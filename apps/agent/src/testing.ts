@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { timing, type Timing } from '@restic-manager/contract/timing'
 import { createLog, type Log } from '@restic-manager/runtime/log'
+import { compileCache } from '@restic-manager/testkit/compile-cache'
 import type { AgentConfig, LogLevel } from './config.ts'
 import { enrolHost } from './enrol.ts'
 import type { Fact } from './facts.ts'
@@ -118,6 +119,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
       {
         env: {
           PATH: process.env.PATH,
+          NODE_COMPILE_CACHE: compileCache,
           RM_TIMING: JSON.stringify(current.timing ?? {}),
           RM_LOG_LEVEL: current.logLevel,
           RM_POLICY_FILE: policyFile,

@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { compileCache } from '@restic-manager/testkit/compile-cache'
 import { startTcpProxy } from '@restic-manager/testkit/tcp-proxy'
 
 const program = fileURLToPath(new URL('main.ts', import.meta.url))
@@ -14,7 +15,7 @@ export async function spawnServer(env: Record<string, string>) {
 
   async function begin(): Promise<number> {
     child = spawn(process.execPath, [program], {
-      env: { PATH: process.env['PATH'], ...env },
+      env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text))

@@ -106,7 +106,7 @@ export function setFactAside(state: State, fact: { lane: Lane; seq: number }, wh
  * it once had it: it may have been restored from an older dump. Returns the ends of jobs among what is told again.
  */
 export function reconcileFacts(state: State, acked: AckedSeq): JobFinished[] {
-  const again = state.transaction(() =>
+  const again = state.vital(() =>
     (['first', 'rest'] as const).flatMap(lane => {
       state.run(
         'update facts set acked_at = ? where lane = ? and seq <= ? and acked_at is null and set_aside is null and lane <> ?',
@@ -153,22 +153,35 @@ export function forgetScope(state: State, scope: string): void {
   state.run('delete from facts where scope = ?', scope)
 }
 
-/** Forgets facts that were committed longer ago than `keptMs`, but never the newest full report of a scope. */
+/** Facts the server refused are shown this long. */
+const asideKeptMs = 90 * 24 * 3_600_000
+
+/**
+ * Forgets facts that were committed longer ago than `keptMs`, but never the newest full report of a scope; and what the
+ * server refused long ago. Answers how many went.
+ */
 export function pruneFacts(state: State, keptMs: number, now = state.clock.now()): number {
-  return state.run('delete from facts where acked_at < ? and scope is null', now - keptMs)
+  return (
+    state.run('delete from facts where acked_at < ? and scope is null', now - keptMs) +
+    state.run('delete from facts where set_aside is not null and created_at < ?', now - asideKeptMs)
+  )
 }
 
 /** How many facts wait, and which were set aside and why. */
 export function factDepth(store: Store): {
   waiting: number
+  setAsideCount: number
+  /** The newest of them. */
   setAside: { name: string; at: string; why: string }[]
 } {
   const row = store.one('select count(*) as n from facts where acked_at is null and set_aside is null')
+  const refused = store.one('select count(*) as n from facts where set_aside is not null')
   const aside = store.all(
     'select name, created_at, set_aside from facts where set_aside is not null order by created_at desc limit 20',
   )
   return {
     waiting: Number(row?.n),
+    setAsideCount: Number(refused?.n),
     setAside: aside.map(fact => ({
       name: String(fact.name),
       at: toInstant(Number(fact.created_at)),

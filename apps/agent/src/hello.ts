@@ -32,6 +32,7 @@ export function helloOf(
     appliedConfigVersion: config.current().version,
     knownJobs: knownJobs(state),
     policy: policySummary(policy),
+    ...(state.resetAt === undefined ? {} : { spoolResetAt: state.resetAt }),
   }
 }
 

@@ -64,8 +64,10 @@ export function publicKeyOf(privateKey: KeyObject): string {
   return privateKey.export({ format: 'jwk' }).x as string
 }
 
+export type SessionOffer = { confirmed: string | null; next: string }
+
 /** The session to offer now. Persisted before it is offered; offered again until it is confirmed. */
-export function offerSession(stateDir: string): { confirmed: string | null; next: string } {
+export function offerSession(stateDir: string): SessionOffer {
   const { confirmed, next } = readSessions(stateDir)
   const offer = { confirmed, next: next ?? randomUUID() }
   if (next === null) saveSessions(stateDir, offer)
@@ -83,8 +85,17 @@ export function signProof(privateKey: KeyObject, proof: Omit<SessionProof, 'sign
 }
 
 function readSessions(stateDir: string): Sessions {
-  const text = readFileIfThere(join(stateDir, files.sessions))
-  return text === undefined ? { confirmed: null, next: null } : Sessions.parse(JSON.parse(text))
+  const path = join(stateDir, files.sessions)
+  const text = readFileIfThere(path)
+  if (text === undefined) return { confirmed: null, next: null }
+  try {
+    return Sessions.parse(JSON.parse(text))
+  } catch {
+    // A guess would look like a second machine, and have this one shut out.
+    throw new StateUnusable(
+      `${path} is damaged, so this host cannot say which session it had. Restore the file, or enrol this host anew in another --state-dir.`,
+    )
+  }
 }
 
 function saveSessions(stateDir: string, sessions: Sessions): void {

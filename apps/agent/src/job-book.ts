@@ -30,21 +30,23 @@ export type Ending = Omit<Untold<'job.finished'>, keyof JobHeader | 'finishedAt'
 
 /** Remembers that an operator wants the job stopped; restic's exit code will not say. False: nothing to stop. */
 export function markCancelled(state: State, jobId: string): boolean {
-  return (
-    state.run(
-      `update jobs set cancelled = 1 where id = ? and state in ('accepted', 'starting', 'running')`,
-      jobId,
-    ) === 1
+  return state.vital(
+    () =>
+      state.run(
+        `update jobs set cancelled = 1 where id = ? and state in ('accepted', 'starting', 'running')`,
+        jobId,
+      ) === 1,
   )
 }
 
 /** Takes the one chance this id has to run. False: it is not waiting to start. */
 export function markStarting(state: State, jobId: string): boolean {
-  return (
-    state.run(
-      `update jobs set state = 'starting', started_at = ? where id = ? and state = 'accepted' and cancelled = 0`,
-      ...[state.clock.now(), jobId],
-    ) === 1
+  return state.vital(
+    () =>
+      state.run(
+        `update jobs set state = 'starting', started_at = ? where id = ? and state = 'accepted' and cancelled = 0`,
+        ...[state.clock.now(), jobId],
+      ) === 1,
   )
 }
 
@@ -54,7 +56,7 @@ export function markRunning(
   job: Job,
   start: { command: string; resticVersion: string; pid: number; pidStarted: string | undefined },
 ): void {
-  state.transaction(() => {
+  state.vital(() => {
     const now = state.clock.now()
     const moved = state.run(
       `update jobs set state = 'running', pid = ?, pid_started = ?, started_at = ? where id = ? and state = 'starting'`,
@@ -74,15 +76,35 @@ export function markRespawned(
   pid: number,
   pidStarted: string | undefined,
 ): void {
-  state.run(
-    `update jobs set pid = ?, pid_started = ? where id = ? and state = 'running'`,
-    ...[pid, pidStarted ?? null, jobId],
+  state.vital(() =>
+    state.run(
+      `update jobs set pid = ?, pid_started = ? where id = ? and state = 'running'`,
+      ...[pid, pidStarted ?? null, jobId],
+    ),
   )
+}
+
+/** A job that runs goes into a book that was begun anew under it, so that it is still known here and ends once. */
+export function reenterJob(state: State, job: Job): void {
+  const { id, kind, header, acceptedAt, isElevated, startedAt } = job
+  state.run(
+    `insert into jobs (id, kind, header, schedule_id, slot, spec, config_version, elevated, state, proceed, accepted_at,
+       started_at, place)
+     values (?, ?, ?, ?, ?, '{}', 0, ?, 'running', 1, ?, ?, (select coalesce(max(place), 0) + 1 from jobs))
+     on conflict (id) do nothing`,
+    ...[id, kind, JSON.stringify(header), header.scheduleId ?? null, slotOf(header), isElevated ? 1 : 0],
+    ...[acceptedAt, startedAt ?? acceptedAt],
+  )
+}
+
+/** The slot a job belongs to. A retry belongs to one, but is no part of what decides about it. */
+export function slotOf({ scheduledAt, retryOf }: Pick<JobHeader, 'scheduledAt' | 'retryOf'>): number | null {
+  return scheduledAt === undefined || retryOf !== undefined ? null : Date.parse(scheduledAt)
 }
 
 /** The one place where a job ends: the ending and the fact that says so are one commit. False: it had ended before. */
 export function endJob(state: State, job: Pick<Job, 'id' | 'header'>, ending: Ending): boolean {
-  return state.transaction(() => {
+  return state.vital(() => {
     const now = state.clock.now()
     const ended = state.run(
       `update jobs set state = 'ended', status = ?, ended_at = ? where id = ? and state in ('accepted', 'starting', 'running')`,

@@ -3,7 +3,7 @@ import type { CommandRun, CommandRunHeader, JobSpec } from '@restic-manager/cont
 import type { JobHeader, JobKind } from '@restic-manager/contract/job'
 import { jobReasons, type JobReason } from '@restic-manager/contract/reasons'
 import { recordFact, repeatFact } from './facts.ts'
-import { recordEnd, type Ending } from './job-book.ts'
+import { recordEnd, slotOf, type Ending } from './job-book.ts'
 import type { State } from './state.ts'
 
 type Refusal = { reason: string; error: string }
@@ -22,9 +22,14 @@ export function acceptJob(state: State, order: CommandRun): boolean {
   return enterOrder(state, order, undefined)
 }
 
-/** Turns an order down, and remembers it. False: this id is known already. */
-export function refuseJob(state: State, order: CommandRunHeader, reason: string, error: string): boolean {
-  return enterOrder(state, order, { reason, error })
+/** Turns an order down, and remembers it, on a full disk too. False: this id is known already. */
+export function refuseJob(
+  state: State,
+  order: CommandRunHeader | CommandRun,
+  reason: string,
+  error: string,
+): boolean {
+  return state.vital(() => enterOrder(state, order, { reason, error }))
 }
 
 function enterOrder(state: State, order: CommandRunHeader | CommandRun, refusal: Refusal | undefined) {
@@ -85,16 +90,14 @@ type Entry = {
 
 function enter(state: State, header: Partial<JobHeader> & { jobId: string }, entry: Entry): boolean {
   const now = state.clock.now()
-  const { scheduleId = null, scheduledAt, retryOf } = header
-  // A retry belongs to a slot, but is no part of what decides about it.
-  const slot = scheduledAt === undefined || retryOf !== undefined ? null : Date.parse(scheduledAt)
+  const { scheduleId = null } = header
   return (
     state.run(
       `insert into jobs (id, kind, header, schedule_id, slot, spec, config_version, elevated, state, proceed, refusal,
          cancelled, status, accepted_at, ended_at, place)
        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (select coalesce(max(place), 0) + 1 from jobs))
        on conflict (id) do nothing`,
-      ...[header.jobId, header.kind ?? '', JSON.stringify(header), scheduleId, slot],
+      ...[header.jobId, header.kind ?? '', JSON.stringify(header), scheduleId, slotOf(header)],
       ...[JSON.stringify(entry.spec ?? {}), entry.configVersion ?? 0, entry.elevated === true ? 1 : 0],
       ...[entry.state, entry.proceed ?? null],
       ...[entry.refusal === undefined ? null : JSON.stringify(entry.refusal)],

@@ -18,6 +18,7 @@ import type { HostPolicy } from './policy.ts'
 import { processStart } from './processes.ts'
 import { reportAfterJob } from './reports.ts'
 import { pauseFor } from './pause.ts'
+import { isDiskFull } from './reserve.ts'
 import type { Folders } from './restic/environment.ts'
 import { secretsOf } from './restic/environment.ts'
 import { fitText } from './restic/fit-text.ts'
@@ -92,8 +93,9 @@ export async function carryOut(
           jobId: job.id,
           ...(job.header.scheduleId === undefined ? {} : { scheduleId: job.header.scheduleId }),
           hostname: shop.enrolment.hostName,
-          onStart: start => markRunning(state, job, { ...start, pidStarted: processStart(start.pid) }),
-          onRespawn: pid => markRespawned(state, job.id, pid, processStart(pid)),
+          onStart: start =>
+            note(() => markRunning(state, job, { ...start, pidStarted: processStart(start.pid) })),
+          onRespawn: pid => note(() => markRespawned(state, job.id, pid, processStart(pid))),
           runHook: (hook, call) => runHook(hookDesk(shop, repository, jobLog), hook, call),
           onLine: ({ stream, payload }) => jobLog.line(stream, payload),
           onProgress: progress => telemetry.progress(job.id, progress),
@@ -101,6 +103,7 @@ export async function carryOut(
         spec,
       )
     } catch (error) {
+      if (isDiskFull(error)) return failure('disk_full')
       // A bug of ours must not leave a job running for ever; its stack is in the agent's log.
       log.error({ jobId: job.id, err: error }, 'a job ended by a mistake of the agent')
       return {
@@ -109,6 +112,15 @@ export async function carryOut(
         error: 'The agent made a mistake. Its own log on this host says which.',
         warnings: [],
       }
+    }
+  }
+
+  /** restic runs already: what cannot be written of that is no reason to stop it. Its end says the rest. */
+  function note(write: () => void): void {
+    try {
+      write()
+    } catch (error) {
+      log.error({ jobId: job.id, err: error }, 'that a job began cannot be written down; it goes on')
     }
   }
 }

@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { JoinRouter } from '@restic-manager/server/join-api'
 import { createTRPCClient, httpLink, type TRPCClient } from '@trpc/client'
-import { offerSession, signProof, type Enrolment } from './identity.ts'
+import { signProof, type Enrolment, type SessionOffer } from './identity.ts'
 
 /** A client for the public side of a server. */
 export function joinClient(serverUrl: string): TRPCClient<JoinRouter> {
@@ -18,20 +18,19 @@ const fetchHere: NonNullable<Parameters<typeof httpLink>[0]['fetch']> = async (u
   throw new Error(`it sends its callers on to ${to}; give the address it has itself`)
 }
 
-/** Proves this host's key. Resolves with the bearer for one upgrade, and the session it will speak in. */
+/** Proves this host's key and offers a session that is on disk. Resolves with the bearer for one upgrade. */
 export async function proveSession(
-  stateDir: string,
   enrolment: Enrolment,
   key: KeyObject,
+  { confirmed, next }: SessionOffer,
   signal: AbortSignal,
-): Promise<{ bearer: string; session: string }> {
+): Promise<string> {
   const join = joinClient(enrolment.serverUrl)
   const { hostId } = enrolment
-  const { confirmed, next } = offerSession(stateDir)
   const { nonce } = await join.session.challenge.mutate({ hostId }, { signal })
   const proof = signProof(key, { hostId, nonce, confirmed, next })
   const { bearer } = await join.session.prove.mutate(proof, { signal })
-  return { bearer, session: next }
+  return bearer
 }
 
 /** Where a part of the server's API is, below whatever path the server itself is at. */

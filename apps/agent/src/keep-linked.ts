@@ -1,14 +1,14 @@
 // Keeps this host connected: proves the key, dials, works on the link until it is gone, waits, and starts over.
 import type { KeyObject } from 'node:crypto'
-import { startBackoff } from '@restic-manager/runtime/backoff'
 import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
-import { sentenceOf, serverWord } from './failure.ts'
-import { confirmSession, type Enrolment } from './identity.ts'
+import { sentenceOf } from './failure.ts'
+import { confirmSession, offerSession, type Enrolment } from './identity.ts'
 import { proveSession } from './join.ts'
-import { openLink, TurnedAway } from './link.ts'
+import { openLink } from './link.ts'
 import { noteLink } from './link-status.ts'
 import { pauseFor } from './pause.ts'
+import { isRefusal, isUntrusted, planRedials, type DialEnd } from './redial.ts'
 import { speak, type SessionParts } from './session.ts'
 
 export type Caller = {
@@ -22,61 +22,71 @@ export type Caller = {
 
 /** Dials again and again until `signal` aborts. Never rejects: what went wrong is in the log and in the status. */
 export async function keepLinked(caller: Caller, signal: AbortSignal): Promise<void> {
-  const { parts, timing, log } = caller
-  const backoff = startBackoff({
-    baseMs: timing.backoffBase,
-    capMs: timing.backoffCap,
-    resetMs: timing.backoffReset,
-  })
+  const { parts, timing } = caller
+  const waitAfter = planRedials(timing)
   while (!signal.aborted) {
-    let refused = false
-    let openedAt: number | undefined
-    try {
-      await connectOnce(caller, signal, () => (openedAt = performance.now()))
-    } catch (error) {
-      refused = isRefusal(error)
-      const why = sentenceOf(error)
-      if (!signal.aborted) {
-        noteLink(parts.state, { state: refused ? 'refused' : 'connecting', why })
-        if (refused)
-          log.error({ why }, 'the server refuses this agent; its facts are kept, and it keeps asking')
-        else log.warn({ why }, 'no connection to the server')
-      }
-    }
+    const end = await dial(caller, signal)
     if (signal.aborted) break
-    const heldMs = openedAt === undefined ? 0 : performance.now() - openedAt
-    // Who is refused will most likely be refused again: no hurry.
-    const waitMs = refused ? timing.backoffCap * (0.5 + Math.random() / 2) : backoff.next(heldMs)
-    await pauseFor(waitMs, signal)
+    if (end.error !== undefined) tellFailure(parts, end.error)
+    await pauseFor(waitAfter(end), signal)
   }
   noteLink(parts.state, { state: 'stopped' })
 }
 
-async function connectOnce(caller: Caller, signal: AbortSignal, onOpen: () => void): Promise<void> {
+async function dial(caller: Caller, signal: AbortSignal): Promise<DialEnd> {
+  let openedAt: number | undefined
+  const heldMs = () => (openedAt === undefined ? 0 : performance.now() - openedAt)
+  try {
+    const { isRestart } = await connectOnce(caller, signal, () => (openedAt = performance.now()))
+    return { heldMs: heldMs(), isRestart }
+  } catch (error) {
+    return { error, heldMs: heldMs(), isRestart: false }
+  }
+}
+
+function tellFailure({ state, log }: SessionParts, error: unknown): void {
+  const why = isUntrusted(error)
+    ? `The server could not prove that it is the one this host was enrolled with: ${sentenceOf(error)}.`
+    : sentenceOf(error)
+  noteLink(state, { state: isRefusal(error) ? 'refused' : 'connecting', why })
+  if (isUntrusted(error)) log.error({ why }, 'the server is not trusted; nothing is told to it')
+  else if (isRefusal(error))
+    log.error({ why }, 'the server refuses this agent; its facts are kept, and it keeps asking')
+  else log.warn({ why }, 'no connection to the server')
+}
+
+async function connectOnce(
+  caller: Caller,
+  signal: AbortSignal,
+  onOpen: () => void,
+): Promise<{ isRestart: boolean }> {
   const { stateDir, enrolment, key, parts, timing, log } = caller
+  const { reserve } = parts.state
   const inTime = AbortSignal.any([signal, AbortSignal.timeout(timing.handshake + timing.answer)])
-  const { bearer, session } = await proveSession(stateDir, enrolment, key, inTime)
+  const offer = reserve.spend('all', () => offerSession(stateDir))
+  const bearer = await proveSession(enrolment, key, offer, inTime)
   const link = await openLink({ serverUrl: enrolment.serverUrl, bearer, timing }, signal)
   try {
     await speak(parts, link, () => {
-      confirmSession(stateDir, session)
+      confirm(offer.next)
       onOpen()
     })
   } finally {
     link.close('the session is over')
   }
   const why = String(link.closed.reason)
-  if (signal.aborted) return
-  noteLink(parts.state, { state: 'connecting', why })
-  log.warn({ why }, 'the link to the server is gone')
-}
+  if (!signal.aborted) {
+    noteLink(parts.state, { state: 'connecting', why })
+    log.warn({ why }, 'the link to the server is gone')
+  }
+  return { isRestart: link.isRestart() }
 
-/** Whether the server has said that it does not want this agent as it is: dialling at once again would not help. */
-function isRefusal(error: unknown): boolean {
-  if (error instanceof TurnedAway) return error.status === 401 || error.status === 403
-  const word = serverWord(error)
-  return (
-    word !== undefined &&
-    ['UNAUTHORIZED', 'FORBIDDEN', 'NOT_FOUND', 'PRECONDITION_FAILED'].includes(word.code)
-  )
+  function confirm(session: string) {
+    try {
+      reserve.spend('all', () => confirmSession(stateDir, session))
+    } catch (error) {
+      // The same session is offered again then, and the server knows it.
+      log.warn({ err: error }, 'the session could not be written down')
+    }
+  }
 }

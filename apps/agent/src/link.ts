@@ -9,6 +9,8 @@ export type Link = {
   api: TRPCClient<AgentRouter>
   /** Aborts when the socket is gone, whoever closed it. Its reason is a sentence. */
   closed: AbortSignal
+  /** Whether the server closed it because it restarts: it, or another one, is back in a moment. */
+  isRestart(): boolean
   /** Closes the socket. Safe to call twice. */
   close(why: string): void
 }
@@ -16,10 +18,13 @@ export type Link = {
 /** The server would not let this agent in; `status` is what HTTP said at the upgrade. */
 export class TurnedAway extends Error {
   readonly status: number
-  constructor(status: number, sentence: string) {
+  /** The `Retry-After` it came with. */
+  readonly retryAfter: string | undefined
+  constructor(status: number, sentence: string, retryAfter?: string) {
     super(sentence)
     this.name = 'TurnedAway'
     this.status = status
+    this.retryAfter = retryAfter
   }
 }
 
@@ -35,6 +40,7 @@ export async function openLink(
 ): Promise<Link> {
   const gone = new AbortController()
   let socket: WebSocket | undefined
+  let isRestart = false
   let opened = () => {}
   let failed: (error: Error) => void = () => {}
   const opening = new Promise<void>((resolve, reject) => {
@@ -71,7 +77,8 @@ export async function openLink(
         response.setEncoding('utf8')
         response.on('data', (chunk: string) => (said = (said + chunk).slice(0, 2_000)))
         response.on('close', () => {
-          failed(new TurnedAway(response.statusCode ?? 0, turnedAwaySentence(response.statusCode, said)))
+          const sentence = turnedAwaySentence(response.statusCode, said)
+          failed(new TurnedAway(response.statusCode ?? 0, sentence, response.headers['retry-after']))
           this.terminate()
         })
       })
@@ -88,7 +95,10 @@ export async function openLink(
     keepAlive: { enabled: true, intervalMs: timing.ping, pongTimeoutMs: timing.pong },
     retryDelayMs: () => 50,
     onOpen: () => opened(),
-    onClose: cause => end(`the connection was closed${closeCode(cause?.code)}`),
+    onClose(cause) {
+      isRestart = cause?.code === 1012 || cause?.code === 1001
+      end(`the connection was closed${closeCode(cause?.code)}`)
+    },
     onError: () => end('the connection failed'),
   })
 
@@ -123,6 +133,7 @@ export async function openLink(
   return {
     api: createTRPCClient<AgentRouter>({ links: [wsLink({ client })] }),
     closed: gone.signal,
+    isRestart: () => isRestart,
     close: end,
   }
 }

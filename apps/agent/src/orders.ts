@@ -3,12 +3,14 @@ import { AgentOrder, OrderHeader, RunOrderHeader } from '@restic-manager/contrac
 import { CommandRun } from '@restic-manager/contract/command'
 import { JobHeader } from '@restic-manager/contract/job'
 import type { ConfigUpdate } from '@restic-manager/contract/repository'
+import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import type { AppliedConfig } from './applied-config.ts'
 import { factDepth } from './facts.ts'
 import { countOpenJobs, readJob } from './job-book.ts'
 import { refuseJob, repeatAnswer } from './job-intake.ts'
 import { noteNewerAgent } from './newer-agent.ts'
+import { isDiskFull } from './reserve.ts'
 import type { Runner } from './runner.ts'
 import type { State } from './state.ts'
 
@@ -24,6 +26,9 @@ export type OrderDesk = {
   onApplied(version: number): void
   /** An order could not be taken now: the connection is to be given up, so that it comes again. */
   onStuck(why: string): void
+  /** Ends with the connection. */
+  closed: AbortSignal
+  timing: Pick<Timing, 'diskRetry'>
   log: Log
 }
 
@@ -31,6 +36,8 @@ export type OrderDesk = {
 export function openOrderDesk(desk: OrderDesk): (order: unknown) => void {
   const { state, config, runner, log } = desk
   const waiting = new Map<string, CommandRun>()
+  /** What a full disk did not take. */
+  let stuck: unknown[] = []
   let isFull = false
 
   function applyConfig(update: ConfigUpdate) {
@@ -87,14 +94,27 @@ export function openOrderDesk(desk: OrderDesk): (order: unknown) => void {
     if (!refuseJob(state, run.data, 'unsupported', why)) repeatAnswer(state, run.data)
   }
 
-  return received => {
+  function receive(received: unknown) {
     try {
       take(received)
     } catch (error) {
-      // Unanswered orders come again on the next connection, when the disk may take them.
       log.error({ err: error }, 'an order could not be written down')
-      desk.onStuck('the disk of this host did not take an order')
+      // Giving up the link for a full disk would keep the ends of jobs from being told.
+      if (isDiskFull(error)) keepForLater(received)
+      else desk.onStuck('this host could not write an order down')
     }
+  }
+
+  function keepForLater(order: unknown) {
+    if (stuck.length >= MOST_JOBS) return leave()
+    if (stuck.push(order) > 1) return
+    const callOff = state.clock.after(desk.timing.diskRetry, () => {
+      desk.closed.removeEventListener('abort', callOff)
+      const again = stuck
+      stuck = []
+      for (const each of again) receive(each)
+    })
+    desk.closed.addEventListener('abort', callOff, { once: true })
   }
 
   function take(received: unknown) {
@@ -129,4 +149,6 @@ export function openOrderDesk(desk: OrderDesk): (order: unknown) => void {
       default:
     }
   }
+
+  return receive
 }

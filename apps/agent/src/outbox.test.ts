@@ -17,6 +17,7 @@ async function sendOne({ state }: PlanBench, answer: object): Promise<void> {
       return { seq: message.seq, ...answer }
     },
     onAnswer() {},
+    onSetAside() {},
     onTold() {},
     log: createLog({ level: 'silent' }),
     signal: link.signal,

@@ -16,6 +16,8 @@ export type Outbox = {
   send(fact: Fact): Promise<unknown>
   /** The server has answered a fact that something here waits for. Called after the answer is on disk. */
   onAnswer(): void
+  /** The server refused a fact for good. */
+  onSetAside(): void
   /** A fact about the job is committed. */
   onTold(fact: Fact): void
   log: Log
@@ -38,7 +40,7 @@ export async function sendFacts(outbox: Outbox): Promise<'closed' | 'redial'> {
     const { lane, seq } = fact.message
     try {
       const answer = await outbox.send(fact)
-      state.transaction(() => {
+      state.vital(() => {
         ackFact(state, fact.message)
         if (fact.name === 'command.result')
           keepAnswer(state, fact.message.jobId, CommandAnswer.parse(answer).proceed)
@@ -61,11 +63,12 @@ export async function sendFacts(outbox: Outbox): Promise<'closed' | 'redial'> {
           { fact: fact.name, lane, seq, why },
           'the server will never take this fact; it is set aside',
         )
-        state.transaction(() => {
+        state.vital(() => {
           setFactAside(state, fact.message, why)
           if (fact.name === 'job.finished') tellInShort(state, fact.message)
           if (fact.name === 'schedule.fire') releaseFire(state, seq)
         })
+        outbox.onSetAside()
         if (lane === 'first') outbox.onAnswer()
         continue
       }

@@ -103,7 +103,7 @@ export function reportSnapshots(
   const reportId = randomUUID()
   const pages = pagesOf(snapshots)
   const replaces = `${scope === 'own' ? 'snapshots' : 'all snapshots'} of ${repositoryId}`
-  state.transaction(() => {
+  state.ifRoom(() => {
     forgetScope(state, replaces)
     for (const [page, snapshots] of pages.entries()) {
       const report = { repositoryId, reportId, scope, page, pages: pages.length, snapshots }

@@ -8,6 +8,7 @@ import {
   markStarting,
   openJobs,
   readJob,
+  reenterJob,
   repeatEnd,
   type Ending,
   type Job,
@@ -15,6 +16,7 @@ import {
 import { acceptJob, endUnseen, refuseJob, repeatAnswer } from './job-intake.ts'
 import { carryOut, type Workshop } from './job-run.ts'
 import { settleInterrupted } from './recovery.ts'
+import { isDiskFull } from './reserve.ts'
 import { reasonAgainst } from './slot-book.ts'
 
 const cancelled: Ending = {
@@ -34,6 +36,8 @@ const accessForgotten: Ending = {
 /** What could harm the snapshots or jobs of other hosts waits for the server's answer, however long that takes. */
 const alwaysAsks: ReadonlySet<JobKind> = new Set(['prune', 'check', 'unlock'])
 const needsAnswer = ({ kind, isElevated }: Job) => alwaysAsks.has(kind) || (kind === 'forget' && isElevated)
+
+type Slot = { job: Job; cancel: AbortController; hurry: AbortController; done: Promise<void> }
 
 export type Runner = {
   /** Takes an order whose configuration is applied. A second delivery gets the first answer again. */
@@ -56,7 +60,7 @@ export function startRunner(shop: Workshop, onLook: () => void = () => {}): Runn
   const { state, timing, log } = shop
   const { clock } = state
   /** What holds a slot: a job that runs, or one of the last agent's that is being settled. */
-  const slots = new Map<string, { cancel: AbortController; hurry: AbortController; done: Promise<void> }>()
+  const slots = new Map<string, Slot>()
   const alone = new Map<string, () => void>()
   /** Access that was lent for one run each. It is nowhere else on this host, and ends with the job. */
   const lent = new Map<string, ElevatedAccess>()
@@ -136,12 +140,13 @@ export function startRunner(shop: Workshop, onLook: () => void = () => {}): Runn
     if (!markStarting(state, job.id)) return
     forget(job.id)
     log.info({ jobId: job.id, kind: job.kind }, 'a job starts')
-    occupy(job.id, (signal, hurry) =>
+    occupy(job, (signal, hurry) =>
       carryOut(shop, job, { signal, hurry, stopping: stopping.signal, elevated }),
     )
   }
 
-  function occupy(jobId: string, work: (signal: AbortSignal, hurry: AbortSignal) => Promise<void>): void {
+  function occupy(job: Job, work: (signal: AbortSignal, hurry: AbortSignal) => Promise<void>): void {
+    const jobId = job.id
     const cancel = new AbortController()
     const hurry = new AbortController()
     const done = work(cancel.signal, hurry.signal)
@@ -150,18 +155,34 @@ export function startRunner(shop: Workshop, onLook: () => void = () => {}): Runn
         slots.delete(jobId)
         consider()
       })
-    slots.set(jobId, { cancel, hurry, done })
+    slots.set(jobId, { job, cancel, hurry, done })
   }
 
   for (const job of openJobs(state)) {
-    if (job.state !== 'accepted') occupy(job.id, () => settleInterrupted(shop, job, stopping.signal))
+    if (job.state !== 'accepted') occupy(job, () => settleInterrupted(shop, job, stopping.signal))
     else if (job.isElevated) endJob(state, job, job.cancelled ? cancelled : accessForgotten)
   }
+  state.onLost(() => {
+    for (const { job } of slots.values()) reenterJob(state, job)
+  })
   consider()
 
   function refuse(order: CommandRun, reason: string): void {
     log.info({ jobId: order.jobId, reason }, 'an order is turned down')
     refuseJob(state, order, reason, reasonSentence(reason) ?? 'This host has decided otherwise.')
+  }
+
+  /** What cannot be accepted for want of room is turned down: that takes less, and there is room held back for it. */
+  function accept(order: CommandRun): void {
+    try {
+      if (order.elevatedAccess !== undefined) lent.set(order.jobId, order.elevatedAccess)
+      acceptJob(state, order)
+    } catch (error) {
+      lent.delete(order.jobId)
+      if (!isDiskFull(error)) throw error
+      refuse(order, 'disk_full')
+    }
+    consider()
   }
 
   return {
@@ -176,11 +197,7 @@ export function startRunner(shop: Workshop, onLook: () => void = () => {}): Runn
       if (against !== undefined) refuse(order, against)
       else if (elevatedAccess === undefined && shop.config.repository(repositoryId) === undefined)
         refuse(order, 'configuration_missing')
-      else {
-        if (elevatedAccess !== undefined) lent.set(jobId, elevatedAccess)
-        acceptJob(state, order)
-        consider()
-      }
+      else accept(order)
     },
     cancel(jobId, header) {
       if (markCancelled(state, jobId)) {

@@ -207,6 +207,7 @@ export function openSchedules(parts: PlanParts): Schedules {
     return true
   }
 
+  state.onLost(() => void (plans = loadPlans()))
   // Jobs with access that was lent are the runner's to end: the access is gone with the last agent.
   endLateJobs(job => !job.isElevated)
   return {

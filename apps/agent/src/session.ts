@@ -8,7 +8,8 @@ import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import type { AppliedConfig } from './applied-config.ts'
 import { afterFailure, sentenceOf } from './failure.ts'
-import { factDepth, isOlderThan, reconcileFacts, type Fact } from './facts.ts'
+import { createDoorbell } from './doorbell.ts'
+import { isOlderThan, reconcileFacts, type Fact } from './facts.ts'
 import { helloOf } from './hello.ts'
 import type { Link } from './link.ts'
 import { noteLink } from './link-status.ts'
@@ -22,6 +23,7 @@ import type { Runner } from './runner.ts'
 import { openScheduleDesk } from './schedule-desk.ts'
 import type { Schedules } from './schedules.ts'
 import type { ServerTime } from './server-time.ts'
+import { spoolReport } from './spool-report.ts'
 import type { State } from './state.ts'
 import type { Telemetry } from './telemetry.ts'
 import { tellNewest } from './tell-newest.ts'
@@ -76,6 +78,8 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
   }
   for (const end of reconcileFacts(state, welcome.ackedSeq)) parts.spool.owe(end.jobId, end.lastLogSeq)
 
+  const stopFollowing = state.onLost(() => link.close('the spool of this host was damaged and begun anew'))
+
   const acks = { closed, onRefused: giveUpUnlessAgain }
   const ackConfig = tellNewest<ConfigAck>(ack => api.config.ack.mutate(ack, answerIn()), acks)
   const ackPlan = tellNewest<ScheduleAck>(ack => api.schedule.ack.mutate(ack, answerIn()), acks)
@@ -87,6 +91,7 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
       ackConfig({ version, appliedAt: toInstant(clock.now()) })
     },
     onStuck: why => link.close(why),
+    closed,
   })
   const orders = api.agent.orders.subscribe(undefined, {
     onData: takeOrder,
@@ -107,10 +112,13 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
     if (!closed.aborted && afterFailure(error) === 'redial') link.close(sentenceOf(error))
   }
 
+  /** Rings when there is something to tell that should not wait for the next beat. */
+  const beatBell = createDoorbell()
+
   async function beat() {
     while (!closed.aborted) {
       const sentAt = clock.steady()
-      const spool = { facts: factDepth(state).waiting, logBytes: parts.spool.bytes() }
+      const spool = spoolReport(state, parts.spool)
       await api.agent.heartbeat
         .mutate({ sentAt: toInstant(clock.now()), spool }, answerIn())
         .then(({ serverTime }) => {
@@ -118,7 +126,10 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
           noteLink(state, contact(clock))
         })
         .catch(giveUpUnlessAgain)
-      await pauseFor(heartbeatMs, closed)
+      const early = new AbortController()
+      const over = AbortSignal.any([closed, early.signal])
+      await Promise.race([pauseFor(heartbeatMs, over), beatBell.heard(over)])
+      early.abort()
     }
   }
 
@@ -132,6 +143,7 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
         parts.schedules.look()
         parts.runner.consider()
       },
+      onSetAside: () => beatBell.ring(),
       onTold: () => telemetry.wake(),
     })
     if (ended === 'redial') link.close('the server does not accept this session any more')
@@ -148,6 +160,7 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
   try {
     await Promise.all([tellFacts(), beat(), telemetry.send(wire, limits, closed)])
   } finally {
+    stopFollowing()
     parts.schedules.linked(false)
     orders.unsubscribe()
     plan.unsubscribe()

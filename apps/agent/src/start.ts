@@ -13,8 +13,9 @@ import { pruneJobs } from './job-book.ts'
 import { complaintAboutServer } from './join.ts'
 import { keepLinked } from './keep-linked.ts'
 import { noteLink, readLinkStatus } from './link-status.ts'
-import { openLogSpool } from './log-spool.ts'
+import { openLogSpool, type LogSpool } from './log-spool.ts'
 import { pauseFor } from './pause.ts'
+import { openReserve } from './reserve.ts'
 import { policySummary, readHostPolicy } from './policy.ts'
 import { sweepLentAccess } from './restic/lend-access.ts'
 import { findRestic, type Restic } from './restic/version.ts'
@@ -70,14 +71,20 @@ export async function startAgent(
   }
   makePrivateFolder(stateDir)
   const lock = lockState(stateDir)
+  const reserve = openReserve(stateDir, log)
   rmSync(folders.temp, { recursive: true, force: true }) // what an agent that was killed left there
   for (const folder of [folders.cache, folders.temp]) makePrivateFolder(folder)
   sweepLentAccess(folders)
   const key = openKey(stateDir)
-  const state = openState(stateDir, log, clock)
-  const spool = openLogSpool(stateDir, log)
+  const state = openState(stateDir, log, clock, reserve)
+  const logs = openLogSpool(stateDir, log)
+  // Logs give way first: none takes the room that is left for facts.
+  const spool: LogSpool = {
+    ...logs,
+    keep: (jobId, block) => !reserve.isFull() && logs.keep(jobId, block),
+  }
   const telemetry = createTelemetry(state, spool, log)
-  const applied = openAppliedConfig(stateDir, log)
+  const applied = openAppliedConfig(stateDir, log, reserve)
   let limits = usualLimits
 
   const policy = readHostPolicy(config.policyFile)
@@ -99,9 +106,9 @@ export async function startAgent(
   // What is too late to begin ends before anything else can.
   const runner = startRunner({ ...shared, enrolment, folders, limits: () => limits }, schedules.noticeSleep)
   schedules.start()
-  const tidying = setInterval(tidy, hourMs)
-  tidying.unref()
+  let callOffTidying = () => {}
   tidy()
+  const refilling = setInterval(reserve.refill, timing.diskRetry)
 
   const ending = new AbortController()
   const parts = {
@@ -121,12 +128,14 @@ export async function startAgent(
     } catch (error) {
       log.warn({ err: error }, 'what is old could not be cleared away; it is tried again in an hour')
     }
+    callOffTidying = clock.after(hourMs, tidy)
   }
 
   let stopped: Promise<void> | undefined
   async function stop() {
     log.info('stopping')
-    clearInterval(tidying)
+    callOffTidying()
+    clearInterval(refilling)
     schedules.stop()
     await runner.stop()
     await factsTold(state, AbortSignal.timeout(farewellMs))

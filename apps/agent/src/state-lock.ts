@@ -1,8 +1,9 @@
 // One agent per state directory: a second one is refused, and a dead one holds nothing.
-import { chmodSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { readFileIfThere, savePrivateFile } from './files.ts'
+import { isDiskFull } from './reserve.ts'
 
 /** Another agent works in the same state directory. */
 export class StateInUse extends Error {}
@@ -20,7 +21,11 @@ export function lockState(stateDir: string): { release(): void } {
       `${who} already works in ${stateDir}. Stop it first, or give this one its own --state-dir.`,
     )
   }
-  savePrivateFile(join(stateDir, 'agent.pid'), `${process.pid}\n`)
+  try {
+    savePrivateFile(join(stateDir, 'agent.pid'), `${process.pid}\n`)
+  } catch (error) {
+    if (!isDiskFull(error)) throw error // it only tells a person who holds the lock
+  }
   return { release: () => held.close() }
 }
 
@@ -39,6 +44,19 @@ export function lockHolder(stateDir: string): number | undefined {
 
 function tryLock(stateDir: string): DatabaseSync | undefined {
   const path = join(stateDir, 'agent.lock')
+  try {
+    return tryLockOf(path)
+  } catch (error) {
+    if ((error as { errcode?: number }).errcode !== SQLITE_NOTADB) throw error
+    rmSync(path) // nothing is kept in it, and nobody can hold a lock on what it has become
+    return tryLockOf(path)
+  }
+}
+
+const SQLITE_BUSY = 5
+const SQLITE_NOTADB = 26
+
+function tryLockOf(path: string): DatabaseSync | undefined {
   const db = new DatabaseSync(path, { timeout: 500 })
   try {
     chmodSync(path, 0o600)
@@ -46,7 +64,7 @@ function tryLock(stateDir: string): DatabaseSync | undefined {
     return db
   } catch (error) {
     db.close()
-    if ((error as { errcode?: number }).errcode === 5) return undefined // SQLITE_BUSY
+    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return undefined
     throw error
   }
 }

@@ -55,5 +55,8 @@ create index jobs_open on jobs (place) where state in ('accepted', 'starting', '
 create index jobs_place on jobs (place)
 `
 
+/** Facts the server refused are counted with every heartbeat. */
+const factsSetAside = `create index facts_aside on facts (created_at) where set_aside is not null`
+
 /** The nth step makes version n of what version n − 1 left. */
-export const schemaSteps = [factsAndJobs, planAndSlots] as const
+export const schemaSteps = [factsAndJobs, planAndSlots, factsSetAside] as const

@@ -152,6 +152,7 @@ test('whatever is dropped, every fact is committed, those of a lane in order, an
             log,
             signal: connection.signal,
             onAnswer: () => {},
+            onSetAside: () => {},
             onTold: () => void (nextFact(state) === undefined && connection.abort()),
             async send(fact) {
               const fate = calamities.shift() ?? 'fine'

@@ -1,10 +1,12 @@
 // The agent's memory on disk: facts and jobs, in one SQLite database where a commit survives a power cut.
 import { randomUUID } from 'node:crypto'
-import { chmodSync, existsSync, renameSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
+import { toInstant } from '@restic-manager/contract/scalars'
 import type { Log } from '@restic-manager/runtime/log'
 import { createDoorbell, type Doorbell } from './doorbell.ts'
+import { noReserve, type Reserve } from './reserve.ts'
 import { schemaSteps } from './state-schema.ts'
 import { systemClock, type Clock } from './timers.ts'
 
@@ -20,49 +22,136 @@ export type Store = {
   close(): void
 }
 
-/** What the agent knows. `epoch` names this spool: a spool that was lost is followed by one with another epoch. */
+/**
+ * What the agent knows. A transaction here may take half of the room that is held back for a full disk. Everything may throw
+ * when the disk is full, or when the database turned out to be damaged: then an empty one has taken its place.
+ */
 export type State = Store & {
   readonly folder: string
+  /** Names this spool: one that was lost is followed by one with another epoch. Changes while the agent runs. */
   readonly epoch: string
-  /** What everything that is written down here is dated by. */
+  /** When the spool was found damaged and begun anew last; undefined: it never was. */
+  readonly resetAt: string | undefined
+  /** Everything that is written down here is dated by it. */
   readonly clock: Clock
+  /** A transaction without which something that has begun would never end: it may take all of the room held back. */
+  vital<T>(work: () => T): T
+  /** A transaction that is not worth any of the room held back. */
+  ifRoom<T>(work: () => T): T
+  /** The room held back, for the few small files beside the database. */
+  readonly reserve: Reserve
+  /** What the database holds, in bytes on disk. */
+  usedBytes(): number
   /** This spool went back in time: under a new name the server takes all that it holds for news. */
   renewEpoch(): void
+  /** Calls `listener` when an empty database has taken the place of a damaged one. Returns what ends that. */
+  onLost(listener: () => void): () => void
   /** Rings whenever a fact is recorded or is to be sent again. */
   readonly factsBell: Doorbell
 }
 
 /**
- * Opens the memory in `folder`. A database that is damaged is moved aside and a new one with a new epoch begun:
- * what it held is lost, and said so, but the host goes on backing up.
+ * Opens the memory in `folder`. A database that is damaged, now or later, is moved aside and a new one with a new epoch
+ * begun: what it held is lost, and said so, but the host goes on.
  */
-export function openState(folder: string, log: Log, clock: Clock = systemClock): State {
+export function openState(
+  folder: string,
+  log: Log,
+  clock: Clock = systemClock,
+  reserve: Reserve = noReserve,
+): State {
   const path = join(folder, 'state.db')
-  let store: Store
+  const factsBell = createDoorbell()
+  const listeners = new Set<() => void>()
+  let depth = 0
+  let store: Store | undefined
   try {
     store = openSound(path)
   } catch (error) {
     if (!isDamage(error)) throw error
-    const aside = moveAside(path)
-    log.error({ aside, err: error }, 'the spool was damaged; it was moved aside and a new one begun')
-    store = openSound(path)
-    writeMeta(store, 'spoolMovedAside', aside)
+    store = beginAnew(error)
   }
   let epoch = readMeta(store, 'spoolEpoch') ?? randomUUID()
   writeMeta(store, 'spoolEpoch', epoch)
+
+  function beginAnew(damage: unknown): Store {
+    const aside = moveAside(path)
+    log.error({ aside, err: damage }, 'the spool was damaged; it was moved aside and a new one begun')
+    const fresh = openSound(path)
+    writeMeta(fresh, 'spoolMovedAside', aside)
+    writeMeta(fresh, 'spoolResetAt', toInstant(clock.now()))
+    return fresh
+  }
+
+  function replace(damage: unknown): void {
+    try {
+      store?.close()
+    } catch {
+      // It is out of the way in any case.
+    }
+    store = undefined // should nothing new be begun now, it is tried at the next use
+    store = beginAnew(damage)
+    epoch = randomUUID()
+    writeMeta(store, 'spoolEpoch', epoch)
+    for (const listener of listeners) listener()
+    factsBell.ring()
+  }
+
+  function use<T>(work: (store: Store) => T): T {
+    try {
+      return work((store ??= openSound(path)))
+    } catch (error) {
+      if (depth === 0 && isDamage(error)) replace(error)
+      throw error
+    }
+  }
+
+  function transaction<T>(work: () => T, around: (work: () => T) => T): T {
+    if (depth > 0) return work()
+    const once = () =>
+      use(opened => {
+        depth += 1
+        try {
+          return opened.transaction(work)
+        } finally {
+          depth -= 1
+        }
+      })
+    return around(once)
+  }
+
   return {
-    ...store,
+    run: (sql, ...values) => reserve.watch(() => use(opened => opened.run(sql, ...values))),
+    one: (sql, ...values) => use(opened => opened.one(sql, ...values)),
+    all: (sql, ...values) => use(opened => opened.all(sql, ...values)),
+    transaction: work => transaction(work, once => reserve.spend('some', once)),
+    vital: work => transaction(work, once => reserve.spend('all', once)),
+    ifRoom: work => transaction(work, once => reserve.watch(once)),
+    close: () => store?.close(),
     folder,
     clock,
+    reserve,
     get epoch() {
       return epoch
     },
+    get resetAt() {
+      return use(opened => readMeta(opened, 'spoolResetAt'))
+    },
+    usedBytes: () =>
+      use(opened => {
+        const number = (name: string) => Number(opened.one(`pragma ${name}`)?.[name])
+        return (number('page_count') - number('freelist_count')) * number('page_size')
+      }),
     renewEpoch() {
       const next = randomUUID()
-      writeMeta(store, 'spoolEpoch', next)
+      use(opened => writeMeta(opened, 'spoolEpoch', next))
       epoch = next
     },
-    factsBell: createDoorbell(),
+    onLost(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    factsBell,
   }
 }
 
@@ -111,12 +200,21 @@ export function isDamage(error: unknown): boolean {
   return code !== undefined && [11, 26].includes(code & 0xff) // SQLITE_CORRUPT, SQLITE_NOTADB
 }
 
+/** As many damaged databases are kept for whoever wants to know. */
+const damagedKept = 3
+
 /** Moves a damaged database and what belongs to it out of the way; returns where the database went. */
 export function moveAside(path: string): string {
-  const aside = `${path}.damaged-${new Date().toISOString().replaceAll(':', '')}`
+  const mark = `${basename(path)}.damaged-`
+  const aside = join(dirname(path), `${mark}${new Date().toISOString().replaceAll(':', '')}`)
   for (const part of ['', '-wal', '-shm']) {
     if (existsSync(path + part)) renameSync(path + part, aside + part)
   }
+  const databases = readdirSync(dirname(path)).filter(
+    name => name.startsWith(mark) && !/-(wal|shm)$/.test(name),
+  )
+  for (const old of databases.toSorted().slice(0, -damagedKept))
+    for (const part of ['', '-wal', '-shm']) rmSync(join(dirname(path), old + part), { force: true })
   return aside
 }
 
@@ -125,7 +223,17 @@ export class StateUnusable extends Error {}
 
 class SpoolDamaged extends Error {}
 
+/** SQLite takes a log that does not begin as one for an empty log, and would lose what was committed to it without a word. */
+function refuseStrangeLog(path: string): void {
+  if (!existsSync(`${path}-wal`)) return
+  const head = readFileSync(`${path}-wal`).subarray(0, 4)
+  if (head.length < 4 || head.every(byte => byte === 0)) return
+  if (![0x377f0682, 0x377f0683].includes(head.readUInt32BE()))
+    throw new SpoolDamaged(`${path}-wal is no log of SQLite`)
+}
+
 function openSound(path: string): Store {
+  refuseStrangeLog(path)
   const store = openStore(path, 'FULL')
   try {
     const verdict = store.one('pragma quick_check(1)')?.quick_check

@@ -22,6 +22,7 @@ export const jobReasons = {
   stalled: 'restic made no progress for a long time and was stopped.',
   refused_by_policy: 'The policy file of this host does not allow this job.',
   unsupported: 'The agent on this host is too old for this job. Upgrade it.',
+  disk_full: 'The disk that holds the records of this host is full. Make room on it, then try again.',
   configuration_missing: 'The host has no access data for this repository yet.',
   restic_missing: 'No usable restic was found on this host. Install restic 0.17 or newer.',
   bad_request: 'restic refused its arguments.',

@@ -13,7 +13,7 @@ import {
 import superjson from 'superjson'
 import { WebSocket } from 'ws'
 import { newId } from '@restic-manager/contract/ids'
-import { timing, type Timing } from '@restic-manager/contract/timing'
+import type { Timing } from '@restic-manager/contract/timing'
 import { createLog } from '@restic-manager/runtime/log'
 import { createApiKey } from './auth/api-keys.ts'
 import { createOperator, hashOf } from './auth/operators.ts'
@@ -31,6 +31,8 @@ export { decideFire, decideOwnRun } from './fleet/fire-decision.ts'
 export { testDatabase, type TestDatabase } from './testing-database.ts'
 
 export type TestServerOptions = {
+  /** Another server, whose database and sealing key this one shares. Stop this one first. */
+  beside?: Pick<TestServer, 'databaseUrl' | 'db' | 'secretKeyFile'>
   /** Runs the real program, behind a proxy that keeps the address over kills and restarts. */
   process?: boolean
   timing?: Partial<Timing>
@@ -50,6 +52,7 @@ export type TestServer = AsyncDisposable & {
   api: TRPCClient<OperatorRouter>
   apiKey: string
   databaseUrl: string
+  secretKeyFile: string
   db: Db
   createOperator(wish?: {
     role?: Principal['role']
@@ -74,17 +77,22 @@ export type TestServer = AsyncDisposable & {
   restart(): Promise<void>
 }
 
-/** A real server on a database of its own. Stop it with `await using`. */
+/** A real server on a database of its own, or beside another one. Stop it with `await using`. */
 export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
   await using undo = new AsyncDisposableStack()
-  const database = undo.use(await testDatabase())
+  const { beside } = options
+  const database =
+    beside === undefined ? undo.use(await testDatabase()) : { url: beside.databaseUrl, db: beside.db }
   const dataDir = await mkdtemp('/tmp/rm-test-server-')
   undo.defer(() => rm(dataDir, { recursive: true, force: true }))
+  const secretKeyFile = beside?.secretKeyFile ?? join(dataDir, 'secret.key')
   const env = {
     HOST: '127.0.0.1',
     PORT: '0',
     DATABASE_URL: database.url,
     RM_DATA_DIR: dataDir,
+    RM_SECRET_KEY_FILE: secretKeyFile,
+    ...(options.process ? { RM_TIMING: JSON.stringify(options.timing ?? {}) } : {}),
     RM_PAGE_DIR: options.pageDir ?? join(dataDir, 'no-page'),
     RM_LOG_LEVEL: process.env['RM_TEST_LOG_LEVEL'] ?? 'error',
     ...options.env,
@@ -114,6 +122,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     api: client.api,
     apiKey,
     databaseUrl: database.url,
+    secretKeyFile,
     db,
     createOperator: makeOperator,
     async createEnrolment() {
@@ -125,13 +134,10 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   }
 }
 
-async function startHere(
-  env: Record<string, string>,
-  { timing: wish, socketLimits = {} }: TestServerOptions,
-) {
+async function startHere(env: Record<string, string>, { timing, socketLimits = {} }: TestServerOptions) {
   const config = readConfig(env)
   const log = createLog({ level: config.logLevel })
-  const server = await start(config, { log, timing: { ...timing, ...wish }, socketLimits })
+  const server = await start(config, { log, timing: { ...config.timing, ...timing }, socketLimits })
   const onlyAsProcess = async () => {
     throw new Error('This needs a server with `process: true`.')
   }

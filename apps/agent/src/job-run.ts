@@ -23,6 +23,7 @@ import type { Folders } from './restic/environment.ts'
 import { secretsOf } from './restic/environment.ts'
 import { fitText } from './restic/fit-text.ts'
 import type { Restic } from './restic/version.ts'
+import { spoolRoom } from './spool-room.ts'
 import type { State } from './state.ts'
 import type { Telemetry } from './telemetry.ts'
 
@@ -44,6 +45,8 @@ export type Workshop = {
 
 /** A fact of one mebibyte would close the socket. This leaves room for the rest of it. */
 const maxWarningBytes = 512 * 1024
+/** Enough to see what it is about. */
+const fewWarnings = 10
 
 /** `elevated`: access lent for this one run, in place of the everyday one. It is in memory only. */
 export type RunOrders = {
@@ -67,7 +70,7 @@ export async function carryOut(
   let context: RepositoryContext | undefined
   const outcome = await runGuarded()
   telemetry.settle(job.id)
-  const ending = endingOf(outcome, jobLog.end())
+  const ending = endingOf(outcome, jobLog.end(), mostWarnings(state))
   await untilWritten(shop, stopping, () => endJob(state, job, ending))
   log.info(
     { jobId: job.id, kind: job.kind, status: outcome.status, reason: outcome.reason },
@@ -196,12 +199,17 @@ export function failure(reason: keyof typeof jobReasons): Outcome {
   return { status: 'failed', reason, error: jobReasons[reason], warnings: [] }
 }
 
-/** The ending of a job as a fact that fits on the wire. */
-export function endingOf(outcome: Outcome, lastLogSeq: number): Ending {
+/** Where the spool has grown large, or its disk is full, an end names only its first few warnings. */
+export function mostWarnings(state: State): number {
+  return state.reserve.isFull() || spoolRoom(state) !== 'plenty' ? fewWarnings : MAX_WARNINGS
+}
+
+/** The ending of a job as a fact that fits on the wire, with no more than `most` warnings. */
+export function endingOf(outcome: Outcome, lastLogSeq: number, most = MAX_WARNINGS): Ending {
   const { status, exitCode, signal, reason, stats, error } = outcome
   return {
     status,
-    warnings: fitWarnings(outcome.warnings),
+    warnings: fitWarnings(outcome.warnings, most),
     lastLogSeq,
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(signal === undefined ? {} : { signal }),
@@ -218,12 +226,12 @@ function fitStats(stats: NonNullable<Outcome['stats']>): NonNullable<Outcome['st
 }
 
 /** As many warnings as fit; the rest is one more that says how many they are. */
-export function fitWarnings(warnings: readonly Warning[]): Warning[] {
+export function fitWarnings(warnings: readonly Warning[], most = MAX_WARNINGS): Warning[] {
   const kept: Warning[] = []
   let bytes = 0
   for (const warning of warnings) {
     bytes += Buffer.byteLength(JSON.stringify(warning)) + 1
-    if (kept.length === MAX_WARNINGS || bytes > maxWarningBytes) break
+    if (kept.length === most || bytes > maxWarningBytes) break
     kept.push(warning)
   }
   const left = warnings.length - kept.length

@@ -6,7 +6,15 @@ import { snapshotTags } from '@restic-manager/contract/snapshots'
 import { sentenceOf } from './failure.ts'
 import { runHook } from './hooks.ts'
 import { endJob, readJob, readSpec, type Job } from './job-book.ts'
-import { endingOf, hookDesk, openJobLog, repositoryContext, untilWritten, type Workshop } from './job-run.ts'
+import {
+  endingOf,
+  hookDesk,
+  mostWarnings,
+  openJobLog,
+  repositoryContext,
+  untilWritten,
+  type Workshop,
+} from './job-run.ts'
 import { runPostHook, type HookContext } from './jobs/backup-hooks.ts'
 import type { Outcome, RepositoryContext } from './jobs/context.ts'
 import { removeLeftLock } from './jobs/locks.ts'
@@ -50,7 +58,7 @@ export async function settleInterrupted(shop: Workshop, job: Job, stopping: Abor
   const wasCancelled = found.status === 'failed' && readJob(state, job.id)?.cancelled === true
   const cutOff = wasCancelled ? cancelledOutcome : found
   const outcome = { ...cutOff, warnings: await runLastHook(shop, job, cutOff, stopping) }
-  const ending = endingOf(outcome, spool.lastSeq(job.id))
+  const ending = endingOf(outcome, spool.lastSeq(job.id), mostWarnings(state))
   await untilWritten(shop, stopping, () => endJob(state, job, ending))
   log.info({ jobId: job.id, status: outcome.status }, 'a job that was cut off has ended')
   if (context === undefined) return

@@ -32,7 +32,7 @@ function bench(state: State, { maxConcurrentRuns = 1, restic = async () => null 
     policy: {} as never,
     restic,
     limits: () => ({ logBlockBytes: 1, logFlushMs: 1, logBytesPerSecond: 1, progressIntervalMs: 1 }),
-    timing: { ...timing, proceedAlone: 50, diskRetry: 20 },
+    timing: { ...timing, proceedAlone: 300, diskRetry: 20 },
     log,
   })
 }

@@ -13,7 +13,7 @@ import { fireAtOf, openSlots, type OpenSlot } from './slot-book.ts'
 import { countSlots, firstUncounted, type CountedPlan } from './slot-count.ts'
 import { decideSlot, isTooLate, type HostKnown } from './slot-decision.ts'
 import { act, knownOf, isLatest } from './slot-steps.ts'
-import type { State } from './state.ts'
+import { readMeta, writeMeta, type State } from './state.ts'
 import { createJumpWatch } from './timers.ts'
 
 export type PlanParts = {
@@ -22,6 +22,8 @@ export type PlanParts = {
   config: AppliedConfig
   policy(): PolicySummary
   serverTime: ServerTime
+  /** Whether there is room for what this host would have to remember of further runs. */
+  hasRoom(): boolean
   timing: Timing
   /** Jobs were begun or ended. */
   onJobs(): void
@@ -45,6 +47,8 @@ export type Schedules = {
   stop(): void
 }
 
+/** Whether slots were left uncounted for want of room. */
+const heldMark = 'planHeld'
 /** Between two steps of counting a long absence. */
 const breathMs = 10
 
@@ -91,6 +95,10 @@ export function openSchedules(parts: PlanParts): Schedules {
   function pass(): number {
     if (hasSlept()) parts.onJobs()
     const countedTo = clock.now()
+    if (isHeld()) {
+      decideAll()
+      return timing.tick
+    }
     let isCounting = countAll(countedTo)
     let waitMs = decideAll()
     if (!isCounting && applyPending(countedTo)) {
@@ -105,13 +113,32 @@ export function openSchedules(parts: PlanParts): Schedules {
     return Math.min(waitMs, isCounting ? breathMs : timing.tick)
   }
 
+  /** While the records have no room, slots are left uncounted, as if the host were off: nothing is lost by that. */
+  function isHeld(): boolean {
+    const was = readMeta(state, heldMark) === 'yes'
+    const is = !parts.hasRoom()
+    if (is && !was) {
+      log.error(
+        'the records of this host take all the room they may; it begins nothing by itself until they are told',
+      )
+      writeMeta(state, heldMark, 'yes')
+    }
+    return is
+  }
+
   function countAll(now: number): boolean {
+    const wasHeld = readMeta(state, heldMark) === 'yes'
     const counting = {
+      reason: wasHeld ? 'spool_full' : 'host_was_off',
       ...{ state, version: appliedSet(state).version, now, lateMs: timing.late },
       trustedThrough: parts.serverTime.trustedThrough(linkDownSince === undefined),
     }
     let isMore = false
     for (const plan of plans.values()) if ('next' in plan) isMore = countSlots(plan, counting) || isMore
+    if (wasHeld && !isMore) {
+      log.info('there is room for records again; the plan of this host goes on')
+      writeMeta(state, heldMark, 'no')
+    }
     return isMore
   }
 

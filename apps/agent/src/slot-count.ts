@@ -23,6 +23,8 @@ export type Counting = {
   now: number
   lateMs: number
   trustedThrough: number
+  /** Why slots that are too late did not run. */
+  reason: string
 }
 
 /** Counting a slot costs up to a tenth of a millisecond; so many at once hold nothing up. */
@@ -84,13 +86,13 @@ function walkOn(plan: CountedPlan, counting: Counting, lateThrough: number): 'al
   return 'held'
 }
 
-function tellRun({ schedule, walk }: CountedPlan, { state, version }: Counting): void {
+function tellRun({ schedule, walk }: CountedPlan, { state, version, reason }: Counting): void {
   if (walk?.run === undefined) return
   const { from, to, count } = walk.run
   walk.run = undefined
   recordNotRun(state, {
     ...{ scheduleId: schedule.id, version, slot: to, oldest: from, count },
-    ...{ repositoryIds: schedule.repositoryIds, outcome: 'missed', reason: 'host_was_off' },
+    ...{ repositoryIds: schedule.repositoryIds, outcome: 'missed', reason },
   })
 }
 

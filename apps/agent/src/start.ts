@@ -23,6 +23,7 @@ import { startRunner } from './runner.ts'
 import { openSchedules } from './schedules.ts'
 import { createServerTime } from './server-time.ts'
 import { pruneSlots } from './slot-book.ts'
+import { spoolRoom } from './spool-room.ts'
 import { lockState } from './state-lock.ts'
 import { openState, type State } from './state.ts'
 import { createTelemetry } from './telemetry.ts'
@@ -102,6 +103,7 @@ export async function startAgent(
     ...{ serverTime, hostId: enrolment.hostId },
     policy: () => policySummary(policy),
     onJobs: () => runner.consider(),
+    hasRoom: () => spoolRoom(state) !== 'none',
   })
   // What is too late to begin ends before anything else can.
   const runner = startRunner({ ...shared, enrolment, folders, limits: () => limits }, schedules.noticeSleep)

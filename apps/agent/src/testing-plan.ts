@@ -31,6 +31,7 @@ export type PlanBench = Disposable & {
   acks: AppliedSet[]
   policy: ReturnType<PlanParts['policy']>
   configVersion: number
+  hasRoom: boolean
   serverTime: PlanParts['serverTime']
   /** The next version of the plan, with these schedules. */
   plan(...schedules: Schedule[]): void
@@ -68,6 +69,7 @@ export function planBench(start = '2026-06-10T11:30:00Z', periods: Partial<Timin
       policy: () => bench.policy,
       serverTime: bench.serverTime,
       timing: { ...timing, ...periods },
+      hasRoom: () => bench.hasRoom,
       onJobs: () => {},
       log,
     })
@@ -83,6 +85,7 @@ export function planBench(start = '2026-06-10T11:30:00Z', periods: Partial<Timin
     acks: [],
     policy: { hooks: 'off' },
     configVersion: 1,
+    hasRoom: true,
     serverTime: createServerTime(clock, timing, log),
     plan(...schedules) {
       version += 1

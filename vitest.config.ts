@@ -8,8 +8,8 @@ const endToEnd = 'apps/web/src/e2e/**/*.test.ts'
 export default defineConfig({
   test: {
     reporters: ['default', './scripts/closing-line.ts'],
-    // On two cores vitest would take one of them. Tests here mostly wait for other programs.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Tests here mostly wait for other programs. Projects run in the order of their names, in each the longest file first.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         test: {
@@ -23,6 +23,8 @@ export default defineConfig({
           name: 'server',
           include: ['apps/server/src/**/*.test.ts'],
           globalSetup: [postgres],
+          // Loading the server takes longer than most of its tests: once for each worker, not for each file.
+          isolate: false,
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },
@@ -31,6 +33,7 @@ export default defineConfig({
         test: {
           name: 'agent',
           include: ['apps/agent/src/**/*.test.ts'],
+          isolate: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -47,9 +50,6 @@ export default defineConfig({
           name: 'e2e',
           include: [endToEnd],
           globalSetup: [postgres],
-          // Whole programs and a browser: one file at a time, after everything else.
-          maxWorkers: 1,
-          sequence: { groupOrder: 1 },
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },

@@ -6,6 +6,7 @@ import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { withLock } from './project-lock.mjs'
 import { ensureRestic } from './restic.mjs'
 
 /** The folder of this checkout. */
@@ -81,8 +82,10 @@ export async function runProgram(argv: string[], env: Environment): Promise<stri
   return stdout.trim()
 }
 
-/** Builds what has changed since the last build. */
-export async function build() {
+/** Builds what has changed since the last build. Whoever comes while somebody builds waits: both write the same files. */
+export const build = () => withLock(path.join(root, '.turbo/build.lock'), buildAlone)
+
+async function buildAlone() {
   const turbo = spawn(
     process.execPath,
     [path.join(root, 'node_modules/turbo/bin/turbo'), 'run', 'build', '--output-logs=errors-only'],

@@ -1,5 +1,6 @@
 // `npm run chaos -- --seed N --minutes M [--json]`: faults and load drawn from a seed, and a machine that checks what is left.
 import { randomInt } from 'node:crypto'
+import path from 'node:path'
 import { inspect, parseArgs } from 'node:util'
 import { build, stopWithNpm } from '../../../scripts/processes.ts'
 import { runChaos, type ChaosResult } from './run-chaos.ts'
@@ -13,6 +14,7 @@ Draws load and faults from the seed, heals everything, waits for quiet and check
   --minutes M    how long load and faults go on (default 1)
   --real N       real agents (default 3)
   --simulated N  simulated agents (default 20)
+  --checkout F   run the programs that were built in this checkout (default: build and run this one)
   --json         nothing but one line of JSON on standard output, at the end
   --keep         leave the folder with everything in it, also when all was well
   --help         this text
@@ -28,6 +30,7 @@ function readFlags() {
         minutes: { type: 'string', default: '1' },
         real: { type: 'string', default: '3' },
         simulated: { type: 'string', default: '20' },
+        checkout: { type: 'string' },
         json: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -42,8 +45,9 @@ function readFlags() {
       minutes: readNumber('--minutes', values.minutes, { whole: false, least: 0.1 }),
       real: readNumber('--real', values.real, { whole: true, least: 1 }),
       simulated: readNumber('--simulated', values.simulated, { whole: true, least: 0 }),
+      ...(values.checkout === undefined ? {} : { checkout: path.resolve(values.checkout) }),
       json: values.json,
-      keep: values.keep,
+      keep: values.keep ? ('always' as const) : ('broken' as const),
     }
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n\n${help}`)
@@ -89,7 +93,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 stopWithNpm(stop)
 
 try {
-  await build()
+  if (options.checkout === undefined) await build()
   note(`seed ${options.seed}`)
   const result = await runChaos({ ...options, note, signal: stopped.signal })
   tell(result)

@@ -27,8 +27,8 @@ export type ChaosOptions = {
   note: (sentence: string) => void
   /** Ends the run early; what was started is ended and removed all the same. */
   signal: AbortSignal
-  /** The folder stays where it is, also after a run without a violation. */
-  keep: boolean
+  /** When the folder with everything in it stays: always, never, or after a run that broke a promise. */
+  keep: 'always' | 'never' | 'broken'
 }
 
 export type ChaosResult = {
@@ -53,7 +53,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { seed, minutes, note, signal } = options
   const story = drawStory(seed, minutes)
   const folder = await makeThrowAway('rm-chaos-')
-  let isKept = options.keep
+  let isKept = options.keep === 'always'
   try {
     await using undo = new AsyncDisposableStack()
     const since = new Date()
@@ -77,7 +77,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     const evidence = gather()
     const violations = [...(await checkEvidence(evidence)), ...(await checkTold(evidence.databaseUrl, told))]
     const counts = await countWhatWas(evidence)
-    isKept ||= violations.length > 0
+    isKept ||= options.keep === 'broken' && violations.length > 0
     return {
       seed,
       minutes,

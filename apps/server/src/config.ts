@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Timing, timing } from '@restic-manager/contract/timing'
 import { z } from 'zod'
+import { readDatabaseUrl } from './db/address.ts'
 
 /** The folder of this checkout, seen from the sources and from the bundle. */
 const clone = fileURLToPath(new URL('../../../', import.meta.url))
@@ -15,6 +16,8 @@ export type Config = {
   port: number
   /** Undefined: the embedded database in the data directory. */
   databaseUrl: string | undefined
+  /** The same database without the pooler that `databaseUrl` leads through. Undefined: there is no pooler. */
+  databaseDirectUrl: string | undefined
   dataDir: string
   secretKeyFile: string
   /** An origin without a slash at its end. Undefined: whatever address the server listens on. */
@@ -69,7 +72,13 @@ const variables = {
     shape: z.string().refine(isDatabaseUrl),
     accepted: 'postgres://user:password@host:port/name',
     secret: true,
-    help: 'a PostgreSQL 15 to 18; without it the server brings its own',
+    help: 'a PostgreSQL 15 to 18, or several hosts of one, host1:port,host2:port: the one that takes changes is used; without it the server brings its own',
+  },
+  DATABASE_DIRECT_URL: {
+    shape: z.string().refine(isDatabaseUrl),
+    accepted: 'postgres://user:password@host:port/name',
+    secret: true,
+    help: 'set it when DATABASE_URL leads through a pooler in transaction mode, such as PgBouncer: the same database without it, for notifications, locks and migrations',
   },
   RM_DATA_DIR: {
     shape: path,
@@ -163,10 +172,17 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
       `RM_TLS_${missing}_FILE is not set, but RM_TLS_${given}_FILE is. Accepted: both or neither.`,
     )
   }
+  const databaseUrl = read('DATABASE_URL')
+  const databaseDirectUrl = read('DATABASE_DIRECT_URL')
+  if (databaseUrl === undefined && databaseDirectUrl !== undefined)
+    throw new BadSetting(
+      'DATABASE_DIRECT_URL is set, but DATABASE_URL is not. Accepted: DATABASE_URL alone, or both.',
+    )
   return {
     host: (read('HOST') ?? '').replace(/^\[|\]$/g, ''),
     port: read('PORT') ?? 0,
-    databaseUrl: read('DATABASE_URL'),
+    databaseUrl,
+    databaseDirectUrl,
     dataDir,
     secretKeyFile: resolve(read('RM_SECRET_KEY_FILE') ?? `${dataDir}/secret.key`),
     publicUrl: read('RM_PUBLIC_URL'),
@@ -181,10 +197,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
 }
 
 function isDatabaseUrl(value: string): boolean {
-  const url = URL.parse(value)
-  return (
-    url !== null && /^postgres(?:ql)?:$/.test(url.protocol) && url.hostname !== '' && url.pathname.length > 1
-  )
+  return readDatabaseUrl(value) !== undefined
 }
 
 function isWebAddress(value: string): boolean {

@@ -3,7 +3,9 @@ import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import type { Bus } from './db/bus.ts'
 import type { Db } from './db/open.ts'
+import type { ReadyCheck } from './db/ready.ts'
 import type { Seal } from './db/seal.ts'
+import type { Arrivals, Place } from './fleet/arrivals.ts'
 import type { Release } from './fleet/orders.ts'
 import type { Presence } from './fleet/presence.ts'
 
@@ -28,18 +30,26 @@ type Wire = {
   room: () => Promise<void>
 }
 
-/** `connection` lives as long as the socket: `spoolEpoch` is set by hello, and nothing but hello is allowed before. */
+/**
+ * `connection` lives as long as the socket: `spoolEpoch` is set by hello, and nothing but hello is allowed before. `place` is given
+ * back once the host was told everything.
+ */
 export type AgentContext = Shared &
   Wire & {
     host: HostSession
-    connection: { spoolEpoch: string | undefined }
+    connection: { spoolEpoch: string | undefined; place?: Place }
     presence: Presence
     release: Release
   }
 
 /** A machine that is not let in yet. `address` is where it dials from. */
-export type JoinContext = Pick<Shared, 'db' | 'log' | 'timing'> & { address: string }
+export type JoinContext = Pick<Shared, 'db' | 'log' | 'timing'> & { address: string; arrivals: Arrivals }
 
 /** `principal` undefined: not signed in. */
 export type OperatorContext = Shared &
-  Wire & { principal: Principal | undefined; publicUrl: string; plainHttp: boolean }
+  Wire & {
+    principal: Principal | undefined
+    publicUrl: string
+    plainHttp: boolean
+    silences: ReadyCheck['silences']
+  }

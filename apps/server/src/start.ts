@@ -13,6 +13,7 @@ import { startBus } from './db/bus.ts'
 import { openDatabase } from './db/open.ts'
 import { createReadyCheck } from './db/ready.ts'
 import { openSeal } from './db/seal.ts'
+import { createTroubleLog } from './db/trouble-log.ts'
 import { createPresence } from './fleet/presence.ts'
 import { claimBearer } from './fleet/sessions.ts'
 import { watchAgentSockets } from './http/agent-sockets.ts'
@@ -52,7 +53,12 @@ export async function startServer(config: Config, options: StartOptions): Promis
   undo.defer(() => database.stop())
   log.info({ embedded: config.databaseUrl === undefined }, 'the database is ready')
 
-  const { db, sql, close } = openDatabase(database.url, { max: poolSize })
+  const { db, sql, close } = openDatabase(database.url, {
+    max: poolSize,
+    directUrl: database.directUrl,
+    timing,
+    onTrouble: createTroubleLog(log),
+  })
   undo.defer(close)
   const seal = await openSeal(db, config.secretKeyFile)
   const bus = await startBus(sql, { pollMs: timing.poll })
@@ -99,6 +105,7 @@ export async function startServer(config: Config, options: StartOptions): Promis
     },
     operator: {
       ...shared,
+      silences: ready.silences,
       get publicUrl() {
         return publicUrl.is
       },

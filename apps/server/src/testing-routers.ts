@@ -7,6 +7,7 @@ import { timing } from '@restic-manager/contract/timing'
 import type { AgentContext, HostSession, OperatorContext, Principal } from './context.ts'
 import { startBus } from './db/bus.ts'
 import { isOutage } from './db/outage.ts'
+import { createReadyCheck } from './db/ready.ts'
 import { createPresence } from './fleet/presence.ts'
 import { operatorRouter } from './operator-api/router.ts'
 import { testDatabase } from './testing.ts'
@@ -38,6 +39,7 @@ export async function insist<T>(act: () => Promise<T>): Promise<T> {
 export async function routerParts({ broken = false } = {}) {
   const database = await testDatabase()
   const bus = await startBus(database.sql)
+  const ready = createReadyCheck(database.url)
   const shared = { db: database.db, bus, seal: database.seal, log: quiet, timing }
   if (broken) await database.sql`drop table hosts cascade`
   const wire = (closed = new AbortController().signal) => ({ closed, room: async () => {} })
@@ -50,6 +52,7 @@ export async function routerParts({ broken = false } = {}) {
       principal: role && principalOf(role),
       publicUrl: 'http://127.0.0.1:8470',
       plainHttp: false,
+      silences: ready.silences,
     }),
     agentContext: (host: HostSession, closed?: AbortSignal): AgentContext => ({
       ...shared,
@@ -61,6 +64,7 @@ export async function routerParts({ broken = false } = {}) {
     }),
     async close() {
       await bus.close()
+      await ready.close()
       await database.close()
     },
   }

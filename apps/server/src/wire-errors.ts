@@ -3,7 +3,7 @@ import { TRPCError } from '@trpc/server'
 import { TRPC_ERROR_CODES_BY_KEY, type TRPC_ERROR_CODE_KEY, type TRPCErrorShape } from '@trpc/server/rpc'
 import { ZodError } from 'zod'
 import { type Complaint, Refusal, type RefusalCode, refusals } from '@restic-manager/contract/refusal'
-import { isOutage } from './db/outage.ts'
+import { outageIn } from './db/outage.ts'
 
 /** What an error says beside its sentence. `refusal` is our stable code; absent for a bug. `complaints`: what is wrong with each field. */
 export type WireErrorData = {
@@ -22,13 +22,12 @@ export function refusalError(code: RefusalCode, sentence: string): TRPCError {
 const wireErrorOf = (cause: Refusal) =>
   new TRPCError({ code: refusals[cause.code], message: cause.message, cause })
 
-/** A refusal as tRPC's error, so that its class and HTTP status are right; a database out of reach as one; any other error as it is. */
+/** A refusal as tRPC's error, so that its class and HTTP status are right; a database that cannot do it now as one; any other error as it is. */
 export function asWireError(error: unknown): unknown {
   const cause = error instanceof TRPCError ? error.cause : error
   if (cause instanceof Refusal) return wireErrorOf(cause)
-  if (isOutage(cause))
-    return refusalError('unavailable', 'The database cannot be reached at the moment. Try again shortly.')
-  return error
+  const outage = outageIn(cause)
+  return outage === undefined ? error : refusalError('unavailable', outage.sentence)
 }
 
 /** A subscription's values, and its refusal in tRPC's form: a middleware sees only how it began. */

@@ -58,6 +58,10 @@ export const timing = {
   poll: 10_000,
   /** A job under way on a host that is silent this long counts as lost, until the host says otherwise. */
   lostAfter: 24 * 3_600_000,
+  /** How long a call waits for a connection to the database, and how long a connection may take to come up. */
+  databaseWait: 5_000,
+  /** A connection to the database that says nothing for this long to what it was asked is given up. */
+  databaseAnswer: 20_000,
   /** Acked facts stay on the agent's disk this long. */
   factsKept: 14 * 24 * 3_600_000,
 } as const

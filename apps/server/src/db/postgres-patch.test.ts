@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { connect as connectTo, createServer, type AddressInfo } from 'node:net'
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type ProxyTarget, startTcpProxy } from '@restic-manager/testkit/tcp-proxy'
 import { testDatabase, type TestDatabase } from '../testing-database.ts'
 
 const builds = [
@@ -182,6 +183,32 @@ describe.each(builds)('a backend that dies, with %s', (_name, connect) => {
     await expectNothingElseHappened()
   })
 
+  test('that says nothing to what it was asked is given up, and a new connection is made', async () => {
+    await using proxy = await startTcpProxy(proxyTarget(way))
+    const impatient: object = { answer_timeout: 0.3, max_pipeline: 0 }
+    const client = connect({
+      ...way,
+      host: '127.0.0.1',
+      port: proxy.port,
+      max: 1,
+      backoff: () => 0,
+      ...impatient,
+    })
+    await client`select 1`
+    await proxy.set({ delayMs: Infinity })
+    const silence = await client`select 2`.catch((error: unknown) => error)
+    expect(silence).toMatchObject({ code: 'ANSWER_TIMEOUT' })
+    await proxy.set('pass')
+    expect(await client`select 3 as three`).toEqual([{ three: 3 }])
+    // Whoever is busy but speaks, and whoever was asked nothing, is left alone.
+    const pid = await pidOf(client)
+    expect(await client`select pg_sleep(0.1), repeat('x', 10000) from generate_series(1, 5)`).toHaveLength(5)
+    await admin`select pg_sleep(0.5)`
+    expect(await pidOf(client)).toBe(pid)
+    await client.end({ timeout: 1 })
+    await expectNothingElseHappened()
+  })
+
   async function untilActive(pid: number) {
     for (;;) {
       const [row] =
@@ -191,10 +218,48 @@ describe.each(builds)('a backend that dies, with %s', (_name, connect) => {
   }
 })
 
-async function pidOf(tx: postgres.TransactionSql) {
+async function pidOf(tx: postgres.ISql) {
   const [row] = await tx<{ pid: number }[]>`select pg_backend_pid() as pid`
   return row?.pid ?? 0
 }
+
+describe.each(builds)('several hosts, with %s', (_name, connect) => {
+  const hosts = async (ports: number[], options: object = {}) => {
+    const client = connect({
+      ...way,
+      host: ports.map(() => '127.0.0.1') as never,
+      port: ports as never,
+      max: 2,
+      backoff: () => 0,
+      ...options,
+    })
+    const answer = await client`select 1 as one`.catch((error: { code: string }) => error.code)
+    await client.end({ timeout: 1 })
+    return answer
+  }
+
+  test('are tried in turn: one that refuses, one that says nothing, one that answers', async () => {
+    await using refusing = await startTcpProxy(proxyTarget(way))
+    await using silent = await startTcpProxy(proxyTarget(way))
+    await using good = await startTcpProxy(proxyTarget(way))
+    await refusing.set('refuse')
+    await silent.set('blackhole')
+    const ports = [refusing.port, silent.port, good.port]
+    expect(await hosts(ports, { connect_timeout: 0.3 })).toEqual([{ one: 1 }])
+  })
+
+  test('are each tried once: when all refuse, whoever asked is told', async () => {
+    await using one = await startTcpProxy(proxyTarget(way))
+    await using two = await startTcpProxy(proxyTarget(way))
+    await Promise.all([one.set('refuse'), two.set('refuse')])
+    expect(await hosts([one.port, two.port])).toBe('ECONNREFUSED')
+  })
+})
+
+const proxyTarget = ({ host, port }: typeof way): ProxyTarget =>
+  String(host).startsWith('/')
+    ? { path: `${String(host)}/.s.PGSQL.${String(port)}` }
+    : { host: String(host), port: Number(port) }
 
 /** A way to the database that resets the first connection when it asks for the types of arrays. */
 async function startRelay({ host, port }: postgres.Options<Record<string, never>>) {

@@ -1,46 +1,86 @@
 // Whether the database answers and has this version's tables: asked on a connection of its own, with a deadline.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { migrationsFolder } from './migrate.ts'
 import { connect } from './open.ts'
+import { hasSqlState } from './sql-state.ts'
 
-export type ReadyCheck = { ask(): Promise<'database' | 'migrations' | undefined>; close(): Promise<void> }
+type Answer = 'database' | 'migrations' | undefined
+
+export type ReadyCheck = {
+  /** What is wrong; undefined: nothing. Never throws and never takes longer than two seconds, whatever the database does. */
+  ask(): Promise<Answer>
+  /** Since when the database has not answered, undefined while it does: as it is now, then whenever that changes. */
+  silences(signal: AbortSignal): AsyncGenerator<Date | undefined>
+  close(): Promise<void>
+}
 
 const deadlineMs = 2_000
 /** One answer serves everybody who asks within this time. */
 const freshMs = 1_000
+/** How often it is asked while somebody wants to hear of silences. */
+const lookMs = 2_000
 
-/** Never throws and never takes longer than two seconds, whatever the database does. */
+/** Asks the way the server's own calls go: through a pooler where there is one. Does nothing while nobody asks. */
 export function createReadyCheck(url: string): ReadyCheck {
   const sql = connect(url, {
     max: 1,
-    connect_timeout: 2,
-    connection: { application_name: 'restic-manager ready', statement_timeout: deadlineMs },
+    prepare: false,
+    connect_timeout: deadlineMs / 1_000,
+    answer_timeout: deadlineMs / 1_000,
+    connection: { application_name: 'restic-manager ready' },
   })
   const newest = newestMigration()
-  let asked: { at: number; answer: Promise<'database' | 'migrations' | undefined> } | undefined
+  let asked: { at: number; answer: Promise<Answer> } | undefined
+  let answeredAt = new Date()
 
-  async function look() {
-    const [row] = await sql`select max(created_at) as newest from drizzle.__drizzle_migrations`
-    return Number(row?.['newest'] ?? 0) >= newest ? undefined : 'migrations'
+  async function look(): Promise<Answer> {
+    const answer = await readNewest()
+    if (answer !== 'database') answeredAt = new Date()
+    return answer
+  }
+
+  async function readNewest(): Promise<Answer> {
+    try {
+      const [row] = await sql`select max(created_at) as newest from drizzle.__drizzle_migrations`
+      return Number(row?.['newest'] ?? 0) >= newest ? undefined : 'migrations'
+    } catch (error) {
+      return hasSqlState(error, undefinedTable) ? 'migrations' : 'database'
+    }
+  }
+
+  function ask() {
+    if (asked === undefined || performance.now() - asked.at > freshMs) {
+      const { promise: late, resolve } = Promise.withResolvers<'database'>()
+      // When our own event loop stood still, the answer may be there and unread.
+      const timer = setTimeout(() => setImmediate(() => resolve('database')), deadlineMs)
+      asked = {
+        at: performance.now(),
+        answer: Promise.race([look(), late]).finally(() => clearTimeout(timer)),
+      }
+    }
+    return asked.answer
   }
 
   return {
-    ask() {
-      if (asked === undefined || performance.now() - asked.at > freshMs) {
-        const { promise: late, resolve } = Promise.withResolvers<'database'>()
-        const timer = setTimeout(() => resolve('database'), deadlineMs)
-        const looked = look().catch((error: unknown) => (isMissingTable(error) ? 'migrations' : 'database'))
-        const answer = Promise.race([looked, late]).finally(() => clearTimeout(timer))
-        asked = { at: performance.now(), answer }
+    ask,
+    async *silences(signal) {
+      let said: Date | undefined | null = null
+      while (!signal.aborted) {
+        const since: Date | undefined = (await ask()) === 'database' ? (said ?? answeredAt) : undefined
+        if (since !== said) {
+          said = since
+          yield since
+        }
+        await sleep(lookMs, undefined, { signal, ref: false }).catch(() => {})
       }
-      return asked.answer
     },
     close: () => sql.end({ timeout: 1 }),
   }
 }
 
-const isMissingTable = (error: unknown) => error instanceof Error && 'code' in error && error.code === '42P01'
+const undefinedTable = '42P01'
 
 function newestMigration(): number {
   const journal = readFileSync(join(migrationsFolder(), 'meta/_journal.json'), 'utf8')

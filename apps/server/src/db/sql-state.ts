@@ -1,11 +1,18 @@
 // PostgreSQL's own codes in an error, however the error is wrapped.
 
 export const uniqueViolation = '23505'
+export const checkViolation = '23514'
+export const lockNotAvailable = '55P03'
 export const deadlockDetected = '40P01'
+export const serializationFailure = '40001'
+
+/** Every code in an error and in what caused it, outermost first. */
+export function codesIn(error: unknown): string[] {
+  const codes: string[] = []
+  for (let inner = error; inner instanceof Error; inner = inner.cause)
+    if ('code' in inner && typeof inner.code === 'string') codes.push(inner.code)
+  return codes
+}
 
 /** Whether `error`, or what caused it, carries this SQLSTATE. */
-export function hasSqlState(error: unknown, state: string): boolean {
-  for (let inner = error; inner instanceof Error; inner = inner.cause)
-    if ('code' in inner && inner.code === state) return true
-  return false
-}
+export const hasSqlState = (error: unknown, state: string): boolean => codesIn(error).includes(state)

@@ -5,28 +5,19 @@ import type { HostSession } from '../context.ts'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
-import { deadlockDetected, hasSqlState } from '../db/sql-state.ts'
 import { credentials, hostRepositories, hosts, repositories } from '../db/schema.ts'
 import { fenced, isNewestSession } from './facts.ts'
 
 type Change<T> = (tx: Db) => Promise<{ result: T; hostIds: Iterable<string> }>
 
-/** A report of an agent takes its host before the repository, an operator's change the other way round: one of the two begins again. */
-const TRIES = 5
-
 /**
  * Every change of what hosts are configured with goes through here, so that a version can never stay behind its content.
- * `change` answers with the hosts whose configuration it touched; their versions rise and their agents are told. It is run
- * again from the start when another transaction was in the way, so it must do nothing outside of `tx`.
+ * `change` answers with the hosts whose configuration it touched; their versions rise and their agents are told. A report of
+ * an agent takes its host before the repository, an operator's change the other way round: one of the two begins again, so
+ * `change` must do nothing outside of `tx`.
  */
 export async function changeConfiguration<T>(db: Db, change: Change<T>): Promise<T> {
-  for (let left = TRIES; ; left -= 1) {
-    try {
-      return await db.transaction(tx => changeOnce(tx, change))
-    } catch (error) {
-      if (left <= 1 || !hasSqlState(error, deadlockDetected)) throw error
-    }
-  }
+  return db.transaction(tx => changeOnce(tx, change))
 }
 
 async function changeOnce<T>(tx: Db, change: Change<T>): Promise<T> {

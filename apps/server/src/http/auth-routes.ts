@@ -58,7 +58,7 @@ export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
     const retry = answer.headers.get('x-retry-after')
     if (retry !== null) reply.header('retry-after', retry)
     const refusal = refusalFor(answer.status, said.message)
-    return reply.status(answer.status).send(refusal)
+    return reply.status(answer.status >= 500 ? 503 : answer.status).send(refusal)
   }
 
   app.post<{ Body: Body | null }>('/auth/sign-in/email', limited, (request, reply) =>

@@ -8,6 +8,8 @@ import { Refusal, refusals } from '@restic-manager/contract/refusal'
 import type { GetPrincipal } from '../auth/principal.ts'
 import type { SignIn } from '../auth/sign-in.ts'
 import type { Config } from '../config.ts'
+import { outageIn } from '../db/outage.ts'
+import { createArrivals } from '../fleet/arrivals.ts'
 import { clientAddress, limitKey } from './address.ts'
 import { addAuthRoutes } from './auth-routes.ts'
 import { describeError } from './error-log.ts'
@@ -23,7 +25,7 @@ export type HttpParts = {
   origin: string
   getPrincipal: GetPrincipal
   readiness: Readiness
-  join: TrpcParts['join']
+  join: Omit<TrpcParts['join'], 'arrivals'>
 } & Pick<SocketParts, 'agent' | 'operator' | 'claimBearer' | 'agents' | 'timing' | 'log' | 'limits'>
 
 export type HttpServer = {
@@ -74,7 +76,12 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
   await app.register(async scope => {
     addAuthRoutes(scope, { db: parts.operator.db, signIn, getPrincipal, origin, publicUrl, addressOf })
   })
-  const trpc = { operator: parts.operator, join: parts.join, getPrincipal, transport, addressOf, log }
+  const arrivals = createArrivals({
+    most: parts.limits?.arriving ?? standardLimits.arriving,
+    placeMs: parts.limits?.arrivingMs ?? standardLimits.arrivingMs,
+  })
+  const join = { ...parts.join, arrivals }
+  const trpc = { operator: parts.operator, join, getPrincipal, transport, addressOf, log }
   await app.register(async scope => {
     await addOperatorRoutes(scope, trpc)
   })
@@ -89,7 +96,7 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
       .send({ code: 'bad_input', message: 'Agents come by WebSocket.' }),
   )
   await addPage(app, config.pageDir)
-  const sockets = serveSockets(app.server as Server, { ...parts, transport })
+  const sockets = serveSockets(app.server as Server, { ...parts, arrivals, transport })
 
   return {
     sockets,
@@ -142,6 +149,8 @@ async function addGuards(app: FastifyInstance, { https, addressOf, log }: Guards
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     if (error instanceof Refusal)
       return reply.status(statuses[refusals[error.code]]).send({ code: error.code, message: error.message })
+    const outage = outageIn(error)
+    if (outage !== undefined) return reply.status(503).send({ code: 'unavailable', message: outage.sentence })
     const status = error.statusCode ?? 500
     if (status === 429)
       return reply

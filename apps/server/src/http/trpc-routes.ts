@@ -4,9 +4,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '@restic-manager/runtime/log'
 import type { GetPrincipal } from '../auth/principal.ts'
 import type { JoinContext, OperatorContext } from '../context.ts'
+import { Busy } from '../fleet/arrivals.ts'
 import { joinRouter, type JoinRouter } from '../join-api/router.ts'
 import { operatorRouter, type OperatorRouter } from '../operator-api/router.ts'
-import { refusalError } from '../wire-errors.ts'
+import { asWireError, refusalError } from '../wire-errors.ts'
 import { describeError } from './error-log.ts'
 import { isForeign } from './origin.ts'
 import { isPrivate, plainHttpSentence, type TransportRules } from './transport.ts'
@@ -45,7 +46,9 @@ export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) 
     const { cookie, authorization } = req.headers
     if (authorization !== undefined) headers.set('authorization', authorization)
     if (cookie !== undefined) headers.set('cookie', cookie)
-    const { principal, cookies } = await getPrincipal(headers)
+    const { principal, cookies } = await getPrincipal(headers).catch((error: unknown) => {
+      throw asWireError(error)
+    })
     for (const line of cookies) res.header('set-cookie', line)
     const left = new AbortController()
     res.raw.once('close', () => left.abort())
@@ -85,6 +88,10 @@ export async function addJoinRoutes(app: FastifyInstance, { join, addressOf, tra
         return { ...join, address: addressOf(req) }
       },
       maxBatchSize: 1,
+      responseMeta: ({ errors }) => {
+        const busy = errors.map(error => error.cause).find(cause => cause instanceof Busy)
+        return busy === undefined ? {} : { headers: { 'retry-after': String(busy.retryAfterSeconds) } }
+      },
       onError: ({ path, error }) => logBug(log, path, error),
     },
   } satisfies FastifyTRPCPluginOptions<JoinRouter>)

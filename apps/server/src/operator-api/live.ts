@@ -1,4 +1,4 @@
-// live.changes: tells a page what to read again, at most a few times a second.
+// live.*: tells a page what to read again, at most a few times a second, and when nothing can be read.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Change } from '@restic-manager/contract/views'
 import type { Wakeup } from '../db/bus.ts'
@@ -11,6 +11,9 @@ const MOST_CHANGES = 20
 const BURST_MS = 1_000
 /** Progress stirs a job's bar in lists no more often than this. */
 const PROGRESS_MS = 1_000
+
+/** `silentSince`: when the database last answered, for as long as it does not. */
+type DatabaseState = { silentSince: Date | null }
 
 const everything: Change = { topic: 'everything', id: '' }
 
@@ -34,6 +37,16 @@ export const liveRouter = router({
       const isBurst = !wakeup.everything && changes.includes(everything)
       if (changes.length > 0)
         await sleep(isBurst ? BURST_MS : ROUND_MS, undefined, { signal: until }).catch(() => undefined)
+    }
+  }),
+
+  /** Whether the database answers: as it is now, then whenever that changes. Nothing else could tell a page that all of it is old. */
+  database: viewer.subscription(async function* ({ ctx, signal }): AsyncGenerator<DatabaseState> {
+    const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
+    for await (const since of ctx.silences(until)) {
+      await ctx.room()
+      if (until.aborted) return
+      yield { silentSince: since ?? null }
     }
   }),
 })

@@ -46,6 +46,7 @@ const whoMay = {
   'settings.get': 'viewer',
   'settings.update': 'admin',
   'live.changes': 'viewer',
+  'live.database': 'viewer',
 } as const satisfies Record<string, Principal['role']>
 
 const procedures = operatorRouter._def.procedures as unknown as Record<
@@ -80,7 +81,7 @@ describe('nobody gets past the role of a procedure', () => {
     expect(turnedAway).toBe(caller === undefined ? 'not_signed_in' : isTooLow ? 'not_allowed' : undefined)
   })
 
-  test.each(['live.changes', 'jobs.follow', 'jobs.tail'])('a stranger cannot subscribe to %s', async path => {
+  test.each(['live.changes', 'live.database', 'jobs.follow', 'jobs.tail'])('a stranger cannot subscribe to %s', async path => {
     await expect(server.subscribe(undefined, path)).rejects.toMatchObject({
       cause: { code: 'not_signed_in' },
     })

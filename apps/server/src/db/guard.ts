@@ -1,0 +1,69 @@
+// The client that Drizzle gets: everything passes the gate, and what met another transaction begins again.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type postgres from 'postgres'
+import type { Gate } from './gate.ts'
+import { outageIn } from './outage.ts'
+import { deadlockDetected, hasSqlState, serializationFailure } from './sql-state.ts'
+
+type Guard = {
+  gate: Gate
+  /** Said first in each transaction: behind a pooler a session cannot be told for good. */
+  preamble?: string | undefined
+  /** Hears the code of everything the database could not do for the moment. */
+  onTrouble?: ((code: string) => void) | undefined
+}
+
+type Ask = postgres.PendingQuery<postgres.Row[]>
+type Scope = (tx: postgres.TransactionSql) => Promise<unknown>
+
+/** A transaction that met others this often is refused. */
+const TRIES = 5
+
+/**
+ * Makes of a pool what Drizzle needs of a client. A deadlock or a serialization failure undoes the whole transaction, so
+ * that one is done again from its start: what is given to `begin` must do nothing outside of the database.
+ */
+export function guardClient(pool: postgres.Sql, { gate, preamble, onTrouble }: Guard): postgres.Sql {
+  async function pass<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await gate.pass(() => untilNothingIsInTheWay(act))
+    } catch (error) {
+      const outage = outageIn(error)
+      if (outage !== undefined) onTrouble?.(outage.code)
+      throw error
+    }
+  }
+
+  function unsafe(query: string, parameters?: never[], options?: postgres.UnsafeQueryOptions) {
+    const ask = <T>(shape: (asked: Ask) => PromiseLike<T>) =>
+      pass(async () => shape(pool.unsafe(query, parameters, options)))
+    return {
+      // oxlint-disable-next-line unicorn/no-thenable -- as the driver: asked once somebody waits for it
+      then: (...heard: Parameters<Promise<unknown>['then']>) => ask(asked => asked).then(...heard),
+      values: () => ask(asked => asked.values()),
+    }
+  }
+
+  const begin = (scope: Scope) =>
+    pass(() =>
+      pool.begin(tx => {
+        // Not waited for: it travels with the first statement, and its failure fails the transaction.
+        if (preamble !== undefined) void tx.unsafe(preamble).execute()
+        return scope(tx)
+      }),
+    )
+
+  return { options: pool.options, unsafe, begin } as unknown as postgres.Sql
+}
+
+async function untilNothingIsInTheWay<T>(act: () => Promise<T>): Promise<T> {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await act()
+    } catch (error) {
+      const wasUndone = hasSqlState(error, deadlockDetected) || hasSqlState(error, serializationFailure)
+      if (!wasUndone || tried >= TRIES) throw error
+      await sleep(Math.random() * 20 * 2 ** tried)
+    }
+  }
+}

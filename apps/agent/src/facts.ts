@@ -157,12 +157,12 @@ export function forgetScope(state: State, scope: string): void {
 const asideKeptMs = 90 * 24 * 3_600_000
 
 /**
- * Forgets facts that were committed longer ago than `keptMs`, but never the newest full report of a scope; and what the
+ * Forgets facts that were committed at least `keptMs` ago, but never the newest full report of a scope; and what the
  * server refused long ago. Answers how many went.
  */
 export function pruneFacts(state: State, keptMs: number, now = state.clock.now()): number {
   return (
-    state.run('delete from facts where acked_at < ? and scope is null', now - keptMs) +
+    state.run('delete from facts where acked_at <= ? and scope is null', now - keptMs) +
     state.run('delete from facts where set_aside is not null and created_at < ?', now - asideKeptMs)
   )
 }

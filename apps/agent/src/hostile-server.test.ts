@@ -1,5 +1,6 @@
 // A server that is broken or turned hostile: whatever it says, the agent lives, keeps its facts, and dials again.
 import { newId } from '@restic-manager/contract/ids'
+import type { ConfigUpdate } from '@restic-manager/contract/repository'
 import { createLog } from '@restic-manager/runtime/log'
 import { until } from '@restic-manager/testkit/until'
 import { TRPCError } from '@trpc/server'
@@ -14,7 +15,11 @@ import { WebSocketServer } from 'ws'
 import { enrolHost } from './enrol.ts'
 import { openLink } from './link.ts'
 import { openOrderDesk } from './orders.ts'
+import { readJob } from './job-book.ts'
+import { noReserve } from './reserve.ts'
+import { startRunner } from './runner.ts'
 import { openState } from './state.ts'
+import { createTestClock } from './testing-clock.ts'
 import { openDesk } from './testing-desk.ts'
 import { backupOrder, configOrder } from './testing-orders.ts'
 import { timing } from '@restic-manager/contract/timing'
@@ -59,6 +64,9 @@ test('an end that the server will never take is not announced as on its way', as
   const order = backupOrder()
   desk.end.order(order)
   await until(() => (desk.agent.status().spool?.setAside.length ?? 0) === 2)
+  // Told at once, not with the next beat.
+  await until(() => desk.end.memory.heartbeats.some(({ spool }) => spool.setAside?.count === 2))
+  expect(desk.end.memory.heartbeats.at(-1)?.spool.setAside).toMatchObject({ name: 'job.finished' })
   desk.end.dropSockets()
   await until(() => desk.end.memory.hellos.length === 2)
   expect(desk.end.memory.hellos.at(-1)?.knownJobs).toEqual([])
@@ -86,6 +94,8 @@ test('orders without end are left alone once there are more than hello can name'
     runner: { order: ({ jobId }: { jobId: string }) => void ordered.push(jobId) } as never,
     log: createLog({ level: 'silent' }),
     onApplied: () => {},
+    closed: new AbortController().signal,
+    timing,
     onStuck: () => {},
   })
   state.transaction(() => {
@@ -101,6 +111,48 @@ test('orders without end are left alone once there are more than hello can name'
   state.close()
 })
 
+test('an order for which a full disk has no room is turned down with a sentence, or waits, and the link stays (row 23)', async () => {
+  let room: 'none' | 'some' | 'all' = 'some'
+  const clock = createTestClock('2026-06-10T12:00:00Z')
+  const state = openState(mkdtempSync(join(tmpdir(), 'rm-orders-')), createLog({ level: 'silent' }), clock, {
+    ...noReserve,
+    spend(urgency, work) {
+      if (room === 'none' || (room === 'some' && urgency === 'some'))
+        throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+      return work()
+    },
+  })
+  const config = configOrder() as never as ConfigUpdate
+  const log = createLog({ level: 'silent' })
+  const shop = {
+    config: { current: () => config, repository: () => config.repositories[0] },
+    limits: () => ({}),
+    timing,
+    log,
+    state,
+  }
+  const runner = startRunner(shop as never)
+  const stuck: string[] = []
+  const closed = new AbortController().signal
+  const desk = { state, config: shop.config as never, runner, log, timing, closed, onApplied() {} }
+  const take = openOrderDesk({ ...desk, onStuck: why => void stuck.push(why) })
+  const results = () => state.all(`select payload from facts where name = 'command.result'`)
+  take(backupOrder())
+  expect(results().map(row => JSON.parse(String(row.payload)))).toMatchObject([
+    { accepted: false, reason: 'disk_full', error: expect.stringContaining('Make room') },
+  ])
+  room = 'none'
+  const later = backupOrder()
+  take(later)
+  expect(readJob(state, later.jobId)).toBeUndefined()
+  room = 'all'
+  await clock.advance(timing.diskRetry)
+  expect(readJob(state, later.jobId)?.state).toBe('accepted')
+  expect(stuck).toEqual([])
+  await runner.stop()
+  state.close()
+})
+
 test('an order that the disk does not take ends the link instead of the agent', () => {
   const state = openState(mkdtempSync(join(tmpdir(), 'rm-orders-')), createLog({ level: 'silent' }))
   const stuck: string[] = []
@@ -110,6 +162,8 @@ test('an order that the disk does not take ends the link instead of the agent', 
     runner: {} as never,
     log: createLog({ level: 'silent' }),
     onApplied: () => {},
+    closed: new AbortController().signal,
+    timing,
     onStuck: why => void stuck.push(why),
   })
   state.run('pragma query_only = on')

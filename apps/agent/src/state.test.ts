@@ -28,7 +28,7 @@ function acceptedJob(state: State) {
   return readJob(state, order.jobId) as NonNullable<ReturnType<typeof readJob>>
 }
 
-test('a damaged spool is moved aside, a new one has another epoch, and the next start finds that one sound', () => {
+test('a damaged spool is moved aside, a new one has another epoch, and the next start finds that one sound (row 24)', () => {
   const dir = folder()
   const first = openState(dir, log)
   acceptedJob(first)
@@ -51,7 +51,7 @@ test('only the owner can read what is kept', () => {
   expect(statSync(join(dir, 'state.db')).mode & 0o777).toBe(0o600)
 })
 
-test('a second agent in one state directory is refused with a sentence that names the first', () => {
+test('a second agent in one state directory is refused with a sentence that names the first (row 25)', () => {
   const dir = folder()
   const lock = lockState(dir)
   expect(() => lockState(dir)).toThrow(`Another agent (process ${process.pid}) already works in ${dir}`)

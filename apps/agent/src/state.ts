@@ -72,6 +72,7 @@ export function openState(
     store = beginAnew(error)
   }
   let epoch = readMeta(store, 'spoolEpoch') ?? randomUUID()
+  let resetAt = readMeta(store, 'spoolResetAt')
   writeMeta(store, 'spoolEpoch', epoch)
 
   function beginAnew(damage: unknown): Store {
@@ -93,6 +94,7 @@ export function openState(
     store = beginAnew(damage)
     epoch = randomUUID()
     writeMeta(store, 'spoolEpoch', epoch)
+    resetAt = readMeta(store, 'spoolResetAt')
     for (const listener of listeners) listener()
     factsBell.ring()
   }
@@ -135,7 +137,7 @@ export function openState(
       return epoch
     },
     get resetAt() {
-      return use(opened => readMeta(opened, 'spoolResetAt'))
+      return resetAt
     },
     usedBytes: () =>
       use(opened => {

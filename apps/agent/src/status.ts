@@ -33,9 +33,11 @@ export type AgentStatus = {
   spool?: {
     epoch: string | undefined
     waiting: number
+    setAsideCount: number
     setAside: { name: string; at: string; why: string }[]
     logBytes: number
     movedAside?: string
+    resetAt?: string
   }
 }
 
@@ -79,11 +81,13 @@ function readMemory(stateDir: string, status: AgentStatus, now: number): void {
     // An agent of this version that has not run yet has not brought it up to date.
     if (hasPlan(store)) status.plan = readPlanStatus(store, status.hostId ?? '', now)
     const movedAside = readMeta(store, 'spoolMovedAside')
+    const resetAt = readMeta(store, 'spoolResetAt')
     status.spool = {
       epoch: readMeta(store, 'spoolEpoch'),
       ...factDepth(store),
       logBytes: logBytesOf(stateDir),
       ...(movedAside === undefined ? {} : { movedAside }),
+      ...(resetAt === undefined ? {} : { resetAt }),
     }
   } finally {
     store.close()
@@ -130,16 +134,24 @@ export function describeStatus(status: AgentStatus): string {
       jobs.length === 0 ? 'none' : jobs.map(job => `${job.kind} ${job.jobId} ${job.state}`).join(', '),
     ],
     ['Waiting to be told', `${spool?.waiting ?? 0} facts, ${spool?.logBytes ?? 0} bytes of logs`],
-    ...(spool?.setAside ?? []).map((fact): [string, string] => [
-      'Set aside',
-      `${fact.name} of ${fact.at}: ${fact.why}`,
-    ]),
-    ['Damaged spool', spool?.movedAside],
+    ...(spool === undefined ? [] : describeTroubles(spool)),
   ]
   return lines
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${`${name}:`.padEnd(20)}${value}\n`)
     .join('')
+}
+
+/** What the server refused, and whether this spool is the first one. */
+function describeTroubles(spool: NonNullable<AgentStatus['spool']>): [string, string | undefined][] {
+  const { setAside, setAsideCount, movedAside, resetAt } = spool
+  const more = setAsideCount - setAside.length
+  return [
+    ...setAside.map((fact): [string, string] => ['Set aside', `${fact.name} of ${fact.at}: ${fact.why}`]),
+    ['Set aside', more > 0 ? `${more} older ones` : undefined],
+    ['Spool', resetAt && `begun anew at ${resetAt}: what happened before may be missing on the server`],
+    ['Damaged spool', movedAside],
+  ]
 }
 
 function allowed({ hooks, hookNames = [] }: PolicySummary): string {

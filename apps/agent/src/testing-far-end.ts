@@ -34,7 +34,7 @@ export type Memory = {
   sessions: string[]
   hellos: AgentHello[]
   /** Committed facts, each once, in the order they were committed. */
-  facts: Told[]
+  facts: (Told & { epoch: string })[]
   /** Every delivery of a fact, repeats included. */
   deliveries: Told[]
   orders: AgentOrder[]
@@ -67,6 +67,7 @@ export type FarEnd = AsyncDisposable & {
   /** HTTP status to answer upgrades with instead of letting them in. */
   refuseUpgrades: number | undefined
   limits: AgentLimits
+  heartbeatMs: number
   serverTime: () => number
   connections(): number
   dropSockets(): void
@@ -107,14 +108,19 @@ export async function startFarEnd({
   function commit(told: Told) {
     memory.deliveries.push(told)
     const { lane, seq } = told.message
-    if (!memory.facts.some(({ message }) => message.lane === lane && message.seq === seq))
-      memory.facts.push(told)
+    const epoch = memory.hellos.at(-1)?.spoolEpoch ?? ''
+    const isKnown = memory.facts.some(
+      ({ message, ...fact }) => fact.epoch === epoch && message.lane === lane && message.seq === seq,
+    )
+    if (!isKnown) memory.facts.push({ ...told, epoch })
     return { seq }
   }
-  const ackedSeq = (lane: 'first' | 'rest') =>
+  const ackedSeq = (lane: 'first' | 'rest', epoch: string) =>
     Math.max(
       0,
-      ...memory.facts.filter(({ message }) => message.lane === lane).map(({ message }) => message.seq),
+      ...memory.facts
+        .filter(fact => fact.epoch === epoch && fact.message.lane === lane)
+        .map(({ message }) => message.seq),
     )
 
   const joinRouter = t.router({
@@ -155,8 +161,11 @@ export async function startFarEnd({
           protocol: { min: 1, max: 1 },
           serverVersion: '0.0.0-test',
           serverTime: new Date(end.serverTime()).toISOString(),
-          ackedSeq: { first: ackedSeq('first'), rest: ackedSeq('rest') },
-          heartbeatIntervalMs: 30_000,
+          ackedSeq: {
+            first: ackedSeq('first', input.spoolEpoch),
+            rest: ackedSeq('rest', input.spoolEpoch),
+          },
+          heartbeatIntervalMs: end.heartbeatMs,
           limits: end.limits,
         }
       }),
@@ -272,6 +281,7 @@ export async function startFarEnd({
     proceed: () => true,
     refuseUpgrades: undefined,
     limits: { logBlockBytes: 65_536, logFlushMs: 50, logBytesPerSecond: 8_388_608, progressIntervalMs: 50 },
+    heartbeatMs: 30_000,
     serverTime: Date.now,
     connections: () => sockets.clients.size,
     dropSockets() {

@@ -1,0 +1,143 @@
+// A host without restic: it speaks the whole protocol, keeps its facts through crashes, and does harm on command. Thousands fit into one process.
+import { timing as usualTiming } from '@restic-manager/contract/timing'
+import type {
+  Random,
+  SimulatedAgent,
+  SimulatedAgentOptions,
+  SimulatedBehaviour,
+} from './simulated-agent-options.ts'
+import { formatDisk, recordOf, type Disk } from './simulated-disk.ts'
+import { enrol, makeId, makeKey } from './simulated-join.ts'
+import { Died, type Life } from './simulated-life.ts'
+import { startRunner } from './simulated-runner.ts'
+import { openSession } from './simulated-session.ts'
+import { startSlots } from './simulated-slots.ts'
+import { createTimerWheel } from './timer-wheel.ts'
+
+const quiet: Required<SimulatedBehaviour> = {
+  workMs: { least: 50, most: 1_000 },
+  failing: 0,
+  incomplete: 0,
+  logLines: 40,
+  repeatsFacts: 0,
+  repeatsBlocks: 0,
+  swapsBlocks: 0,
+  firesTwice: 0,
+  crashes: 0,
+  speaksInOldSession: 0,
+}
+
+const wheel = createTimerWheel()
+
+/** Enrols a simulated host with a token and starts it. Everything it does by chance comes out of `random`. */
+export async function startSimulatedAgent(options: SimulatedAgentOptions): Promise<SimulatedAgent> {
+  const { url, token, hostname, random } = options
+  const timing = { ...usualTiming, ...options.timing }
+  const key = makeKey(random)
+  const hostId = await enrol({ url, waitMs: timing.handshake + timing.answer }, { token, hostname, key })
+  const disk = formatDisk({ hostId, hostname, key, epoch: makeId(random) })
+  let behaviour = { ...quiet, ...options.behaviour }
+  let isStopped = false
+  let isCutOff = false
+  const live = () =>
+    startLife({ disk, random, timing, url, behaviour: () => behaviour, onDeath: () => crash() })
+  let now = live()
+  now.start()
+
+  function crash() {
+    now.end()
+    if (isStopped) return
+    now = live()
+    if (!isCutOff) now.start()
+  }
+
+  async function stop() {
+    isStopped = true
+    now.end()
+  }
+
+  return {
+    hostId,
+    hostname,
+    record: () => recordOf(disk, now.isLinked()),
+    isQuiet: () =>
+      now.isLinked() &&
+      disk.open.size === 0 &&
+      disk.unsent.size === 0 &&
+      disk.waiting.first.length + disk.waiting.rest.length === 0,
+    behave(wanted) {
+      behaviour = { ...quiet, ...wanted }
+    },
+    cutOff() {
+      isCutOff = true
+      now.hangUp()
+    },
+    reconnect() {
+      isCutOff = false
+      now.start()
+    },
+    crash,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+type LifeParts = {
+  disk: Disk
+  random: Random
+  timing: Life['timing']
+  url: string
+  behaviour: Life['behaviour']
+  onDeath(): void
+}
+
+function startLife({ disk, random, timing, url, behaviour, onDeath }: LifeParts) {
+  let isOver = false
+  let looking = false
+
+  /** Every step of a life begins here. None happens after its end; in any of them it may die. */
+  function enter(work: () => void) {
+    if (isOver) return
+    try {
+      work()
+    } catch (error) {
+      if (!(error instanceof Died)) throw error
+      onDeath()
+    }
+  }
+
+  const life: Life = {
+    ...{ disk, random, timing, behaviour },
+    isOver: () => isOver,
+    after: (ms, work) => wheel.after(ms, () => enter(work)),
+    mayDie() {
+      if (random() < behaviour().crashes) throw new Died('a simulated agent died')
+    },
+    link: () => session.link(),
+    linkDownSince: () => session.downSince(),
+    onFact: () => session.lanes()?.pumpFacts(),
+    onLog: () => session.lanes()?.pumpLogs(),
+    onChange() {
+      if (looking) return
+      looking = true
+      life.after(0, () => {
+        looking = false
+        slots.look()
+        runner.look()
+      })
+    },
+  }
+  const runner = startRunner(life)
+  const slots = startSlots(life, runner)
+  const session = openSession({ life, url, wheel, runner, slots, enter })
+  life.onChange()
+  return {
+    start: () => session.start(),
+    hangUp: () => session.end(),
+    isLinked: () => session.link() !== undefined,
+    end() {
+      isOver = true
+      session.end()
+    },
+  }
+}

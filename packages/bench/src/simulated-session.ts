@@ -1,0 +1,215 @@
+// How a simulated agent is connected: it dials, proves itself, says hello, works on the link, and moves to another now and then.
+import { AgentWelcome, HeartbeatAnswer } from '@restic-manager/contract/agent'
+import { PROTOCOL } from '@restic-manager/contract/protocol'
+import { toInstant } from '@restic-manager/contract/scalars'
+import { reconcile } from './simulated-disk.ts'
+import { makeId, prove } from './simulated-join.ts'
+import { openLanes, type Lanes } from './simulated-lanes.ts'
+import { lie } from './simulated-lies.ts'
+import { between, type Life } from './simulated-life.ts'
+import { afterFailure, dial, type SimulatedLink } from './simulated-link.ts'
+import { openOrderDesk } from './simulated-orders.ts'
+import type { SimulatedRunner } from './simulated-runner.ts'
+import type { SimulatedSlots } from './simulated-slots.ts'
+import type { TimerWheel } from './timer-wheel.ts'
+
+export type SessionParts = {
+  life: Life
+  url: string
+  wheel: TimerWheel
+  runner: SimulatedRunner
+  slots: SimulatedSlots
+  enter(work: () => void): void
+}
+
+export type Session = {
+  link(): SimulatedLink | undefined
+  downSince(): number | undefined
+  lanes(): Lanes | undefined
+  /** Dials from now on, unless it does already. */
+  start(): void
+  /** Ends whatever link there is, and dials no more before `start`. */
+  end(): void
+}
+
+type Ack = { path: 'config.ack' | 'schedule.ack'; payload: object }
+
+/** The connections of one life, one after another. */
+export function openSession({ life, url, wheel, runner, slots, enter }: SessionParts): Session {
+  const { disk, random, timing } = life
+  let current: { link: SimulatedLink; lanes: Lanes } | undefined
+  let downSince: number | undefined = Date.now()
+  let isWanted = false
+  let isDialling = false
+  let ceiling = timing.backoffBase
+  let heldSince = 0
+  /** Links of sessions that are over, kept open for a while. */
+  const stale = new Set<SimulatedLink>()
+
+  const isOn = () => isWanted && !life.isOver()
+
+  function connectSoon() {
+    if (!isOn() || isDialling || current !== undefined) return
+    isDialling = true
+    if (heldSince > 0 && Date.now() - heldSince >= timing.backoffReset) ceiling = timing.backoffBase
+    const waitMs = random() * ceiling
+    ceiling = Math.min(timing.backoffCap, ceiling * 2)
+    life.after(waitMs, () => connect())
+  }
+
+  /** `old`: a link that goes on until its session has been replaced. */
+  function connect(old?: SimulatedLink) {
+    isDialling = true
+    openOne(old).then(
+      () => settle(),
+      () => settle(),
+    )
+    const settle = () =>
+      enter(() => {
+        isDialling = false
+        connectSoon()
+      })
+  }
+
+  async function openOne(old: SimulatedLink | undefined) {
+    const { hostId, key, confirmed } = disk
+    const next = (disk.next ??= makeId(random))
+    const join = { url, waitMs: timing.handshake + timing.answer }
+    const bearer = await prove(join, { hostId, key, confirmed, next })
+    if (old !== undefined) {
+      leave(old)
+      void lie(life, old).finally(() => stale.delete(old))
+    }
+    if (!isOn()) return
+    const opened: { link?: SimulatedLink } = {}
+    const withIt = (work: (link: SimulatedLink) => void) => () =>
+      enter(() => opened.link !== undefined && work(opened.link))
+    const watched = { onClosed: withIt(leave), onSilent: withIt(fallSilent) }
+    const link = await dial({ url, bearer, timing, wheel, ...watched })
+    opened.link = link
+    if (!isOn()) return link.cut()
+    const welcome = await link.call('agent.hello', hello(), AgentWelcome)
+    if (!isOn() || !link.isOpen()) return link.cut()
+    disk.confirmed = next
+    disk.next = null
+    enter(() => begin(link, welcome))
+  }
+
+  const hello = () => ({
+    ...{ protocolVersion: PROTOCOL, agentVersion: '0.1.0', resticVersion: '0.18.0', hostname: disk.hostname },
+    ...{ os: 'linux', arch: 'amd64', timeZone: 'UTC', spoolEpoch: disk.epoch, policy: { hooks: 'off' } },
+    appliedScheduleVersion: disk.plan.version,
+    appliedConfigVersion: disk.config.version,
+    knownJobs: knownJobs(),
+  })
+
+  function knownJobs() {
+    const open = [...disk.open].map(jobId => ({
+      jobId,
+      status: disk.jobs.get(jobId)?.state === 'running' ? 'running' : 'accepted',
+    }))
+    const ended = disk.waiting.rest.flatMap(({ name, message }) =>
+      name === 'job.finished' ? { jobId: message['jobId'], status: message['status'] } : [],
+    )
+    return [...open, ...ended].slice(0, 1_000)
+  }
+
+  function begin(link: SimulatedLink, welcome: AgentWelcome) {
+    const lanes = openLanes({ life, link, runner, slots, enter, onRedial: () => leave(link) })
+    current = { link, lanes }
+    downSince = undefined
+    heldSince = Date.now()
+    reconcile(disk, welcome.ackedSeq)
+    const desk = openOrderDesk({
+      life,
+      runner,
+      slots,
+      ack: (path, payload) => tellAck(link, { path, payload }),
+    })
+    link.subscribe('agent.orders', received => enter(() => isCurrent(link) && desk.takeOrder(received)))
+    link.subscribe('schedule.set', received => enter(() => isCurrent(link) && desk.takeSet(received)))
+    beat(link, welcome.heartbeatIntervalMs)
+    thinkOfMoving(link)
+    life.onChange()
+    lanes.pumpFacts()
+    lanes.pumpLogs()
+  }
+
+  const isCurrent = (link: SimulatedLink) => current?.link === link
+  const newestAck = new Map<string, object>()
+
+  function tellAck(link: SimulatedLink, { path, payload }: Ack) {
+    newestAck.set(path, payload)
+    link.call(path, payload, { parse: () => undefined }).catch((error: unknown) =>
+      enter(() => {
+        if (!isCurrent(link)) return
+        if (afterFailure(error) === 'redial') return leave(link)
+        life.after(between(random, 100, 1_000), () => {
+          if (isCurrent(link) && newestAck.get(path) === payload) tellAck(link, { path, payload })
+        })
+      }),
+    )
+  }
+
+  function beat(link: SimulatedLink, everyMs: number) {
+    if (!isCurrent(link)) return
+    const spool = { facts: disk.waiting.first.length + disk.waiting.rest.length, logBytes: disk.unsent.size }
+    link
+      .call('agent.heartbeat', { sentAt: toInstant(Date.now()), spool }, HeartbeatAnswer)
+      .catch((error: unknown) =>
+        enter(() => isCurrent(link) && afterFailure(error) === 'redial' && leave(link)),
+      )
+    life.after(everyMs, () => beat(link, everyMs))
+  }
+
+  /** Its session goes on in another connection before this one is closed. */
+  function thinkOfMoving(link: SimulatedLink) {
+    life.after(between(random, 3_000, 9_000), () => {
+      if (!isCurrent(link)) return
+      if (!isDialling && random() < life.behaviour().speaksInOldSession) connect(keep(link))
+      thinkOfMoving(link)
+    })
+  }
+
+  /** The peer is silent: gone, or paused. Who comes back from a pause must not be believed any more. */
+  function fallSilent(link: SimulatedLink) {
+    if (!isCurrent(link)) return link.cut()
+    if (isDialling || random() >= life.behaviour().speaksInOldSession) return leave(link)
+    drop(link)
+    connect(keep(link))
+  }
+
+  function keep(link: SimulatedLink): SimulatedLink {
+    stale.add(link)
+    return link
+  }
+
+  function drop(link: SimulatedLink) {
+    if (!isCurrent(link)) return
+    current = undefined
+    downSince = Date.now()
+  }
+
+  function leave(link: SimulatedLink) {
+    drop(link)
+    if (!stale.has(link)) link.cut()
+    connectSoon()
+    life.onChange()
+  }
+
+  return {
+    link: () => current?.link,
+    downSince: () => downSince,
+    lanes: () => current?.lanes,
+    start() {
+      isWanted = true
+      connectSoon()
+    },
+    end() {
+      isWanted = false
+      for (const link of stale) link.cut()
+      stale.clear()
+      if (current !== undefined) leave(current.link)
+    },
+  }
+}

@@ -33,7 +33,7 @@ test('lines come out as they went in, with every mark in them', () => {
   expect(blocks.flatMap(decodeBlock).map(entry => ('payload' in entry ? entry.payload : ''))).toEqual(lines)
 })
 
-test('a flood keeps its head and its tail, and the middle is a gap that says how much', () => {
+test('a flood keeps its head and its tail, and the middle is a gap that says how much (row 37)', () => {
   const blocks: CutBlock[] = []
   const log = startJobLog(limits, block => blocks.push(block) > 0)
   for (let at = 0; at < 200_000; at += 1) log.line('stderr', `${at} ${'x'.repeat(100)}`)
@@ -65,7 +65,7 @@ test('what the disk does not take becomes a gap', () => {
   expect(numbersOf(blocks)).toMatchObject({ last: 4, gaps: 1 })
 })
 
-test('a spool over its budget gives up its oldest blocks, not the head, and stays gapless', () => {
+test('a spool over its budget gives up its oldest blocks, not the head, and stays gapless (row 3)', () => {
   const spool = openLogSpool(mkdtempSync(join(tmpdir(), 'rm-logs-')), silent, {
     bytes: 100_000,
     headBytes: 5_000,

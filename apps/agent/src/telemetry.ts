@@ -5,10 +5,11 @@ import type { LogAnswer, LogStreamBlock } from '@restic-manager/contract/log'
 import type { RepoStats } from '@restic-manager/contract/repository'
 import type { Log } from '@restic-manager/runtime/log'
 import { createDoorbell } from './doorbell.ts'
-import { afterFailure, sentenceOf } from './failure.ts'
+import { afterFailure, sentenceOf, serverWord } from './failure.ts'
 import { isTold, nextFact } from './facts.ts'
 import type { LogSpool } from './log-spool.ts'
 import { pauseFor } from './pause.ts'
+import { createPieceSize } from './piece-size.ts'
 import type { State } from './state.ts'
 
 export type TelemetryWire = {
@@ -64,23 +65,26 @@ export function createTelemetry(state: State, spool: LogSpool, log: Log): Teleme
   /** A log may go once the server knows the job: it has heard that restic is up, or that the job has ended. */
   const mayGo = (jobId: string) => isTold(state, 'job.started', jobId) || isTold(state, 'job.finished', jobId)
 
-  function nextBlock(): LogStreamBlock | undefined {
+  function nextPiece(mostBytes: number): LogStreamBlock | undefined {
     const jobId = spool.waitingJobs().findLast(mayGo)
-    return jobId === undefined ? undefined : spool.oldest(jobId)
+    return jobId === undefined ? undefined : spool.oldest(jobId, mostBytes)
   }
 
   async function sendLogs(wire: TelemetryWire, limits: AgentLimits, signal: AbortSignal) {
+    const size = createPieceSize(limits.logBlockBytes)
     let failures = 0
     while (!signal.aborted) {
-      // Facts overtake logs: while one waits to be sent, no block gets in its way.
-      const block = nextFact(state) === undefined ? nextBlock() : undefined
-      if (block === undefined) {
+      // Facts overtake logs: while one waits to be sent, no piece gets in its way.
+      const piece = nextFact(state) === undefined ? nextPiece(size.bytes()) : undefined
+      if (piece === undefined) {
         await spool.bell.heard(signal)
         continue
       }
-      const { jobId, firstSeq } = block
+      const { jobId, firstSeq } = piece
+      const sentAt = performance.now()
       try {
-        const { nextSeq } = await wire.log(block)
+        const { nextSeq } = await wire.log(piece)
+        size.answered(performance.now() - sentAt)
         if (nextSeq < firstSeq) spool.fillHole(jobId, nextSeq, firstSeq)
         else spool.taken(jobId, nextSeq)
         failures = nextSeq > firstSeq ? 0 : failures + 1
@@ -92,9 +96,12 @@ export function createTelemetry(state: State, spool: LogSpool, log: Log): Teleme
           log.warn({ jobId, firstSeq, why: sentenceOf(error) }, 'the server does not take this part of a log')
           if (failures > 1) spool.forget(jobId)
           else spool.giveUp(jobId, firstSeq, 'the server could not take these lines')
-        } else await pauseFor(waitAfter(failures), signal)
+        } else {
+          if (serverWord(error) === undefined) size.unanswered()
+          await pauseFor(waitAfter(failures), signal)
+        }
       }
-      const bytes = Buffer.byteLength(block.block)
+      const bytes = Buffer.byteLength(piece.block)
       await pauseFor((bytes / limits.logBytesPerSecond) * 1000, signal)
     }
   }

@@ -161,6 +161,20 @@ test('a late repeat never takes an ack back', async () => {
   expect((await row(jobId)).status).toBe('succeeded')
 })
 
+test('a job that hello called running before its start was told still gets its times and its command', async () => {
+  const { jobId } = await host.backUp()
+  const knownJobs = [{ jobId, status: 'running' as const }]
+  const context = { serverVersion: '0.1.0', timing, log: quiet }
+  await greetAgent(database.db, host.sender, helloOf({ knownJobs }), context)
+  expect(await row(jobId)).toMatchObject({ status: 'running', startedAt: null })
+  await startJob(database.db, host.sender, started(jobId))
+  const told = { startedAt: new Date('2026-11-23T07:00:00.000Z'), command: 'restic backup --json' }
+  expect(await row(jobId)).toMatchObject({ status: 'running', ...told })
+  await finishJob(database.db, host.sender, finished(jobId))
+  await startJob(database.db, host.sender, started(jobId))
+  expect(await row(jobId)).toMatchObject({ status: 'succeeded', ...told })
+})
+
 test('a job this server never heard of becomes a row of the sender, with its true times', async () => {
   const jobId = newId()
   await startJob(database.db, host.sender, started(jobId))

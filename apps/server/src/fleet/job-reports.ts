@@ -1,5 +1,5 @@
 // What agents report of their jobs. Each report is committed with its ack; what an agent reported is final.
-import { and, eq, inArray, not, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, not, or, type SQL, sql } from 'drizzle-orm'
 import type { CommandAnswer, CommandResult } from '@restic-manager/contract/command'
 import type { Ack } from '@restic-manager/contract/fact'
 import {
@@ -30,6 +30,9 @@ import {
 /** True where a report may make a job `to`: the table allows it, or what stands there is only our guess. Never after a reported end. */
 const mayBecome = (to: JobStatus): SQL | undefined =>
   and(not(jobs.reported), inArray(jobs.status, [...new Set([...statusesBefore(to), ...provisionalStatuses])]))
+
+/** Hello said that it runs, before the fact that says since when and how came. */
+const isRunningUntold = and(not(jobs.reported), eq(jobs.status, 'running'), isNull(jobs.startedAt))
 
 const own = (jobId: string, sender: Sender) => and(eq(jobs.id, jobId), eq(jobs.hostId, sender.id))
 
@@ -157,7 +160,7 @@ export async function startJob(db: Db, sender: Sender, started: JobStarted): Pro
         reason: null,
         finishedAt: null,
       })
-      .where(and(own(started.jobId, sender), mayBecome('running')))
+      .where(and(own(started.jobId, sender), or(mayBecome('running'), isRunningUntold)))
       .returning({ id: jobs.id })
     if (moved.length > 0) await tellOfReport(tx, started.jobId, sender.id)
     return { seq: started.seq }

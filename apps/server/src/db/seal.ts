@@ -110,7 +110,8 @@ async function makeKeyFile(file: string) {
   }
 }
 
-const fingerprintSetting = 'sealing_key_fingerprint'
+/** The row of `settings` that says which key this database was sealed with. */
+export const fingerprintSetting = 'sealing_key_fingerprint'
 
 /**
  * The seal of this database with the key in `file`. The key is made at the first start only; later a missing or

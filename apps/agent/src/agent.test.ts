@@ -32,7 +32,7 @@ test('an ordered backup runs once and everything about it is told, in order', as
   await until(() => desk.end.memory.stats.some(stats => stats.lockState === 'unlocked'))
 })
 
-test('a cut link leaves restic alone, and what it did is told when the link is back', async () => {
+test('a cut link leaves restic alone, and what it did is told when the link is back (row 1)', async () => {
   await using desk = await openDesk({ script: gated })
   const order = backupOrder()
   desk.end.order(order)
@@ -52,7 +52,7 @@ test('a cut link leaves restic alone, and what it did is told when the link is b
   expect(desk.restic.runs('backup')).toMatchObject([{ signals: [] }])
 })
 
-test('a link that swallows everything is noticed and replaced', async () => {
+test('a link that swallows everything is noticed and replaced (row 2)', async () => {
   await using end = await startFarEnd()
   await using proxy = await startTcpProxy({ port: end.port })
   const timing = { ping: 200, pong: 200, answer: 500 }
@@ -100,7 +100,7 @@ test('a fact whose ack is lost is sent again, and the repeat changes nothing', a
   expect(desk.restic.runs('backup')).toHaveLength(1)
 })
 
-test('an order that comes again is answered as the first time and never runs again', async () => {
+test('an order that comes again is answered as the first time and never runs again (row 35)', async () => {
   await using desk = await openDesk()
   const order = backupOrder()
   desk.end.order(order)
@@ -170,7 +170,7 @@ test('a cancel that comes with the order keeps the job from starting', async () 
   expect([status, desk.restic.runs('backup').length]).toEqual(['cancelled', 0])
 })
 
-test('a cancel for a job that has ended changes nothing and repeats its end', async () => {
+test('a cancel for a job that has ended changes nothing and repeats its end (row 34)', async () => {
   await using desk = await openDesk()
   const order = backupOrder()
   desk.end.order(order)
@@ -184,7 +184,7 @@ test('a cancel for a job that has ended changes nothing and repeats its end', as
   expect(await desk.ending(order.jobId)).toMatchObject({ status: 'succeeded' })
 })
 
-test('a cancel for a job never seen is remembered, told, and a later order for it is turned away', async () => {
+test('a cancel for a job never seen is remembered, told, and a later order for it is turned away (row 34)', async () => {
   await using desk = await openDesk()
   const order = backupOrder()
   const { jobId } = order
@@ -208,7 +208,7 @@ test('an order waits for the configuration it needs', async () => {
   expect(await desk.ending(order.jobId)).toMatchObject({ status: 'succeeded' })
 })
 
-test('what this agent does not understand is answered, left alone, and never runs', async () => {
+test('what this agent does not understand is answered, left alone, and never runs (row 26)', async () => {
   await using desk = await openDesk()
   const wrongKind = { ...backupOrder(), kind: 'rearrange' }
   const wrongSpec = { ...backupOrder(), spec: { paths: ['/etc'], hook: 'rm -rf /' } }
@@ -232,7 +232,7 @@ test('what this agent does not understand is answered, left alone, and never run
   expect(desk.restic.runs('backup')).toHaveLength(1)
 })
 
-test('an agent that is killed leaves no restic behind, and the job ends as failed at the next start', async () => {
+test('an agent that is killed leaves no restic behind, and the job ends as failed at the next start (row 20)', async () => {
   await using desk = await openDesk({ process: true, script: gated })
   const order = backupOrder()
   desk.end.order(order)
@@ -246,7 +246,7 @@ test('an agent that is killed leaves no restic behind, and the job ends as faile
   expect(desk.restic.runs('backup')).toHaveLength(1)
 })
 
-test('a job whose snapshot was saved before the agent was killed ends as incomplete', async () => {
+test('a job whose snapshot was saved before the agent was killed ends as incomplete (row 20)', async () => {
   const script = { runs: { backup: { steps: [{ summary: {} }, { wait: 'never' }] } } }
   await using desk = await openDesk({ process: true, script })
   const order = backupOrder()

@@ -105,7 +105,7 @@ test.for([
   expect(bench.notRuns()).toMatchObject([{ outcome: 'missed', from, to, count, reason: 'host_was_off' }])
 })
 
-test('a host that was off for weeks catches up at once, and counts what it missed in the background', async () => {
+test('a host that was off for weeks catches up at once, and counts what it missed in the background (row 22)', async () => {
   using bench = planBench()
   const schedule = hourlyBackup({ cron: '* * * * *' })
   bench.plan(schedule)
@@ -121,7 +121,7 @@ test('a host that was off for weeks catches up at once, and counts what it misse
   expect(range?.count).toBe((Date.parse(range?.to ?? '') - Date.parse('2026-06-10T11:30:00Z')) / minute)
 })
 
-test('the next slot while the last still runs is skipped, or queued once', async () => {
+test('the next slot while the last still runs is skipped, or queued once (row 33)', async () => {
   for (const overlap of ['skip', 'queue'] as const) {
     using bench = planBench()
     const schedule = hourlyBackup({ overlap })
@@ -180,7 +180,7 @@ test('counting begins anew only where the timetable itself was changed', async (
   expect(bench.notRuns()).toMatchObject([{ from: noon, to: noon, count: 1 }])
 })
 
-test('daily means once on the days the clocks change', async () => {
+test('daily means once on the days the clocks change (row 27)', async () => {
   for (const [start, slots] of [
     ['2026-03-28T12:00:00Z', ['2026-03-29T01:00:00.000Z', '2026-03-30T00:30:00.000Z']],
     ['2026-10-24T12:00:00Z', ['2026-10-25T00:30:00.000Z', '2026-10-26T01:30:00.000Z']],
@@ -196,7 +196,7 @@ test('daily means once on the days the clocks change', async () => {
   }
 })
 
-test('a clock that is set back an hour runs nothing twice', async () => {
+test('a clock that is set back an hour runs nothing twice (row 27)', async () => {
   using bench = planBench()
   const schedule = hourlyBackup()
   bench.plan(schedule)
@@ -209,7 +209,7 @@ test('a clock that is set back an hour runs nothing twice', async () => {
   expect(ran(bench)).toHaveLength(2)
 })
 
-test('while the clocks differ, nothing later than the time of the server is told as missed', async () => {
+test('while the clocks differ, nothing later than the time of the server is told as missed (row 27)', async () => {
   using bench = planBench()
   const schedule = hourlyBackup({ catchUp: 'none' })
   bench.plan(schedule)

@@ -37,7 +37,7 @@ function benchWith(run: FakeRun, kind = 'backup') {
   return { fake, bench }
 }
 
-test('a backup in which nothing moves is shown as stalled, then interrupted, and says why it failed', async () => {
+test('a backup in which nothing moves is shown as stalled, then interrupted, and says why it failed (row 32)', async () => {
   const { fake, bench } = benchWith(hangs)
   const outcome = await runJob('backup', bench.context, { paths: ['/srv'] })
   expect(outcome).toMatchObject({ status: 'failed', reason: 'stalled' })
@@ -48,7 +48,7 @@ test('a backup in which nothing moves is shown as stalled, then interrupted, and
   bench[Symbol.dispose]()
 })
 
-test('one that does not listen is killed', async () => {
+test('one that does not listen is killed (row 32)', async () => {
   const { bench } = benchWith({ ...hangs, interrupted: 'ignored' })
   expect(await runJob('backup', bench.context, { paths: ['/srv'] })).toMatchObject({
     ...{ status: 'failed', reason: 'stalled', signal: 'SIGKILL' },

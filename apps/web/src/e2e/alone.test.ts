@@ -88,7 +88,7 @@ test('three slots with the server stopped are three backups on time, told once w
   expect(restic.runs('backup')).toHaveLength(3)
 })
 
-test('a host that slept through eight slots runs the newest and tells of the others in one range', async () => {
+test('a host that slept through eight slots runs the newest and tells of the others in one range (row 22)', async () => {
   await using plan = await openPlan()
   const { scene, restic, clock, scheduleId, jobIdOf } = plan
   await clock.sleep(7 * hour + 30 * 60_000)
@@ -103,7 +103,7 @@ test('a host that slept through eight slots runs the newest and tells of the oth
   expect(restic.runs('backup')).toHaveLength(1)
 })
 
-test('a host that slept and catches nothing up tells of all slots in one range', async () => {
+test('a host that slept and catches nothing up tells of all slots in one range (row 22)', async () => {
   await using plan = await openPlan({ catchUp: 'none' })
   const { scene, restic, clock, scheduleId } = plan
   await clock.sleep(7 * hour + 30 * 60_000)
@@ -140,7 +140,7 @@ test.each([
   ['skip', ['succeeded', 'skipped', 'skipped', 'succeeded']],
   ['queue', ['succeeded', 'succeeded', 'skipped', 'succeeded']],
 ] as const)(
-  'a slot that comes while the one before runs, with overlap %s, is recorded as what became of it',
+  'a slot that comes while the one before runs, with overlap %s, is recorded as what became of it (row 33)',
   async (overlap, outcomes) => {
     await using plan = await openPlan(
       { overlap },
@@ -166,7 +166,7 @@ test.each([
   },
 )
 
-test('a clock that is set back an hour, and one that is set ahead, run no slot twice', async () => {
+test('a clock that is set back an hour, and one that is set ahead, run no slot twice (row 27)', async () => {
   await using plan = await openPlan()
   const { scene, restic, clock, scheduleId, jobIdOf } = plan
   await clock.advanceTo(slotAt(0))

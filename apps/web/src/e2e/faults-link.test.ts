@@ -9,7 +9,7 @@ const talk = (lines: number) => ({ flood: { lines, text: 'a line restic says whi
 /** Short enough for a test, long enough for a busy machine. */
 const watchful = { ping: 500, pong: 1_500, answer: 2_000, handshake: 1_000 }
 
-test('a backup survives a cut link: its host is shown offline, and all it said is there when the link is back', async () => {
+test('a backup survives a cut link: its host is shown offline, and all it said is there when the link is back (row 1)', async () => {
   await using scene = await openScene({
     serverTiming: watchful,
     agentTiming: watchful,
@@ -40,7 +40,7 @@ test('a backup survives a cut link: its host is shown offline, and all it said i
   expect(await pathOf(server.db, jobId)).toEqual(['queued', 'accepted', 'running', 'succeeded'])
 })
 
-test('both ends notice by themselves that a link swallows everything, or one way, and restic goes on', async () => {
+test('both ends notice by themselves that a link swallows everything, or one way, and restic goes on (row 2)', async () => {
   const gates = ['blackhole', 'dropUp', 'dropDown'] as const
   await using scene = await openScene({
     serverTiming: watchful,

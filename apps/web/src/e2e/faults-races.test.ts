@@ -7,7 +7,7 @@ import { checkInvariants, pathOf } from './invariants.ts'
 import { randomOf, seed } from './random-of.ts'
 import { openScene } from './scene.ts'
 
-test(`of a cancel and an end that race, one stands, the same on both ends (seed ${seed})`, async () => {
+test(`of a cancel and an end that race, one stands, the same on both ends (seed ${seed}) (row 34)`, async () => {
   await using scene = await openScene()
   const { server, agent, restic } = scene
   const random = randomOf(seed)
@@ -44,7 +44,7 @@ test(`of a cancel and an end that race, one stands, the same on both ends (seed 
   expect(agent.status().jobs).toEqual([])
 })
 
-test('a cancel of a job that waits for an absent host is a guess, and the host confirms it without running it', async () => {
+test('a cancel of a job that waits for an absent host is a guess, and the host confirms it without running it (row 34)', async () => {
   await using scene = await openScene()
   const { server, agent, restic } = scene
   await agent.stop()
@@ -80,7 +80,7 @@ test('an end that was committed and whose answer was lost is told again, and cou
   expect(await pathOf(server.db, jobId)).toEqual(['queued', 'accepted', 'running', 'succeeded'])
 })
 
-test(`thirty jobs run exactly once each, whatever the link does meanwhile (seed ${seed})`, async () => {
+test(`thirty jobs run exactly once each, whatever the link does meanwhile (seed ${seed}) (row 35)`, async () => {
   await using scene = await openScene({ agentTiming: { answer: 2_000 } })
   const { restic, link, agent } = scene
   const random = randomOf(seed)

@@ -69,7 +69,7 @@ test('a backup that meets a prune nobody here knows of waits for it and does not
   expect(await scene.ending(jobId)).toMatchObject({ status: 'succeeded' })
 })
 
-test('a lock that a killed restic left lets backups through and stops a prune, until it is removed', async () => {
+test('a lock that a killed restic left lets backups through and stops a prune, until it is removed (row 29)', async () => {
   const script = {
     runs: { backup: [{ steps: [{ crash: 'SIGKILL' as const }] }, { steps: [{ summary: {} }] }] },
   }
@@ -97,7 +97,7 @@ test('a lock that a killed restic left lets backups through and stops a prune, u
   expect(restic.ledger().filter(({ event }) => event === 'pruned')).toHaveLength(1)
 })
 
-test('a restic that hangs is shown as stalled, interrupted, then killed, and the next job runs', async () => {
+test('a restic that hangs is shown as stalled, interrupted, then killed, and the next job runs (row 32)', async () => {
   const script = {
     runs: {
       backup: [{ steps: [{ wait: 'never' }], interrupted: 'ignored' as const }, { steps: [{ summary: {} }] }],
@@ -116,7 +116,7 @@ test('a restic that hangs is shown as stalled, interrupted, then killed, and the
   await checkInvariants(scene)
 })
 
-test('a job nobody claimed while its host was away has expired, and does not run when it is back', async () => {
+test('a job nobody claimed while its host was away has expired, and does not run when it is back (row 36)', async () => {
   await using scene = await openScene({ serverTiming: { queuedLife: 500 } })
   const { agent, restic } = scene
   await agent.stop()

@@ -10,11 +10,12 @@ export type ServerTime = {
   trustedThrough(isLinked: boolean): number
 }
 
-/** A clock this far off the server's is worth a warning: times in the dashboard would look wrong. */
-const skewWarnedMs = 30_000
-
 /** Begins with trust in the host's own clock. */
-export function createServerTime(clock: Clock, timing: Pick<Timing, 'skewTrusted'>, log: Log): ServerTime {
+export function createServerTime(
+  clock: Clock,
+  timing: Pick<Timing, 'skewTrusted' | 'skewWarned'>,
+  log: Log,
+): ServerTime {
   let heard: { serverMs: number; steadyMs: number; skewMs: number } | undefined
   let warned = false
   return {
@@ -24,7 +25,7 @@ export function createServerTime(clock: Clock, timing: Pick<Timing, 'skewTrusted
       if (Number.isNaN(serverMs)) return
       const skewMs = Math.round(clock.now() - (steadyMs - sentAt) / 2 - serverMs)
       heard = { serverMs, steadyMs, skewMs }
-      const isOff = Math.abs(skewMs) > skewWarnedMs
+      const isOff = Math.abs(skewMs) > timing.skewWarned
       if (isOff && !warned)
         log.warn(
           { skewMs },

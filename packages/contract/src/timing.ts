@@ -44,6 +44,8 @@ export const timing = {
   tick: 15_000,
   /** While the clocks of host and server differ by more, nothing later than the server's time is told as missed. */
   skewTrusted: 5 * 60_000,
+  /** Clocks further apart than this are worth a warning: times would look wrong. */
+  skewWarned: 30_000,
   /** A backup waits this long at most for maintenance of its repository. */
   maintenanceWait: 60 * 60_000,
   /** A lock that was not refreshed for this long is left over. restic itself uses the same limit. */

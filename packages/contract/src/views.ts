@@ -130,6 +130,7 @@ export const HostView = HostRow.extend({
   updateAvailable: z.string().nullable(),
   quarantineReason: z.string().nullable(),
   spool: HostSpool,
+  clockSkewMs: z.number(), // how far its clock was ahead of the server's at the last heartbeat
   protectedBytes: z.number().nullable(), // of its newest snapshot in each repository
   protectedFiles: z.number().nullable(),
   oldestSnapshotAt: z.date().nullable(),

@@ -34,8 +34,9 @@ export const agentNoun = router({
     .input(AgentHeartbeat)
     .output(HeartbeatAnswer)
     .mutation(({ ctx, input }) => {
-      ctx.presence.heard(ctx.host, input.spool)
-      return { serverTime: toInstant(Date.now()) }
+      const now = Date.now()
+      ctx.presence.heard(ctx.host, { spool: input.spool, skewMs: Date.parse(input.sentAt) - now })
+      return { serverTime: toInstant(now) }
     }),
 
   orders: procedure.subscription(({ ctx, signal }) => withWireErrors(tellOrders(ctx, signal))),

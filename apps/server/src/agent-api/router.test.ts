@@ -108,7 +108,7 @@ test('a heartbeat keeps a host online and its closed socket takes it offline, un
   expect(await viewHost(db, hostId)).toMatchObject({ state: 'offline', spool: { facts: 3 } })
 
   await connectMachine(db, machine)
-  context.presence.heard(context.host, { facts: 99, logBytes: 0 })
+  context.presence.heard(context.host, { spool: { facts: 99, logBytes: 0 }, skewMs: 0 })
   context.presence.arrived(context.host, socket.signal)
   await context.presence.flush(db)
   expect(await viewHost(db, hostId)).toMatchObject({ state: 'online', spool: { facts: 3 } })

@@ -180,6 +180,7 @@ export const hosts = pgTable(
     spoolFull: boolean('spool_full').notNull().default(false), // its disk takes nothing more
     spoolResetAt: at('spool_reset_at'), // its spool was damaged then and begun anew: facts of before may be lost
     setAside: jsonb('set_aside').$type<SetAside>(), // facts this server would not take, kept on the host
+    clockSkewMs: integer('clock_skew_ms').notNull().default(0), // its clock at the last heartbeat; above 0: ahead
     configVersion: integer('config_version').notNull().default(1),
     appliedConfigVersion: integer('applied_config_version').notNull().default(0),
     configAppliedAt: at('config_applied_at'),

@@ -144,6 +144,7 @@ export async function viewHost(db: Db, hostId: string): Promise<HostView> {
       scheduleAppliedAt: hosts.scheduleAppliedAt,
       policy: hosts.policy,
       quarantineReason: hosts.quarantineReason,
+      clockSkewMs: hosts.clockSkewMs,
       spool: {
         facts: hosts.spoolFacts,
         logBytes: hosts.spoolLogBytes,

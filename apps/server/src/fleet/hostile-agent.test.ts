@@ -52,8 +52,9 @@ test('an absurd number in one heartbeat keeps nobody from being heard', async ()
   const [liar, honest] = [await newHost(), await newHost()]
   await database.db.update(hosts).set({ online: false }).where(eq(hosts.id, honest.hostId))
   const presence = createPresence()
-  presence.heard(liar.sender, { facts: Number.MAX_SAFE_INTEGER, logBytes: Number.MAX_SAFE_INTEGER })
-  presence.heard(honest.sender, { facts: 3, logBytes: 0 })
+  const absurd = { facts: Number.MAX_SAFE_INTEGER, logBytes: Number.MAX_SAFE_INTEGER }
+  presence.heard(liar.sender, { spool: absurd, skewMs: Number.MAX_VALUE })
+  presence.heard(honest.sender, { spool: { facts: 3, logBytes: 0 }, skewMs: 0 })
   await presence.flush(database.db)
   expect(await rowOf(honest.hostId)).toMatchObject({ online: true, spoolFacts: 3 })
   expect(await rowOf(liar.hostId)).toMatchObject({ online: true })

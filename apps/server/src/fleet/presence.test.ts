@@ -16,6 +16,7 @@ afterAll(() => database.close())
 
 const stateOf = async (hostId: string) => (await viewHost(database.db, hostId)).state
 const spool = { facts: 0, logBytes: 0 }
+const beat = { spool, skewMs: 0 }
 const silenceFor = (hostId: string, seconds: number) =>
   database.db
     .update(hosts)
@@ -37,7 +38,7 @@ test('a host that was silent too long is offline, one that was not stays online,
   expect(await stateOf(lively.hostId)).toBe('online')
 
   const presence = createPresence()
-  presence.heard(host, spool)
+  presence.heard(host, beat)
   await presence.flush(database.db)
   expect(await stateOf(silent.hostId)).toBe('online')
 })
@@ -48,8 +49,8 @@ test('two servers that write the presence of the same hosts at once both get thr
     senders.push(await connectMachine(database.db, await enrolMachine(database.db)))
   for (let round = 0; round < 10; round += 1) {
     const [one, two] = [createPresence(), createPresence()]
-    for (const sender of senders) one.heard(sender, spool)
-    for (const sender of senders.toReversed()) two.heard(sender, spool)
+    for (const sender of senders) one.heard(sender, beat)
+    for (const sender of senders.toReversed()) two.heard(sender, beat)
     await Promise.all([one.flush(database.db), two.flush(database.db), sweepSilentHosts(database.db, 45_000)])
   }
   for (const sender of senders) expect(await stateOf(sender.id)).toBe('online')
@@ -62,7 +63,7 @@ test('a beat never brings a quarantined host online', async () => {
     code: 'host_quarantined',
   })
   const presence = createPresence()
-  presence.heard(host, spool)
+  presence.heard(host, beat)
   await presence.flush(database.db)
   expect(await stateOf(machine.hostId)).toBe('quarantined')
   const [row] = await database.db.select().from(hosts).where(eq(hosts.id, machine.hostId))
@@ -74,7 +75,7 @@ test('news that could not be written is written later', async () => {
   const host = await connectMachine(database.db, machine)
   await silenceFor(machine.hostId, 60)
   const presence = createPresence()
-  presence.heard(host, { facts: 5, logBytes: 0 })
+  presence.heard(host, { spool: { facts: 5, logBytes: 0 }, skewMs: 0 })
   const other = await testDatabase()
   await other.sql`drop table hosts cascade`
   await expect(presence.flush(other.db)).rejects.toThrow('Failed query')
@@ -94,7 +95,7 @@ test('what a host says of its spool stands on its page, whoever looks is told, a
   const listening = await database.sql.listen('restic_manager', payload => void told.push(payload))
   const presence = createPresence()
   const setAside = { count: 2, name: 'job.finished', at: '2026-11-23T07:00:00.000Z', why: 'a bad word' }
-  presence.heard(host, { facts: 2, logBytes: 7, full: true, setAside })
+  presence.heard(host, { spool: { facts: 2, logBytes: 7, full: true, setAside }, skewMs: 0 })
   await presence.flush(database.db)
   await until(() => told.includes(`host:${machine.hostId}`))
   await listening.unlisten()
@@ -106,7 +107,29 @@ test('what a host says of its spool stands on its page, whoever looks is told, a
   gone.abort()
   await later.flush(database.db)
   expect(await viewed()).toMatchObject({ full: true, setAside })
-  later.heard(host, { facts: 0, logBytes: 0 })
+  later.heard(host, beat)
   await later.flush(database.db)
   expect(await viewed()).toMatchObject({ full: false, setAside: null })
+})
+
+test('a host whose clock is far off says so on its page, and whoever looks is told once (row 27)', async () => {
+  const machine = await enrolMachine(database.db)
+  const host = await connectMachine(database.db, machine)
+  const told: string[] = []
+  const listening = await database.sql.listen('restic_manager', payload => void told.push(payload))
+  const presence = createPresence()
+  const hear = async (skewMs: number) => {
+    presence.heard(host, { spool, skewMs })
+    await presence.flush(database.db)
+    return (await viewHost(database.db, machine.hostId)).clockSkewMs
+  }
+  expect(await hear(29_000)).toBe(29_000)
+  expect(told).toEqual([])
+  expect(await hear(-31_000)).toBe(-31_000)
+  expect(await hear(-32_000)).toBe(-32_000)
+  expect(await hear(1e15)).toBe(2_147_483_647)
+  await until(() => told.includes(`host:${machine.hostId}`))
+  expect(await hear(0)).toBe(0)
+  await until(() => told.length === 2)
+  await listening.unlisten()
 })

@@ -1,19 +1,22 @@
 // Who is there: heartbeats and partings are kept in memory and written together, so that a beat costs no statement.
 import { sql } from 'drizzle-orm'
 import type { SpoolReport } from '@restic-manager/contract/agent'
+import { timing } from '@restic-manager/contract/timing'
 import type { HostSession } from '../context.ts'
 import type { Db } from '../db/open.ts'
 import { notify } from '../db/bus.ts'
 
-/** `spool`: what waits on the host's disk, as it said last. */
-type News = { session: number; there: boolean; atMs: number; spool: SpoolReport | undefined }
+type News = { session: number; there: boolean; atMs: number; beat: Beat | undefined }
+
+/** What a heartbeat says. `skewMs`: how far the host's clock is ahead of this server's, the way here included. */
+export type Beat = { spool: SpoolReport; skewMs: number }
 
 /** What this server heard of its agents since it last wrote it down. */
 export type Presence = {
   /** The host said hello; when `closed` aborts it has left. */
   arrived(host: HostSession, closed: AbortSignal): void
   /** A heartbeat came. */
-  heard(host: HostSession, spool: SpoolReport): void
+  heard(host: HostSession, beat: Beat): void
   /** Writes what was heard, in one statement. Safe to call at any time; news that could not be written is kept. */
   flush(db: Db): Promise<void>
 }
@@ -21,18 +24,18 @@ export type Presence = {
 /** An empty memory of who was heard. One for each server process. */
 export function createPresence(): Presence {
   let news = new Map<string, News>()
-  const keep = (host: HostSession, there: boolean, spool?: SpoolReport) => {
+  const keep = (host: HostSession, there: boolean, beat?: Beat) => {
     const before = news.get(host.id)
     if (before !== undefined && before.session > host.session) return
-    const known = spool ?? (before?.session === host.session ? before.spool : undefined)
-    news.set(host.id, { session: host.session, there, atMs: performance.now(), spool: known })
+    const known = beat ?? (before?.session === host.session ? before.beat : undefined)
+    news.set(host.id, { session: host.session, there, atMs: performance.now(), beat: known })
   }
   return {
     arrived(host, closed) {
       if (closed.aborted) keep(host, false)
       else closed.addEventListener('abort', () => keep(host, false), { once: true })
     },
-    heard: (host, spool) => keep(host, true, spool),
+    heard: (host, beat) => keep(host, true, beat),
     async flush(db) {
       if (news.size === 0) return
       const writing = news
@@ -48,20 +51,21 @@ export function createPresence(): Presence {
 }
 
 /** One host's absurd number must not keep the news of all the others from being written. */
-const MOST_FACTS = 2_147_483_647
+const MOST = 2_147_483_647
 
 /** One statement for all of them. An older session than the host's newest changes nothing. */
 async function writeNews(db: Db, news: Map<string, News>) {
   const nowMs = performance.now()
-  const heard = [...news].map(([id, { session, there, atMs, spool }]) => ({
+  const heard = [...news].map(([id, { session, there, atMs, beat }]) => ({
     id,
     session,
     there,
     age: Math.max(0, Math.round(nowMs - atMs)),
-    facts: spool === undefined ? null : Math.min(spool.facts, MOST_FACTS),
-    logBytes: spool?.logBytes ?? null,
-    full: spool === undefined ? null : (spool.full ?? false),
-    setAside: spool?.setAside ?? null,
+    facts: beat === undefined ? null : Math.min(beat.spool.facts, MOST),
+    logBytes: beat?.spool.logBytes ?? null,
+    full: beat === undefined ? null : (beat.spool.full ?? false),
+    setAside: beat?.spool.setAside ?? null,
+    skewMs: beat === undefined ? null : Math.max(-MOST, Math.min(MOST, Math.round(beat.skewMs))),
   }))
   await db.transaction(async tx => {
     // Rows are locked in the order of their ids, so that two servers writing at once cannot block each other.
@@ -69,9 +73,10 @@ async function writeNews(db: Db, news: Map<string, News>) {
       with heard as (
         select * from jsonb_to_recordset(${JSON.stringify(heard)}::jsonb)
           as heard(id uuid, session bigint, there boolean, age integer, facts integer, "logBytes" bigint,
-            "full" boolean, "setAside" jsonb)
+            "full" boolean, "setAside" jsonb, "skewMs" integer)
       ), locked as (
-        select hosts.id, hosts.online as was_online, hosts.spool_full as was_full, hosts.set_aside as was_aside
+        select hosts.id, hosts.online as was_online, hosts.spool_full as was_full, hosts.set_aside as was_aside,
+          hosts.clock_skew_ms as was_skew
         from hosts join heard on heard.id = hosts.id
         where hosts.session_number = heard.session and hosts.removed_at is null
         order by hosts.id for no key update of hosts
@@ -82,10 +87,13 @@ async function writeNews(db: Db, news: Map<string, News>) {
           spool_facts = coalesce(heard.facts, hosts.spool_facts),
           spool_log_bytes = coalesce(heard."logBytes", hosts.spool_log_bytes),
           spool_full = coalesce(heard."full", hosts.spool_full),
+          clock_skew_ms = coalesce(heard."skewMs", hosts.clock_skew_ms),
           set_aside = case when heard."full" is null then hosts.set_aside else heard."setAside" end
         from heard, locked where hosts.id = heard.id and hosts.id = locked.id and hosts.session_number = heard.session
         returning hosts.id, hosts.online <> locked.was_online or hosts.spool_full <> locked.was_full
-          or hosts.set_aside is distinct from locked.was_aside as has_changed
+          or hosts.set_aside is distinct from locked.was_aside
+          or (abs(hosts.clock_skew_ms) > ${timing.skewWarned}) <> (abs(locked.was_skew) > ${timing.skewWarned})
+          as has_changed
       )
       select id from written where has_changed`)
     for (const { id } of changed) await notify(tx, 'host', id)

@@ -1,8 +1,10 @@
 // The one thing about a host that needs hands, the worst first.
+import { timing } from '@restic-manager/contract/timing'
 import type { HostView } from '@restic-manager/contract/views'
 import { Button } from '@mantine/core'
 
 import type { ReactNode } from 'react'
+import { formatDuration } from '../format.ts'
 import { useMay } from '../me.ts'
 import { kindWords, whyEnded } from '../words.ts'
 import { HostSpoolNotice } from './host-spool-notice.tsx'
@@ -10,13 +12,24 @@ import { LinkButton } from './link-button.tsx'
 import { Notice } from './notice.tsx'
 import { Ago, When } from './when.tsx'
 
-/** At most one notice, and one about the host's records. `runNow` opens the dialog that would clear a failed backup. */
+/** At most one notice, and one each about the host's records and its clock. `runNow` opens the dialog that would clear a failed backup. */
 export function HostNotice(props: { host: HostView; runNow: () => void }): ReactNode {
   return (
     <>
       <MainNotice {...props} />
       <HostSpoolNotice host={props.host} />
+      <ClockNotice host={props.host} />
     </>
+  )
+}
+
+function ClockNotice({ host: { state, clockSkewMs } }: { host: HostView }): ReactNode {
+  if (state !== 'online' || Math.abs(clockSkewMs) <= timing.skewWarned) return null
+  const off = formatDuration(Math.abs(clockSkewMs))
+  return (
+    <Notice tone="warn" title={`The clock of this host is ${off} ${clockSkewMs > 0 ? 'ahead' : 'behind'}.`}>
+      Its schedules follow its own clock, and the times of its jobs look wrong here. Let it keep time by NTP.
+    </Notice>
   )
 }
 

@@ -150,13 +150,19 @@ const repository = createRoute({
   component: lazyRouteComponent(() => import('./pages/repository.tsx'), 'RepositoryPage'),
 })
 
+const settings = createRoute({
+  getParentRoute: () => shell,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('./pages/settings.tsx'), 'SettingsPage'),
+})
+
 const router = createRouter({
   routeTree: root.addChildren([
     signIn,
     setUp,
     shell.addChildren([
       ...[home, hosts, host, addSchedule, schedule],
-      ...[jobs, job, repositories, addRepository, repository],
+      ...[jobs, job, repositories, addRepository, repository, settings],
     ]),
   ]),
   defaultPreload: 'intent',

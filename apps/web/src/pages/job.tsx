@@ -3,6 +3,7 @@ import { hasEnded } from '@restic-manager/contract/job'
 import type { JobView } from '@restic-manager/contract/views'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
+import { countOf } from '../format.ts'
 import { useJobLive } from '../job-live.ts'
 import { momentOf, nameOfKind } from '../job-story.ts'
 import { useLogFeed } from '../log-feed.ts'
@@ -74,7 +75,15 @@ function JobBody({ job }: { job: JobView }) {
           )}
           <JobResult job={job} />
           <JobWarnings job={job} />
-          <LogViewer jobId={job.id} feed={neverRan ? { ...feed, complete: true } : feed} live={open} />
+          {job.logRemovedAfterDays === null ? (
+            <LogViewer jobId={job.id} feed={neverRan ? { ...feed, complete: true } : feed} live={open} />
+          ) : (
+            <Panel title="Log">
+              <p className="dim">
+                The log of this job was removed after {countOf(job.logRemovedAfterDays, 'day')}.
+              </p>
+            </Panel>
+          )}
         </div>
         <JobDetails job={job} />
       </div>

@@ -1,8 +1,8 @@
 // Who is signed in, the colours of the page, and the way out.
 import { Menu, SegmentedControl, useMantineColorScheme } from '@mantine/core'
-import { IconLogout, IconUser } from '@tabler/icons-react'
+import { IconLogout, IconSettings, IconUser } from '@tabler/icons-react'
 import { useMutation } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
+import { Link, useNavigate } from '@tanstack/react-router'
 import { useMe } from '../me.ts'
 import { signOut } from '../session.ts'
 import { queryClient, sentenceFor } from '../trpc.ts'
@@ -72,6 +72,14 @@ export function UserMenu() {
           <ZoneSwitch />
         </div>
         <Menu.Divider />
+        <Menu.Item
+          component={Link}
+          to="/settings"
+          closeMenuOnClick
+          leftSection={<IconSettings size={16} stroke={1.75} />}
+        >
+          Settings
+        </Menu.Item>
         <Menu.Item
           leftSection={<IconLogout size={16} stroke={1.75} />}
           onClick={() => leave.mutate()}

@@ -59,7 +59,7 @@ export type Disk = {
   /** The slots on which something is to be decided. */
   openSlots: Set<DiskSlot>
   snapshots: Map<Id, Snapshot[]>
-  seen: Pick<SimulatedRecord, 'orders' | 'oldSessionTaken' | 'acksTakenBack' | 'misunderstood'>
+  seen: Pick<SimulatedRecord, 'orders' | 'oldSession' | 'oldSessionTaken' | 'acksTakenBack' | 'misunderstood'>
 }
 
 /** A new host: nothing but its name and its key. */
@@ -80,7 +80,13 @@ export function formatDisk(identity: Pick<Disk, 'hostId' | 'hostname' | 'key' | 
     slots: new Map(),
     openSlots: new Set(),
     snapshots: new Map(),
-    seen: { orders: [], oldSessionTaken: [], acksTakenBack: [], misunderstood: [] },
+    seen: {
+      orders: [],
+      oldSession: { told: 0, refused: 0 },
+      oldSessionTaken: [],
+      acksTakenBack: [],
+      misunderstood: [],
+    },
   }
 }
 
@@ -172,6 +178,7 @@ export function recordOf(disk: Disk, connected: boolean): SimulatedRecord {
     ),
     logs: [...logs].map(([jobId, { blocks }]) => ({ jobId, blocks: [...blocks], acked: !unsent.has(jobId) })),
     orders: [...seen.orders],
+    oldSession: { ...seen.oldSession },
     oldSessionTaken: [...seen.oldSessionTaken],
     acksTakenBack: [...seen.acksTakenBack],
     misunderstood: [...seen.misunderstood],

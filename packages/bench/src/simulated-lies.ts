@@ -2,7 +2,7 @@
 import { newId } from '@restic-manager/contract/ids'
 import { toInstant } from '@restic-manager/contract/scalars'
 import type { Disk } from './simulated-disk.ts'
-import type { SimulatedLink } from './simulated-link.ts'
+import { Refused, type SimulatedLink } from './simulated-link.ts'
 import { between, type Life } from './simulated-life.ts'
 
 type Lie = { call: string; payload: object }
@@ -14,13 +14,19 @@ const PATIENCE_MS = 15_000
 
 /** Tells a few lies on a link whose session has been replaced, notes which the server took, and ends the link. */
 export async function lie(life: Life, link: SimulatedLink): Promise<void> {
+  const { seen } = life.disk
   const lies = drawLies(life.disk)
   const first = between(life.random, 0, lies.length - 1)
   const told = [...lies.slice(first), ...lies.slice(0, first)].slice(0, 3)
   await Promise.allSettled(
     told.map(async ({ call, payload }) => {
-      const answer = await link.call(call, payload, { parse: value => value }, PATIENCE_MS)
-      life.disk.seen.oldSessionTaken.push({ call, answer, at: Date.now() })
+      seen.oldSession.told += 1
+      try {
+        const answer = await link.call(call, payload, { parse: value => value }, PATIENCE_MS)
+        seen.oldSessionTaken.push({ call, answer, at: Date.now() })
+      } catch (error) {
+        if (error instanceof Refused) seen.oldSession.refused += 1
+      }
     }),
   )
   link.cut()

@@ -39,6 +39,8 @@ export type SimulatedRecord = {
   /** Every block of every log as it was cut. `acked`: the server says it has it. */
   logs: { jobId: string; blocks: LogStreamBlock[]; acked: boolean }[]
   orders: { order: string; jobId?: string; at: number }[]
+  /** Calls under an older session: how many were told, and how many of them the server answered with no. */
+  oldSession: { told: number; refused: number }
   /** Calls under an older session that the server took, although a newer one had begun. */
   oldSessionTaken: { call: string; answer: unknown; at: number }[]
   /** A welcome said less than the server had acked before. */

@@ -164,7 +164,7 @@ export function openSession({ life, url, wheel, runner, slots, enter }: SessionP
 
   /** Its session goes on in another connection before this one is closed. */
   function thinkOfMoving(link: SimulatedLink) {
-    life.after(between(random, 3_000, 9_000), () => {
+    life.after(between(random, timing.heartbeat, 3 * timing.heartbeat), () => {
       if (!isCurrent(link)) return
       if (!isDialling && random() < life.behaviour().speaksInOldSession) connect(keep(link))
       thinkOfMoving(link)

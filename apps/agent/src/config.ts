@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { timing, type Timing } from '@restic-manager/contract/timing'
 import { z } from 'zod'
+import type { LogBudget } from './log-spool.ts'
 import { defaultPolicyFile } from './policy.ts'
 
 export type AgentConfig = {
@@ -16,6 +17,8 @@ export type AgentConfig = {
   policyFile: string
   logLevel: LogLevel
   timing: Timing
+  /** Other bounds of the logs that wait on disk than the usual ones. */
+  logBudget?: LogBudget | undefined
 }
 
 export const LogLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])

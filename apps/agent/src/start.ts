@@ -78,7 +78,7 @@ export async function startAgent(
   sweepLentAccess(folders)
   const key = openKey(stateDir)
   const state = openState(stateDir, log, clock, reserve)
-  const logs = openLogSpool(stateDir, log)
+  const logs = openLogSpool(stateDir, log, config.logBudget)
   // Logs give way first: none takes the room that is left for facts.
   const spool: LogSpool = {
     ...logs,

@@ -28,11 +28,17 @@ export type Desk = AsyncDisposable & {
 export async function openDesk({
   script = {},
   configured = true,
+  end: given,
   ...options
-}: Omit<AgentOptions, 'restic'> & { script?: FakeScript; configured?: boolean } = {}): Promise<Desk> {
+}: Omit<AgentOptions, 'restic'> & {
+  script?: FakeScript
+  configured?: boolean
+  /** A far end that is there already, and stays. */
+  end?: FarEnd
+} = {}): Promise<Desk> {
   const stack = new AsyncDisposableStack()
   const restic = fakeRestic(mkdtempSync(join(tmpdir(), 'rm-fake-')), script)
-  const end = stack.use(await startFarEnd())
+  const end = given ?? stack.use(await startFarEnd())
   if (configured) end.order(configOrder())
   const server = { url: end.url, createEnrolment: async () => end.token }
   const agent = stack.use(

@@ -39,6 +39,8 @@ export type AgentOptions = {
   url?: string
   name?: string
   timing?: Partial<Timing>
+  /** How much of its logs may wait on disk. Only for an agent in this process. */
+  logBudget?: AgentConfig['logBudget']
   /** What the host allows. When left out there is no such file. */
   policyFile?: string
   /** The time it lives in. One clock may be shared by many agents, also by ones in processes of their own. */
@@ -100,6 +102,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
       policyFile,
       logLevel: 'silent',
       timing: { ...timing, ...current.timing },
+      logBudget: current.logBudget,
     }
     const log = current.log ?? createLog({ level: 'silent' })
     const agent: RunningAgent = await startInProcess(config, log, current.clock)

@@ -6,6 +6,7 @@ import type { Db } from './db/open.ts'
 import type { ReadyCheck } from './db/ready.ts'
 import type { Seal } from './db/seal.ts'
 import type { Arrivals, Place } from './fleet/arrivals.ts'
+import type { LogIntake } from './fleet/log-intake.ts'
 import type { Release } from './fleet/orders.ts'
 import type { Presence } from './fleet/presence.ts'
 
@@ -39,6 +40,7 @@ export type AgentContext = Shared &
     host: HostSession
     connection: { spoolEpoch: string | undefined; place?: Place }
     presence: Presence
+    logIntake: LogIntake
     release: Release
   }
 

@@ -14,6 +14,7 @@ import { openDatabase } from './db/open.ts'
 import { createReadyCheck } from './db/ready.ts'
 import { openSeal } from './db/seal.ts'
 import { createTroubleLog } from './db/trouble-log.ts'
+import { createLogIntake } from './fleet/log-intake.ts'
 import { createPresence } from './fleet/presence.ts'
 import { claimBearer } from './fleet/sessions.ts'
 import { watchAgentSockets } from './http/agent-sockets.ts'
@@ -99,6 +100,7 @@ export async function startServer(config: Config, options: StartOptions): Promis
     agent: {
       ...shared,
       presence,
+      logIntake: createLogIntake(),
       get release() {
         return { version, packageUrl: config.agentPackageUrl ?? publicUrl.is }
       },

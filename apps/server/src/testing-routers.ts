@@ -8,6 +8,7 @@ import type { AgentContext, HostSession, OperatorContext, Principal } from './co
 import { startBus } from './db/bus.ts'
 import { isOutage } from './db/outage.ts'
 import { createReadyCheck } from './db/ready.ts'
+import { createLogIntake } from './fleet/log-intake.ts'
 import { createPresence } from './fleet/presence.ts'
 import { operatorRouter } from './operator-api/router.ts'
 import { testDatabase } from './testing.ts'
@@ -60,6 +61,7 @@ export async function routerParts({ broken = false } = {}) {
       host,
       connection: { spoolEpoch: undefined },
       presence: createPresence(),
+      logIntake: createLogIntake(),
       release: { version, packageUrl: 'https://packages.example.org' },
     }),
     async close() {

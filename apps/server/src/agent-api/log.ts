@@ -9,6 +9,8 @@ export const logNoun = router({
     .input(LogStreamBlock)
     .output(LogAnswer)
     .mutation(({ ctx, input }) =>
-      countForeignIds(ctx, input.jobId, () => appendLog(ctx.db, ctx.sender, input)),
+      ctx.logIntake.take(ctx.host.id, input.block.length, () =>
+        countForeignIds(ctx, input.jobId, () => appendLog(ctx.db, ctx.sender, input)),
+      ),
     ),
 })

@@ -1,0 +1,96 @@
+// How fast logs are taken in, all hosts together: a few blocks at a time, each host in turn, and only so much waits.
+import { Refusal } from '@restic-manager/contract/refusal'
+
+export type LogIntake = {
+  /** Does `work` when it is the host's turn. Throws `too_many` at once when too much waits: the block is sent again. */
+  take<T>(hostId: string, bytes: number, work: () => Promise<T>): Promise<T>
+  /** How much of its logs a host that connects now may send, so that all who send share what this server takes in. */
+  bytesPerSecond(): number
+}
+
+const usual = {
+  /** Blocks that are written at the same time. Most of the connections to the database are for facts. */
+  atOnce: 4,
+  /** Of one host, written or waiting. An agent that keeps to the contract has one for each job that writes. */
+  ofOneHost: 4,
+  mostWaitingBytes: 16 * 1024 * 1024,
+  /** What is shared by all who sent something in the last minute. */
+  bytesPerSecond: 16 * 1024 * 1024,
+}
+const mostBytesPerSecond = 1024 * 1024
+const leastBytesPerSecond = 64 * 1024
+const recentMs = 60_000
+
+type Waiting = { bytes: number; enter: () => void }
+
+/** The intake of one server process. `now` is a clock in milliseconds that nobody sets. */
+export function createLogIntake(wish: Partial<typeof usual> = {}, now = () => performance.now()): LogIntake {
+  const limits = { ...usual, ...wish }
+  /** Hosts that wait, in the order of their turns. */
+  const queue = new Map<string, Waiting[]>()
+  const inside = new Map<string, number>()
+  const sentAt = new Map<string, number>()
+  let running = 0
+  let waitingBytes = 0
+
+  function wait(hostId: string, bytes: number): Promise<void> {
+    const own = queue.get(hostId) ?? []
+    if (
+      own.length + (inside.get(hostId) ?? 0) >= limits.ofOneHost ||
+      waitingBytes + bytes > limits.mostWaitingBytes
+    )
+      throw new Refusal('too_many', 'Too many logs arrive at the moment. Send this block again in a while.')
+    waitingBytes += bytes
+    return new Promise(enter => {
+      own.push({ bytes, enter })
+      queue.set(hostId, own)
+    })
+  }
+
+  function admitNext() {
+    const [turn] = queue
+    if (turn === undefined) return
+    const [hostId, own] = turn
+    const next = own.shift() as Waiting
+    // To the end of the line with what else it has.
+    queue.delete(hostId)
+    if (own.length > 0) queue.set(hostId, own)
+    waitingBytes -= next.bytes
+    begin(hostId)
+    next.enter()
+  }
+
+  function begin(hostId: string) {
+    running += 1
+    inside.set(hostId, (inside.get(hostId) ?? 0) + 1)
+  }
+
+  function end(hostId: string) {
+    running -= 1
+    const left = (inside.get(hostId) ?? 1) - 1
+    if (left > 0) inside.set(hostId, left)
+    else inside.delete(hostId)
+    admitNext()
+  }
+
+  return {
+    async take(hostId, bytes, work) {
+      sentAt.delete(hostId) // the newest last
+      sentAt.set(hostId, now())
+      if (running < limits.atOnce) begin(hostId)
+      else await wait(hostId, bytes)
+      try {
+        return await work()
+      } finally {
+        end(hostId)
+      }
+    },
+    bytesPerSecond() {
+      for (const [hostId, at] of sentAt)
+        if (at < now() - recentMs) sentAt.delete(hostId)
+        else break
+      const share = Math.floor(limits.bytesPerSecond / (sentAt.size + 1))
+      return Math.min(mostBytesPerSecond, Math.max(leastBytesPerSecond, share))
+    },
+  }
+}

@@ -31,18 +31,23 @@ const mayCome = new Set([
 /** What PgBouncer says to settings of a session. */
 const protocolViolation = '08P01'
 
-/** Starts or finds the database and brings its tables up to date. Throws one sentence when that cannot be. */
+/**
+ * Starts or finds the database and brings its tables up to date, unless `migrate` does something else. Throws one sentence when
+ * that cannot be.
+ */
 export async function prepareDatabase(
   config: Config,
   role: 'server' | 'admin',
   log: Log,
+  migrate: (url: string) => Promise<void> = migrateDatabase,
 ): Promise<ReadyDatabase> {
   const { databaseUrl, databaseDirectUrl } = config
-  if (databaseUrl !== undefined) return prepareExternal(databaseUrl, databaseDirectUrl, { role, log })
+  if (databaseUrl !== undefined)
+    return prepareExternal(databaseUrl, databaseDirectUrl, { role, log, migrate })
   const waitMs = role === 'server' ? adminMs : 0
   const embedded = await startEmbedded({ dataDir: config.dataDir, role, log, waitMs })
   try {
-    await migrateDatabase(embedded.url)
+    await migrate(embedded.url)
   } catch (error) {
     await embedded.stop()
     throw error
@@ -53,16 +58,16 @@ export async function prepareDatabase(
 async function prepareExternal(
   url: string,
   directUrl: string | undefined,
-  { role, log }: { role: 'server' | 'admin'; log: Log },
+  { role, log, migrate }: { role: 'server' | 'admin'; log: Log; migrate: (url: string) => Promise<void> },
 ): Promise<ReadyDatabase> {
   const stop = async () => {}
   if (directUrl === undefined) {
     await waitForDatabase('DATABASE_URL', url, log)
-    await migrateDatabase(url)
+    await migrate(url)
     return { url, stop }
   }
   await waitForDatabase('DATABASE_DIRECT_URL', directUrl, log)
-  await migrateDatabase(directUrl)
+  await migrate(directUrl)
   // One command at a time needs no pooler.
   if (role === 'admin') return { url: directUrl, stop }
   await waitForDatabase('DATABASE_URL', url, log, { isPooled: true })

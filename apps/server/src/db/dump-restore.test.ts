@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { until } from '@restic-manager/testkit/until'
 import { contentsOf, type DumpScene, forgeDump, openDumpScene } from '../testing-dumps.ts'
+import { openDump } from './dump-file.ts'
 import { applyMigrations, readMigrations } from './dump-migrations.ts'
 import { restoreDatabase } from './dump-restore.ts'
 import { inOneTransaction } from './dump-transaction.ts'
@@ -21,8 +22,10 @@ beforeAll(async () => {
 afterAll(() => scene[Symbol.asyncDispose]())
 
 const at = (name: string) => join(scene.folder, name)
-const restore = (url: string, name = 'fleet.dump', over = {}) =>
-  restoreDatabase(url, at(name), { fingerprint: scene.fingerprint, ...over })
+const restore = async (url: string, name = 'fleet.dump', over = {}) => {
+  await using dump = await openDump(at(name))
+  await restoreDatabase(url, dump, { fingerprint: scene.fingerprint, ...over })
+}
 
 async function ask<T extends object>(url: string, query: string): Promise<T[]> {
   const sql = connect(url, { max: 1, connection: { application_name: 'psql' } })
@@ -233,8 +236,10 @@ test('the key at hand must be the one the secrets are sealed with', async () => 
   const url = await scene.empty()
   const other = restore(url, 'fleet.dump', { fingerprint: '0123456789abcdef' })
   await expect(other).rejects.toThrow(
-    `sealed with the key ${scene.fingerprint}, and the key at hand is 0123456789abcdef`,
+    `sealed with the key ${scene.fingerprint}, and the one at hand is 0123456789abcdef`,
   )
+  const none = restore(url, 'fleet.dump', { fingerprint: undefined })
+  await expect(none).rejects.toThrow('there is none at hand. Set RM_SECRET_KEY_FILE')
   expect(await isUntouched(url)).toBe(true)
 })
 

@@ -1,8 +1,9 @@
 // Puts a dump into a database: all of it, or nothing is changed.
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type postgres from 'postgres'
 import { findPartitions, findTables, liftForeignKeys, putForeignKey } from './dump-catalogue.ts'
-import { type DumpHeader, openDump } from './dump-file.ts'
+import type { DumpHeader, OpenDump } from './dump-file.ts'
 import { applyMigrations, newestMigrationIn, readMigrations } from './dump-migrations.ts'
 import { createRowReader } from './dump-rows.ts'
 import { inOneTransaction, ourApplications, quoted, quotedList } from './dump-transaction.ts'
@@ -10,36 +11,37 @@ import { migrationLock } from './migrate.ts'
 import { hasSqlState } from './sql-state.ts'
 
 export type RestoreOptions = {
-  /** The fingerprint of the key at hand. */
-  fingerprint: string
+  /** The fingerprint of the key at hand; undefined when there is none. */
+  fingerprint: string | undefined
   /** Gives up what the database holds. */
   replace?: boolean
   signal?: AbortSignal | undefined
 }
 
+/** How long a connection that was closed may still be seen. */
+const leavingMs = 2_000
 /** Every start of a server writes into these: they do not make a database one that is in use. */
 const notWorthKeeping = new Set(['chore_turns', 'settings'])
 
 /**
- * Puts the dump in `file` into the database at `url`, at the migration it was made at, and brings it to this version's. Sessions
- * of before are fenced. Throws a sentence, and has changed nothing, when it cannot be done.
+ * Puts a dump into the database at `url`, at the migration it was made at, and brings it to this version's. Sessions of before
+ * are fenced. Throws a sentence, and has changed nothing, when it cannot be done.
  */
 export async function restoreDatabase(
   url: string,
-  file: string,
+  dump: OpenDump,
   { fingerprint, replace = false, signal }: RestoreOptions,
-): Promise<DumpHeader> {
-  await using dump = await openDump(file)
+): Promise<void> {
   const { header } = dump
   const all = readMigrations()
   const at = all.findIndex(({ tag, when }) => tag === header.migration.tag && when === header.migration.when)
   if (at === -1)
     throw new Error(
-      `${file} was made by restic-manager ${header.version}, whose tables this version does not know. Restore it with that version or a newer one.`,
+      `The dump was made by restic-manager ${header.version}, whose tables this version does not know. Restore it with that version or a newer one.`,
     )
   if (header.keyFingerprint !== null && header.keyFingerprint !== fingerprint)
     throw new Error(
-      `The secrets in ${file} are sealed with the key ${header.keyFingerprint}, and the key at hand is ${fingerprint}. Set RM_SECRET_KEY_FILE to the right key file.`,
+      `The secrets in the dump are sealed with the key ${header.keyFingerprint}, and ${fingerprint === undefined ? 'there is none at hand' : `the one at hand is ${fingerprint}`}. Set RM_SECRET_KEY_FILE to the right key file.`,
     )
   const names = all[at]?.tables ?? []
   await inOneTransaction(url, { application: 'restore', mode: 'read write' }, async tx => {
@@ -47,14 +49,14 @@ export async function restoreDatabase(
     await clear(tx, replace)
     await applyMigrations(tx, all.slice(0, at + 1))
     await makePartitions(tx, header, names)
-    await compareTables(tx, file, header, names)
+    await compareTables(tx, header, names)
     const keys = await liftForeignKeys(tx, names)
     await loadRows(tx, header, dump.rows(), signal)
     for (const key of keys) {
       signal?.throwIfAborted()
       await putForeignKey(tx, key).catch((error: unknown) => {
         if (!hasSqlState(error, '23503')) throw error
-        throw new Error(`The rows in ${file} do not fit each other (${key.name}). Nothing was changed.`, {
+        throw new Error(`The rows in the dump do not fit each other (${key.name}). Nothing was changed.`, {
           cause: error,
         })
       })
@@ -65,21 +67,30 @@ export async function restoreDatabase(
     await fenceSessions(tx)
     await tx.unsafe(`analyze ${quotedList(all.at(-1)?.tables ?? [])}`)
   })
-  return header
 }
 
-/** Nobody else may be at the database. A server that starts meanwhile waits for the same lock before it does anything. */
+/**
+ * Nobody else may be at the database. Who has just left is still seen for a moment. A server that starts meanwhile waits for
+ * the same lock before it does anything.
+ */
 async function standAlone(tx: postgres.TransactionSql) {
-  const [lock] = await tx`select pg_try_advisory_xact_lock(${migrationLock}) as mine`
-  const others = await tx<{ name: string }[]>`
-    select distinct application_name as name from pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid() and starts_with(application_name, ${ourApplications})
-    order by 1`
-  if (lock?.['mine'] === true && others.length === 0) return
-  const seen = others.length === 0 ? '' : ` (${others.map(({ name }) => name).join(', ')})`
-  throw new Error(
-    `A server or an admin command is connected to this database${seen}. Stop every server, then try again.`,
-  )
+  const deadline = performance.now() + leavingMs
+  for (;;) {
+    const [lock] =
+      await tx`select pg_try_advisory_xact_lock(${migrationLock}) as mine, pg_stat_clear_snapshot()`
+    const others = await tx<{ name: string }[]>`
+      select distinct application_name as name from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid() and starts_with(application_name, ${ourApplications})
+      order by 1`
+    if (lock?.['mine'] === true && others.length === 0) return
+    if (performance.now() > deadline) {
+      const seen = others.length === 0 ? '' : ` (${others.map(({ name }) => name).join(', ')})`
+      throw new Error(
+        `A server or an admin command is connected to this database${seen}. Stop every server, then try again.`,
+      )
+    }
+    await sleep(100)
+  }
 }
 
 /** Makes room for the dump's tables. Throws when something would be lost that nobody gave up. */
@@ -117,17 +128,12 @@ async function makePartitions(tx: postgres.TransactionSql, header: DumpHeader, n
 }
 
 /** A header that names other tables or columns than its migration has was not written by us. */
-async function compareTables(
-  tx: postgres.TransactionSql,
-  file: string,
-  header: DumpHeader,
-  names: readonly string[],
-) {
+async function compareTables(tx: postgres.TransactionSql, header: DumpHeader, names: readonly string[]) {
   const listed = (tables: readonly { name: string; columns: readonly string[] }[]) =>
     JSON.stringify(tables.map(({ name, columns }) => [name, columns.toSorted()]).toSorted())
   if (listed(await findTables(tx, names)) === listed(header.tables)) return
   throw new Error(
-    `${file} does not hold the tables of ${header.migration.tag}. It was changed, or not made by restic-manager.`,
+    `The dump does not hold the tables of ${header.migration.tag}. It was changed, or not made by restic-manager.`,
   )
 }
 

@@ -18,14 +18,16 @@ beforeAll(async () => {
 })
 afterAll(() => scene[Symbol.asyncDispose]())
 
-const dump = (name: string, over = {}) =>
+const make = (name: string, over = {}) =>
   dumpDatabase(scene.database.url, join(scene.folder, name), { version: '1.2.3', ...over })
-const restore = (name: string, url: string, over = {}) =>
-  restoreDatabase(url, join(scene.folder, name), { fingerprint: scene.fingerprint, ...over })
+const restore = async (name: string, url: string) => {
+  await using dump = await openDump(join(scene.folder, name))
+  await restoreDatabase(url, dump, { fingerprint: scene.fingerprint })
+}
 
 test('every row of every table comes back as it was, and its file says what is in it', async () => {
   const before = await contentsOf(scene.database.url)
-  const { header, bytes } = await dump('whole.dump')
+  const { header, bytes } = await make('whole.dump')
   const url = await scene.empty()
   await restore('whole.dump', url)
 
@@ -46,7 +48,7 @@ test('every row of every table comes back as it was, and its file says what is i
 })
 
 test('a file holds no secret that is not sealed and no key', async () => {
-  await dump('sealed.dump')
+  await make('sealed.dump')
   await using open = await openDump(join(scene.folder, 'sealed.dump'))
   const chunks: Buffer[] = []
   for await (const chunk of open.rows()) chunks.push(chunk)
@@ -74,7 +76,7 @@ test('what is written while a dump is made is in it as a whole or not at all', a
   })()
   const atStart = written
   try {
-    await Promise.all([dump('a.dump'), dump('b.dump'), dump('c.dump')])
+    await Promise.all([make('a.dump'), make('b.dump'), make('c.dump')])
   } finally {
     stopped = true
     await writing
@@ -102,7 +104,7 @@ test('a dump holds up nobody who writes, and waits for a change of the tables', 
   const changing = await sql.reserve()
   await changing`begin`
   await changing`alter table jobs add column passing int`
-  const waiting = dump('waits.dump')
+  const waiting = make('waits.dump')
   await untilOneWaits(db)
   await changing`rollback`
   changing.release()
@@ -112,15 +114,15 @@ test('a dump holds up nobody who writes, and waits for a change of the tables', 
 test('a file that is there is not overwritten unless that is wished, and nothing stays behind of a dump that failed', async () => {
   const file = join(scene.folder, 'taken.dump')
   await writeFile(file, 'mine')
-  await expect(dump('taken.dump')).rejects.toThrow('is there already')
+  await expect(make('taken.dump')).rejects.toThrow('is there already')
   expect(await readFile(file, 'utf8')).toBe('mine')
-  await dump('taken.dump', { overwrite: true })
+  await make('taken.dump', { overwrite: true })
   expect(await readFile(file, 'latin1')).toMatch(/^restic-manager dump 1\n/)
 
   const stop = new AbortController()
   stop.abort(new Error('Stopped.'))
-  await expect(dump('stopped.dump', { signal: stop.signal })).rejects.toThrow('abort')
-  await expect(dump('no-such-folder/x.dump')).rejects.toThrow('no-such-folder')
+  await expect(make('stopped.dump', { signal: stop.signal })).rejects.toThrow('abort')
+  await expect(make('no-such-folder/x.dump')).rejects.toThrow('no-such-folder')
   const names = await readdir(scene.folder)
   expect(names.filter(name => name.startsWith('.') || name.startsWith('stopped'))).toEqual([])
 })

@@ -1,0 +1,85 @@
+// Admin commands that make accounts, keys and enrolments.
+import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
+import { newId } from '@restic-manager/contract/ids'
+import { Refusal } from '@restic-manager/contract/refusal'
+import { EnrolmentCreateRequest } from '@restic-manager/contract/requests'
+import { Name } from '@restic-manager/contract/scalars'
+import { BadUsage, type Command, read, required } from './admin-command.ts'
+import { useDatabase } from './admin-database.ts'
+import { createApiKey } from './auth/api-keys.ts'
+import { createOperator, hashOf, isSameOperator, parseNewOperator } from './auth/operators.ts'
+import { createEnrolment } from './fleet/enrolments.ts'
+
+const Role = z.enum(['viewer', 'operator', 'admin'])
+
+/** Makes an account; the same call again changes nothing. */
+export const createOperatorCommand: Command = {
+  usage: '--email E --role viewer|operator|admin --password-file F [--name N]',
+  help: 'makes an account; the same call again changes nothing',
+  texts: ['email', 'role', 'password-file', 'name'],
+  async prepare(values) {
+    const email = required(values, 'email')
+    const role = read(Role, required(values, 'role'), '--role')
+    const password = await readPassword(required(values, 'password-file'))
+    const operator = parseNewOperator({ email, name: values.texts['name'] ?? email, password })
+    const passwordHash = await hashOf(password)
+    return ({ config, log }) =>
+      useDatabase(config, log, async db => {
+        try {
+          await createOperator(db, { email: operator.email, name: operator.name, passwordHash, role })
+          return `Made the operator ${operator.email} (${role}).`
+        } catch (error) {
+          const mayBeSame = error instanceof Refusal && error.code === 'name_taken'
+          if (mayBeSame && (await isSameOperator(db, { email: operator.email, role, password })))
+            return `The operator ${operator.email} (${role}) exists already, with this password.`
+          throw error
+        }
+      })
+  },
+}
+
+/** Prints a key for the operators' API, alone. */
+export const createApiKeyCommand: Command = {
+  usage: '--operator E --name N [--days D]',
+  help: 'prints a key for /trpc, alone, once: send it as Authorization: Bearer',
+  texts: ['operator', 'name', 'days'],
+  async prepare(values) {
+    const email = required(values, 'operator').trim().toLowerCase()
+    const name = read(Name, required(values, 'name'), '--name')
+    const days = values.texts['days']
+    const life =
+      days === undefined ? undefined : read(z.coerce.number().int().min(1).max(3_650), days, '--days')
+    const wish = { email, name, ...(life && { expiresAt: new Date(Date.now() + life * 86_400_000) }) }
+    return ({ config, log }) => useDatabase(config, log, db => createApiKey(db, wish))
+  },
+}
+
+/** Prints a token for machines that are to come in, alone. */
+export const createEnrolmentCommand: Command = {
+  usage: '[--uses N] [--life MINUTES] [--tags a,b]',
+  help: 'prints a token that lets a machine in, alone, once',
+  texts: ['uses', 'life', 'tags'],
+  async prepare({ texts }) {
+    const { maxUses, lifeMinutes, tags } = EnrolmentCreateRequest.shape
+    const said = texts['tags']?.split(',').map(tag => tag.trim())
+    const request = {
+      requestId: newId(),
+      maxUses: read(maxUses, asNumber(texts['uses']), '--uses'),
+      lifeMinutes: read(lifeMinutes, asNumber(texts['life']), '--life'),
+      tags: read(tags, said, '--tags'),
+      createdBy: 'admin command',
+    }
+    return ({ config, log }) =>
+      useDatabase(config, log, async db => (await createEnrolment(db, request)).token)
+  },
+}
+
+const asNumber = (value: string | undefined) => (value === undefined ? undefined : Number(value))
+
+async function readPassword(file: string): Promise<string> {
+  const content = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new BadUsage(`The password file ${file} cannot be read (${error.code ?? error.message}).`)
+  })
+  return content.replace(/\r?\n$/, '')
+}

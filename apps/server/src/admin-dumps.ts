@@ -1,0 +1,79 @@
+// Admin commands that write the whole database into one file, and put it back.
+import { resolve } from 'node:path'
+import { type Command, required } from './admin-command.ts'
+import { reachDatabase } from './admin-database.ts'
+import { openDump, refuseToOverwrite, type DumpHeader } from './db/dump-file.ts'
+import { restoreDatabase } from './db/dump-restore.ts'
+import { dumpDatabase } from './db/dump.ts'
+import { loadSealingKey, makeSeal } from './db/seal.ts'
+import { version } from './version.ts'
+
+/** Writes the database, as it is at one moment, into a file. Servers may go on. */
+export const backupCommand: Command = {
+  usage: '--to FILE [--overwrite]',
+  help: 'writes the whole database into one file, also while servers run; the key is not in it',
+  texts: ['to'],
+  flags: ['overwrite'],
+  async prepare(values) {
+    const file = resolve(required(values, 'to'))
+    const overwrite = values.flags.has('overwrite')
+    if (!overwrite) await refuseToOverwrite(file)
+    return async ({ config, log, signal }) => {
+      const { header, bytes } = await reachDatabase(config, log, {}, url =>
+        dumpDatabase(url, file, { version, overwrite, signal }),
+      )
+      return [
+        `${file} holds ${countsOf(header)} as of ${header.madeAt} (${bytes} bytes).`,
+        await adviseOnKey(header.keyFingerprint, config.secretKeyFile),
+      ].join('\n')
+    }
+  },
+}
+
+/** Puts such a file back. No server may run. */
+export const restoreCommand: Command = {
+  usage: '--from FILE [--replace]',
+  help: 'puts such a file into an empty database, or with --replace in place of what is there; no server may run',
+  texts: ['from'],
+  flags: ['replace'],
+  async prepare(values) {
+    const file = resolve(required(values, 'from'))
+    const replace = values.flags.has('replace')
+    return async ({ config, log, signal }) => {
+      // All of the file is read before any database is touched.
+      await using dump = await openDump(file)
+      const fingerprint = await fingerprintOf(config.secretKeyFile)
+      await reachDatabase(config, log, { alone: true }, url =>
+        restoreDatabase(url, dump, { fingerprint, replace, signal }),
+      )
+      return [
+        `The database holds ${countsOf(dump.header)} as of ${dump.header.madeAt}.`,
+        'Start the server. Hosts come back by themselves and tell again what has happened since.',
+      ].join('\n')
+    }
+  },
+}
+
+function countsOf({ tables }: DumpHeader): string {
+  const rows = tables.reduce((sum, table) => sum + table.rows, 0)
+  return `${tables.length} tables with ${rows} rows`
+}
+
+/** Undefined when the file is not there. */
+async function fingerprintOf(file: string): Promise<string | undefined> {
+  const key = await loadSealingKey(file, { make: false }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  return key && makeSeal(key).fingerprint
+}
+
+async function adviseOnKey(needed: string | null, file: string): Promise<string> {
+  if (needed === null) return 'No secret was sealed in it yet.'
+  const at = await fingerprintOf(file)
+  const sealed = `Its secrets stay sealed with the key ${needed}, which is not in it.`
+  if (at === needed)
+    return `${sealed} That key lies in ${file}: keep a copy of it too, apart from this file. Without it the stored passwords are lost.`
+  const seen = at === undefined ? 'is missing' : `holds another one (${at})`
+  return `${sealed} Look for that key: ${file} ${seen}. Without it the stored passwords are lost.`
+}

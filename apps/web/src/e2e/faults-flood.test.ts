@@ -1,5 +1,6 @@
 // A restic that says more than anybody can keep: nobody slows it, nobody drowns, and the log says what is missing.
 import { readFileSync } from 'node:fs'
+import { until } from '@restic-manager/testkit/until'
 import { expect, test } from 'vitest'
 import { checkInvariants } from './invariants.ts'
 import { openScene } from './scene.ts'
@@ -12,11 +13,14 @@ function peakOf(pid: number | undefined): number {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
 }
 
+/** 100 MB here; a gigabyte, as fast as it is read, on demand. */
+const floodBytes = process.env['RM_TEST_LONG'] === 'yes' ? 1_000 * MB : 100 * MB
+
 test.runIf(process.platform === 'linux')(
-  '100 MB of lines at full speed and one line as long as them neither fail the job nor fill a memory, and head, gap and tail of the log are there',
+  `${floodBytes / MB} MB of lines at full speed and one line of 100 MB neither fail the job nor fill a memory, and head, gap and tail of the log are there (row 37)`,
   async () => {
-    // 100 MB in lines of 200 bytes, as fast as they are read.
-    const flood = { lines: 500_000, text: 'x'.repeat(192) }
+    // Lines of 200 bytes, as fast as they are read.
+    const flood = { lines: floodBytes / 200, text: 'x'.repeat(192) }
     const steps = [
       { print: 'the very first line' },
       { flood },
@@ -32,7 +36,7 @@ test.runIf(process.platform === 'linux')(
     const before = { server: peakOf(server.pid()), agent: peakOf(agent.pid()) }
 
     const jobId = await scene.run('backup')
-    await restic.reached('said')
+    await until(() => restic.reached('said'), undefined, { timeoutMs: 300_000 })
     restic.open('said')
     expect(await scene.ending(jobId)).toMatchObject({ status: 'succeeded' })
     await checkInvariants(scene)
@@ -51,6 +55,32 @@ test.runIf(process.platform === 'linux')(
     expect(gaps).toBeGreaterThan(0)
   },
 )
+
+test('on a link of 16 kB a second a cancel and the end of its job overtake the log that waits, and the host stays online (row 5)', async () => {
+  // Three minutes of that link, and none of it can be pressed together.
+  const flood = { lines: 15_000, text: 'y'.repeat(192) }
+  await using scene = await openScene({
+    script: { runs: { backup: { steps: [{ flood }, { wait: 'talked' }, { summary: {} }] } } },
+  })
+  const { server, agent, link, restic } = scene
+  await link.set({ bytesPerSecond: 16_000 })
+  const jobId = await scene.run('backup')
+  await restic.reached('talked')
+  await until(
+    async () => (await server.api.jobs.get.query({ jobId })).receivedLogSeq,
+    seq => seq > 0,
+  )
+  expect(agent.status().spool?.logBytes).toBeGreaterThan(MB)
+  await server.api.jobs.cancel.mutate({ jobId })
+  const ended = await scene.ending(jobId)
+  expect(ended).toMatchObject({ status: 'cancelled', hostOnline: true })
+  expect(ended.receivedLogSeq).toBeLessThan(ended.lastLogSeq ?? 0)
+
+  await link.set('pass')
+  await checkInvariants(scene)
+  const { receivedLogSeq, lastLogSeq } = await server.api.jobs.get.query({ jobId })
+  expect(receivedLogSeq).toBe(lastLogSeq)
+})
 
 /** How many lines of a job's log were dropped, by its gaps. */
 async function gapsOf({ server }: Awaited<ReturnType<typeof openScene>>, jobId: string): Promise<number> {

@@ -3,7 +3,7 @@ import type { Change } from '@restic-manager/contract/views'
 import type { QueryFilters } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { gatherReads } from './gather-reads.ts'
-import { setLive } from './link.ts'
+import { setLive, setSilence } from './link.ts'
 import { staySubscribed } from './stay-subscribed.ts'
 import { client, queryClient, trpc, watchForSignOut } from './trpc.ts'
 
@@ -94,9 +94,21 @@ export function useLiveChanges(): void {
         },
       },
     )
+    const stopWatching = watchDatabase()
     return () => {
       stop()
+      stopWatching()
       gathered.stop()
     }
   }, [])
+}
+
+/** While the link is up the server says whether its database answers. What it said last stands while the link is down. */
+function watchDatabase(): () => void {
+  return staySubscribed(telling =>
+    client.live.database.subscribe(undefined, {
+      ...telling,
+      onData: ({ silentSince }) => setSilence(silentSince?.getTime()),
+    }),
+  )
 }

@@ -7,7 +7,7 @@ import { newId } from '@restic-manager/contract/ids'
 import { hasEnded, type JobStatus } from '@restic-manager/contract/job'
 import type { JobView } from '@restic-manager/contract/views'
 import type { Timing } from '@restic-manager/contract/timing'
-import { startServer, type TestServer } from '@restic-manager/server/testing'
+import { startServer, type TestServer, type TestServerOptions } from '@restic-manager/server/testing'
 import { fakeRestic, type FakeRestic } from '@restic-manager/testkit/fake-restic'
 import type { FakeScript } from '@restic-manager/testkit/fake-restic-script'
 import { startTcpProxy, type TcpProxy } from '@restic-manager/testkit/tcp-proxy'
@@ -28,6 +28,8 @@ export type SceneOptions = {
   /** Other periods of the server, which then runs in this process: the program itself takes none. */
   serverTiming?: Partial<Timing>
   serverEnv?: Record<string, string>
+  /** A database that is not one of the run's. */
+  beside?: TestServerOptions['beside']
 }
 
 type Wish = { hostId: string; repositoryId: string }
@@ -66,7 +68,11 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const server = undo.use(
     await startServer(
       options.serverTiming === undefined
-        ? { process: true, env: { RM_LOG_LEVEL: 'warn', ...options.serverEnv } }
+        ? {
+            process: true,
+            env: { RM_LOG_LEVEL: 'warn', ...options.serverEnv },
+            ...(options.beside && { beside: options.beside }),
+          }
         : { timing: options.serverTiming },
     ),
   )

@@ -1,13 +1,17 @@
 // A part of a page that could not be read: what happened, and a way to try again.
 import { Button } from '@mantine/core'
-import { sentenceFor, wasAnswered } from '../trpc.ts'
+import { useLink } from '../link.ts'
+import { refusalIn, sentenceFor, wasAnswered } from '../trpc.ts'
 import { Notice } from './notice.tsx'
 
 type Asked = { isError: boolean; error: unknown; data: unknown; refetch: () => unknown }
 
-/** For a query that failed. Nothing while what was read before still stands: the top bar says how old it is. */
+/** For a query that failed. Nothing while what was read before still stands: the top bar or the banner says how old it is. */
 export function QueryProblem({ what, query }: { what: string; query: Asked }) {
-  if (!query.isError || (query.data !== undefined && !wasAnswered(query.error))) return null
+  const { silentSince } = useLink()
+  if (!query.isError) return null
+  const saidAbove = silentSince !== undefined && refusalIn(query.error) === 'unavailable'
+  if (query.data !== undefined && (saidAbove || !wasAnswered(query.error))) return null
   return (
     <Notice
       tone="bad"

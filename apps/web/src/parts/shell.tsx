@@ -10,6 +10,7 @@ import { useLiveChanges } from '../live.ts'
 import { useMe } from '../me.ts'
 import { trpc } from '../trpc.ts'
 import { CrumbSlot } from './crumbs.tsx'
+import { DatabaseNotice } from './database-notice.tsx'
 import { Logo } from './logo.tsx'
 import { Notice } from './notice.tsx'
 import { TopBarEnd } from './top-bar-end.tsx'
@@ -97,6 +98,7 @@ export function Shell() {
       </header>
       <main id="main" className="page" tabIndex={-1} key={pathname}>
         <PlainHttpNotice />
+        <DatabaseNotice />
         <Outlet />
       </main>
     </CrumbSlot>

@@ -25,19 +25,21 @@ export function ZoneSwitch() {
 }
 
 function LinkState() {
-  const { live, asOf } = useLink()
+  const { live, asOf, silentSince } = useLink()
+  const isFresh = live && silentSince === undefined
   const now = useNow(10_000)
   const zone = useZone()
   return (
-    <span className={live ? 'link-state' : 'link-state link-lost'} role="status">
+    <span className={isFresh ? 'link-state' : 'link-state link-lost'} role="status">
       <span className="link-dot" aria-hidden />
-      {live ? (
+      {isFresh ? (
         <>
           Live<span className="link-clock num"> · {formatClock(now, zone)}</span>
         </>
       ) : (
         <>
-          reconnecting<span className="link-clock num">, data as of {formatClock(asOf, zone)}</span>
+          {live ? 'not up to date' : 'reconnecting'}
+          <span className="link-clock num">, data as of {formatClock(silentSince ?? asOf, zone)}</span>
         </>
       )}
     </span>

@@ -1,0 +1,110 @@
+// A database that goes away under a server, its host and an open page, and comes back.
+import { mkdtemp, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { openDatabase, ownPostgres } from '@restic-manager/server/testing'
+import { launchChromium, newPage, probeChromium } from '@restic-manager/testkit/chromium'
+import { startTcpProxy } from '@restic-manager/testkit/tcp-proxy'
+import { until } from '@restic-manager/testkit/until'
+import type { Page } from 'playwright-core'
+import { expect, test } from 'vitest'
+import { build, root } from '../../../../scripts/processes.ts'
+import { checkInvariants, pathOf } from './invariants.ts'
+import { openScene, type Scene } from './scene.ts'
+
+const chromium = await probeChromium()
+/** Periods that are over several times while the database is away. */
+const periods = {
+  heartbeat: 500,
+  offlineAfter: 2_000,
+  lostAfter: 3_000,
+  databaseWait: 1_000,
+  databaseAnswer: 4_000,
+}
+
+/** The scene on a PostgreSQL of its own, with the built page. */
+async function openWorld() {
+  await build()
+  await using undo = new AsyncDisposableStack()
+  const folder = await mkdtemp('/tmp/rm-fault-database-')
+  undo.defer(() => rm(folder, { recursive: true, force: true }))
+  const own = undo.use(await ownPostgres())
+  const { db, close } = openDatabase(own.url, { max: 3 })
+  undo.defer(close)
+  const steps = [{ flood: { lines: 20, text: 'a line' } }, { wait: 'end' }, { summary: {} }]
+  const scene = undo.use(
+    await openScene({
+      script: { runs: { backup: { steps } } },
+      beside: { databaseUrl: own.url, db, secretKeyFile: path.join(folder, 'secret.key') },
+      serverEnv: { RM_PAGE_DIR: path.join(root, 'apps/web/dist'), RM_TIMING: JSON.stringify(periods) },
+    }),
+  )
+  const owned = undo.move()
+  return { own, scene, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+async function signIn(page: Page, url: string, { server }: Scene) {
+  const { email, password } = await server.createOperator()
+  await page.goto(`${url}/sign-in`)
+  await page.getByLabel('E-mail').fill(email)
+  await page.getByRole('textbox', { name: 'Password' }).fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('heading', { name: 'Hosts' }).waitFor()
+}
+
+test.skipIf('missing' in chromium)(
+  'while the database is away the host goes on, everybody stays connected and the page says how old it is; then all is told (row 16)',
+  async () => {
+    await using world = await openWorld()
+    const { own, scene } = world
+    const { server, agent, restic } = scene
+    await using pageLink = await startTcpProxy({ port: server.port })
+    const url = `http://127.0.0.1:${pageLink.port}`
+    await using browser = await launchChromium()
+    const page = await newPage(browser)
+    await signIn(page, url, scene)
+    const jobId = await scene.run('backup')
+    await restic.reached('end')
+    await scene.reaches(jobId, 'running')
+    await page.goto(`${url}/jobs/${jobId}`)
+    const top = page.getByRole('banner')
+    await top.getByText('Live').waitFor()
+
+    const dials = scene.link.counts.connections
+    const pid = server.pid()
+    await own.stop()
+    const banner = page.getByText(/^Data as of \d\d:\d\d: the database does not answer\.$/)
+    await banner.waitFor()
+    await top.getByText(/^not up to date, data as of/).waitFor()
+    await expect(server.api.jobs.get.query({ jobId })).rejects.toMatchObject({
+      data: { code: 'SERVICE_UNAVAILABLE', refusal: 'unavailable' },
+    })
+    const ready = await fetch(`${server.url}/readyz`)
+    expect({ status: ready.status, ...(await ready.json()) }).toMatchObject({
+      status: 503,
+      reason: 'database',
+    })
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200)
+
+    restic.open('end')
+    await until(() => agent.facts().some(fact => fact.name === 'job.finished' && !fact.acked))
+    // Long enough for the host to count as silent, were it not for its heartbeats.
+    const heard = scene.link.counts.up
+    await until(() => scene.link.counts.up > heard + 2_000)
+    await pageLink.set('refuse')
+    pageLink.dropAll()
+    await top.getByText(/^reconnecting, data as of/).waitFor()
+    expect(await banner.isVisible()).toBe(true)
+    await pageLink.set('pass')
+
+    await own.start()
+    await banner.waitFor({ state: 'detached' })
+    await top.getByText('Live').waitFor()
+    await page.getByText('Succeeded').first().waitFor()
+    expect(await scene.ending(jobId)).toMatchObject({ status: 'succeeded' })
+    expect(await pathOf(server.db, jobId)).toEqual(['queued', 'accepted', 'running', 'succeeded'])
+    await checkInvariants(scene)
+    expect(scene.link.counts.connections).toBe(dials)
+    expect(server.pid()).toBe(pid)
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(200)
+  },
+)

@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config'
 
 const postgres = './apps/server/src/testing-setup.ts'
 const endToEnd = 'apps/web/src/e2e/**/*.test.ts'
+/** Needs PostgreSQL, and no app. */
+const checker = 'packages/chaos/src/checker*.test.ts'
 
 export default defineConfig({
   test: {
@@ -15,13 +17,14 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
+          exclude: [checker, '**/node_modules/**'],
           testTimeout: 60_000,
         },
       },
       {
         test: {
           name: 'server',
-          include: ['apps/server/src/**/*.test.ts'],
+          include: ['apps/server/src/**/*.test.ts', checker],
           globalSetup: [postgres],
           // Loading the server takes longer than most of its tests: once for each worker, not for each file.
           isolate: false,

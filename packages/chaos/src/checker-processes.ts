@@ -22,6 +22,13 @@ export const checkProcesses: Check = ({ evidence }) => [
   ),
   ...shownBy(
     'I10',
+    'An agent was told something that the contract does not know.',
+    evidence.simulated.flatMap(({ hostId, misunderstood }) =>
+      misunderstood.map(({ what, why }) => ({ hostId, what, why })),
+    ),
+  ),
+  ...shownBy(
+    'I10',
     'A program ended, and nobody ended it.',
     evidence.exits.filter(({ caused }) => !caused),
   ),

@@ -48,13 +48,13 @@ export type World = {
 /** Judges one promise and answers what breaks it. */
 export type Check = (world: World) => Promise<Violation[]> | Violation[]
 
-/** A client for the checker alone: few connections, and patient. */
+/** A client for the checker alone, with one connection. */
 export function connectToRead(databaseUrl: string): postgres.Sql {
   const address = new URL(databaseUrl)
   const folder = address.searchParams.get('host')
   address.searchParams.delete('host')
   return postgres(address.href, {
-    max: 2,
+    max: 1,
     onnotice: () => {},
     ...(folder === null ? {} : { host: folder }),
     connection: { application_name: 'restic-manager checker' },

@@ -9,9 +9,13 @@ import type { JoinRouter } from './join-api/router.ts'
 
 export type RawAgent = { hostId: string; bearer(): Promise<string>; dial(): Promise<RawSocket> }
 
-/** Redeems `token` and proves as many sessions as asked for. */
-export async function joinAsAgent(url: string, token: string): Promise<RawAgent> {
-  const join = createTRPCClient<JoinRouter>({ links: [httpLink({ url: `${url}/join` })] })
+/** Redeems `token` and proves as many sessions as asked for. `headers`: what a proxy would add to each request. */
+export async function joinAsAgent(
+  url: string,
+  token: string,
+  headers: Record<string, string> = {},
+): Promise<RawAgent> {
+  const join = createTRPCClient<JoinRouter>({ links: [httpLink({ url: `${url}/join`, headers })] })
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const key = publicKey.export({ format: 'jwk' }).x ?? ''
   const { hostId } = await join.enrolment.redeem.mutate({ token, publicKey: key, hostname: 'raw' })
@@ -27,7 +31,7 @@ export async function joinAsAgent(url: string, token: string): Promise<RawAgent>
   return {
     hostId,
     bearer,
-    dial: async () => openSocket(`${url}/agent`, { authorization: `Bearer ${await bearer()}` }),
+    dial: async () => openSocket(`${url}/agent`, { ...headers, authorization: `Bearer ${await bearer()}` }),
   }
 }
 

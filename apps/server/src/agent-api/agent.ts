@@ -27,7 +27,8 @@ export const agentNoun = router({
       })
       ctx.connection.spoolEpoch = input.spoolEpoch
       ctx.presence.arrived(ctx.host, ctx.closed)
-      return welcome
+      const logBytesPerSecond = ctx.logIntake.bytesPerSecond()
+      return { ...welcome, limits: { ...welcome.limits, logBytesPerSecond } }
     }),
 
   heartbeat: procedure
@@ -44,7 +45,7 @@ export const agentNoun = router({
 
 /** Whatever this connection was not told yet, as it comes. A database that is away for a while only makes it wait. */
 async function* tellOrders(
-  ctx: Omit<AgentContext, 'connection' | 'presence'>,
+  ctx: Omit<AgentContext, 'presence'>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<AgentOrder> {
   const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
@@ -52,6 +53,7 @@ async function* tellOrders(
   for await (const _ of ctx.bus.wakeups([{ topic: 'orders', id: ctx.host.id }], until)) {
     for (;;) {
       const orders = await unlessOutage(() => nextOrders(ctx.db, ctx.seal, ctx.host, sent, ctx.release))
+      if (orders?.length === 0) ctx.connection.place?.told('orders')
       if (orders === undefined || orders.length === 0 || until.aborted) break
       for (const order of orders) {
         await ctx.room()

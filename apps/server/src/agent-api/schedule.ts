@@ -39,7 +39,7 @@ export const scheduleNoun = router({
 
 /** The whole set at once, then whenever its version moved. A database that is away for a while only makes it wait. */
 async function* tellSchedules(
-  ctx: Omit<AgentContext, 'connection' | 'presence'>,
+  ctx: Omit<AgentContext, 'presence'>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ScheduleSet> {
   const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
@@ -53,5 +53,6 @@ async function* tellSchedules(
     if (until.aborted) return
     yield ScheduleSet.parse(set)
     sent = set.version
+    ctx.connection.place?.told('schedules')
   }
 }

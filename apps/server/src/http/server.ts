@@ -86,7 +86,8 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
     await addOperatorRoutes(scope, trpc)
   })
   await app.register(async scope => {
-    await scope.register(fastifyRateLimit, limitBy(addressOf, 3_000))
+    // A whole fleet may come from one address, twice for each host; who may come in at once is bounded elsewhere.
+    await scope.register(fastifyRateLimit, limitBy(addressOf, 12_000))
     await addJoinRoutes(scope, trpc)
   })
   app.get('/agent', async (_request, reply) =>

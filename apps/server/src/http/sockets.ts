@@ -11,6 +11,7 @@ import { agentRouter } from '../agent-api/router.ts'
 import type { GetPrincipal } from '../auth/principal.ts'
 import type { AgentContext, HostSession, OperatorContext, Principal } from '../context.ts'
 import { operatorRouter } from '../operator-api/router.ts'
+import { type Arrivals, Busy } from '../fleet/arrivals.ts'
 import type { AgentSockets } from './agent-sockets.ts'
 import { describeError } from './error-log.ts'
 import { isForeign } from './origin.ts'
@@ -25,6 +26,7 @@ export type SocketParts = {
   claimBearer: (bearer: string) => Promise<HostSession>
   getPrincipal: GetPrincipal
   agents: AgentSockets
+  arrivals: Arrivals
   transport: TransportRules
   timing: Timing
   log: Log
@@ -38,6 +40,9 @@ export type SocketLimits = LinkLimits & {
   headersMs: number
   /** Calls of one agent without an answer: fewer than the database has connections, so that no host takes them all. */
   agentPending: number
+  /** Agents on their way in at once, from the challenge until they were told their first orders; and how long that may take. */
+  arriving: number
+  arrivingMs: number
   /** How often the session behind an operator's socket is looked at again. */
   recheckMs: number
 }
@@ -51,7 +56,7 @@ export type Sockets = {
   drain(spreadMs: number): Promise<void>
 }
 
-type Answer = { status: number; sentence: string }
+type Answer = { status: number; sentence: string; retryAfterSeconds?: number }
 type Operator = { principal: Principal; headers: Headers }
 
 const MiB = 1024 * 1024
@@ -65,6 +70,8 @@ export const standardLimits: Omit<SocketLimits, 'pingMs' | 'pongMs'> = {
   mostCalls,
   unproven: 512,
   agentPending: 8,
+  arriving: 64,
+  arrivingMs: 20_000,
   headersMs: 10_000,
   recheckMs: 30_000,
 }
@@ -117,10 +124,12 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
       const bearer = bearerOf(request)
       if (bearer === undefined) return { status: 401, sentence: 'Prove the session first.' }
       try {
-        const host = await parts.claimBearer(bearer)
+        const host = await parts.arrivals.stepOfBearer(bearer, () => parts.claimBearer(bearer))
         return { begin: socket => beginAgent(socket, request, host) }
       } catch (error) {
         if (!(error instanceof Refusal)) throw error
+        if (error instanceof Busy)
+          return { status: 503, sentence: error.message, retryAfterSeconds: error.retryAfterSeconds }
         return { status: refusals[error.code] === 'UNAUTHORIZED' ? 401 : 403, sentence: error.message }
       }
     }
@@ -142,7 +151,9 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
 
   function beginAgent(socket: WebSocket, request: IncomingMessage, host: HostSession) {
     const link = open(socket, { ...limits, mostPending: limits.agentPending })
-    const connection = { spoolEpoch: undefined }
+    const place = parts.arrivals.seat(host.id)
+    link.closed.addEventListener('abort', place.leave, { once: true })
+    const connection = { spoolEpoch: undefined, place }
     const ctx: AgentContext = { ...agent, host, connection, closed: link.closed, room: link.room }
     agents.add(host, link)
     hand(socket, request, () =>
@@ -243,7 +254,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
   }
 }
 
-function refuse(socket: Duplex, { status, sentence }: Answer) {
+function refuse(socket: Duplex, { status, sentence, retryAfterSeconds }: Answer) {
   if (socket.destroyed) return
   const body = JSON.stringify({ message: sentence })
   const head = [
@@ -251,6 +262,7 @@ function refuse(socket: Duplex, { status, sentence }: Answer) {
     'Connection: close',
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(retryAfterSeconds === undefined ? [] : [`Retry-After: ${retryAfterSeconds}`]),
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }

@@ -7,7 +7,7 @@ import type { JoinContext, OperatorContext } from '../context.ts'
 import { Busy } from '../fleet/arrivals.ts'
 import { joinRouter, type JoinRouter } from '../join-api/router.ts'
 import { operatorRouter, type OperatorRouter } from '../operator-api/router.ts'
-import { asWireError, refusalError } from '../wire-errors.ts'
+import { formatError, asWireError, refusalError, type WireErrorShape } from '../wire-errors.ts'
 import { describeError } from './error-log.ts'
 import { isForeign } from './origin.ts'
 import { isPrivate, plainHttpSentence, type TransportRules } from './transport.ts'
@@ -71,13 +71,26 @@ export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) 
   } satisfies FastifyTRPCPluginOptions<OperatorRouter>)
 }
 
+/** As tRPC itself would say it. */
+const busyShape = ({ message }: Busy): WireErrorShape => {
+  const error = refusalError('unavailable', message)
+  return formatError({ error, shape: { ...error, code: -32_603, data: { httpStatus: 503 } } })
+}
+
 /** Adds `/join`. One call a request, so that the rate limit counts calls. */
 export async function addJoinRoutes(app: FastifyInstance, { join, addressOf, transport, log }: TrpcParts) {
   app.addHook('onRoute', route => {
     route.bodyLimit = 16 * 1024
   })
-  app.addHook('onRequest', async (_request, reply) => {
+  app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store')
+    // The first step of a way in, turned down before anything of the request was read.
+    if (!request.url.startsWith('/join/session.challenge') || !join.arrivals.isFull()) return undefined
+    const busy = join.arrivals.turnAway()
+    return reply
+      .status(503)
+      .header('retry-after', busy.retryAfterSeconds)
+      .send({ error: busyShape(busy) })
   })
   await app.register(fastifyTRPCPlugin, {
     prefix: '/join',

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
 import { proofText } from '@restic-manager/contract/join'
 import { timing } from '@restic-manager/contract/timing'
+import { createArrivals } from '../fleet/arrivals.ts'
 import { createEnrolment } from '../fleet/enrolments.ts'
 import { claimBearer } from '../fleet/sessions.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
@@ -23,13 +24,15 @@ type Answer = {
   error: { message?: string; data?: { refusal?: string } }
 }
 
+const arrivals = createArrivals({ most: 64, placeMs: 20_000 })
+
 const post = async (path: string, input: unknown): Promise<Answer> => {
   const headers = { 'content-type': 'application/json' }
   const response = await fetchRequestHandler({
     endpoint: '/join',
     req: new Request(`http://server/join/${path}`, { method: 'POST', headers, body: JSON.stringify(input) }),
     router: joinRouter,
-    createContext: () => ({ db: database.db, log: quiet, timing, address: '127.0.0.1' }),
+    createContext: () => ({ db: database.db, log: quiet, timing, address: '127.0.0.1', arrivals }),
   })
   const body = (await response.json()) as {
     result?: { data: Record<string, string> }

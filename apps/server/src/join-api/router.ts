@@ -32,13 +32,18 @@ export const joinRouter = t.router({
     challenge: procedure
       .input(SessionChallenge)
       .output(ChallengeAnswer)
-      .mutation(({ ctx, input }) => challengeSession(ctx.db, input.hostId, ctx.timing.bearerLife)),
+      .mutation(({ ctx, input: { hostId } }) =>
+        ctx.arrivals.step(hostId, () => challengeSession(ctx.db, hostId, ctx.timing.bearerLife)),
+      ),
     prove: procedure
       .input(SessionProof)
       .output(ProofAnswer)
-      .mutation(({ ctx, input }) =>
-        proveSession(ctx.db, input, { log: ctx.log, bearerLife: ctx.timing.bearerLife }),
-      ),
+      .mutation(async ({ ctx: { db, log, timing, arrivals }, input }) => {
+        const { bearerLife } = timing
+        const answer = await arrivals.step(input.hostId, () => proveSession(db, input, { log, bearerLife }))
+        arrivals.expect(answer.bearer, input.hostId)
+        return answer
+      }),
   }),
 })
 export type JoinRouter = typeof joinRouter

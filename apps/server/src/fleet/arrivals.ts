@@ -1,0 +1,134 @@
+// Agents on their way in, from the challenge until they were told their first orders: only so many at once.
+import { Refusal } from '@restic-manager/contract/refusal'
+
+export type ArrivalLimits = {
+  /** Hosts on their way in at once. */
+  most: number
+  /** Who is not in by then has lost its place. */
+  placeMs: number
+}
+
+/** What a host has to be told before it is in. */
+type Part = 'orders' | 'schedules'
+
+/** The place of one connection. */
+export type Place = {
+  told(part: Part): void
+  leave(): void
+}
+
+/** A fleet that lost its server comes back as one. Whoever finds no place is sent away before the database is asked anything. */
+export type Arrivals = {
+  isFull(): boolean
+  /** What to tell who has to come again: the more do, the wider they are spread. */
+  turnAway(): Busy
+  /** Does one step of a host's way in. Throws `Busy` when it has no place and there is none. */
+  step<T>(hostId: string, work: () => Promise<T>): Promise<T>
+  /** This bearer, once shown, belongs to that host. */
+  expect(bearer: string, hostId: string): void
+  /** Does the step for which a host has only its bearer to show. */
+  stepOfBearer<T>(bearer: string, work: () => Promise<T>): Promise<T>
+  /** The connection of a host that is let in keeps its place until it is told everything, or gone. */
+  seat(hostId: string): Place
+}
+
+/** There is no place. Nothing was done, and asking again is safe. */
+export class Busy extends Refusal {
+  readonly retryAfterSeconds: number
+  constructor(retryAfterSeconds: number) {
+    super('unavailable', `Many agents are coming at once. Try again in ${retryAfterSeconds} s.`)
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+const LONGEST_WAIT_SECONDS = 15
+/** How many may come again in a second before they are spread wider. */
+const EASY_PER_SECOND = 10
+
+/** All places free. One for each server process. `random` stands between 0 and 1. */
+export function createArrivals(
+  { most, placeMs }: ArrivalLimits,
+  random: () => number = Math.random,
+): Arrivals {
+  /** By host, or by bearer while the host is not known; each with when it was taken. The oldest come first. */
+  const places = new Map<string, number>()
+  const bearers = new Map<string, { hostId: string; until: number }>()
+  const turned = { second: 0, count: 0, before: 0 }
+
+  function isFull() {
+    if (places.size < most) return false
+    const now = performance.now()
+    dropOld(places, taken => taken + placeMs < now)
+    return places.size >= most
+  }
+
+  function turnAway() {
+    const second = Math.floor(performance.now() / 1_000)
+    if (second !== turned.second) {
+      turned.before = second === turned.second + 1 ? turned.count : 0
+      turned.second = second
+      turned.count = 0
+    }
+    turned.count += 1
+    const spread = Math.max(turned.count, turned.before) / EASY_PER_SECOND
+    return new Busy(1 + Math.floor(random() * Math.min(LONGEST_WAIT_SECONDS, spread)))
+  }
+
+  function take(key: string) {
+    places.delete(key)
+    places.set(key, performance.now())
+  }
+
+  async function step<T>(key: string, work: () => Promise<T>): Promise<T> {
+    if (!places.has(key) && isFull()) throw turnAway()
+    take(key)
+    try {
+      return await work()
+    } catch (error) {
+      places.delete(key)
+      throw error
+    }
+  }
+
+  return {
+    isFull,
+    turnAway,
+    step,
+    expect(bearer, hostId) {
+      const now = performance.now()
+      dropOld(bearers, ({ until }) => until < now)
+      bearers.set(bearer, { hostId, until: now + placeMs })
+    },
+    async stepOfBearer(bearer, work) {
+      const key = bearers.get(bearer)?.hostId ?? bearer
+      bearers.delete(bearer)
+      const done = await step(key, work)
+      if (key === bearer) places.delete(key)
+      return done
+    },
+    seat(hostId) {
+      take(hostId)
+      const takenAt = places.get(hostId)
+      const missing = new Set<Part>(['orders', 'schedules'])
+      const leave = () => {
+        // A newer connection of the same host may have taken it over.
+        if (places.get(hostId) === takenAt) places.delete(hostId)
+      }
+      return {
+        told(part) {
+          missing.delete(part)
+          if (missing.size === 0) leave()
+        },
+        leave,
+      }
+    },
+  }
+}
+
+/** Drops from the front of a map whose oldest entries come first. */
+function dropOld<T>(map: Map<string, T>, isOld: (value: T) => boolean) {
+  for (const [key, value] of map) {
+    if (!isOld(value)) return
+    map.delete(key)
+  }
+}

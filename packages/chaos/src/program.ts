@@ -81,7 +81,8 @@ export function makeProgram({ name, argv, env, isReady }: ProgramOptions): Progr
     isUp = false
     const mine = child
     if (mine === undefined) return
-    const gone = once(mine, 'exit')
+    // Not its exit: its last words may still be on their way then.
+    const gone = once(mine, 'close')
     mine.kill(signal)
     const late = graceMs === undefined ? undefined : setTimeout(() => mine.kill('SIGKILL'), graceMs)
     await gone

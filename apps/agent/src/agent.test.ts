@@ -1,5 +1,5 @@
 // The whole agent against a far end that fails on purpose, with a fake restic that keeps a ledger.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { newId } from '@restic-manager/contract/ids'
 import { createLog } from '@restic-manager/runtime/log'
@@ -326,6 +326,26 @@ test.for(crashPoints)(
     expect(desk.restic.runs('backup')).toHaveLength(point.runs)
   },
 )
+
+test('a process that got the id of a restic from before a reboot is left alone, and the job ends (row 22)', async () => {
+  await using desk = await openDesk()
+  await until(() => desk.end.memory.acks.length === 1)
+  await desk.agent.stop()
+  const order = backupOrder()
+  const stranger = spawn('sleep', ['600'])
+  const state = openState(desk.agent.stateDir, createLog({ level: 'silent' }))
+  acceptJob(state, order)
+  markStarting(state, order.jobId)
+  const [, started = ''] = processStart(stranger.pid as number)?.split(' ') ?? []
+  const lastBoot = `00000000-0000-4000-8000-000000000000 ${started}`
+  const start = { command: 'restic backup', resticVersion: '0.18.0', pid: stranger.pid as number }
+  markRunning(state, readJob(state, order.jobId) as Job, { ...start, pidStarted: lastBoot })
+  state.close()
+  await desk.agent.restart()
+  expect(await desk.ending(order.jobId)).toMatchObject({ status: 'failed', reason: 'agent_restarted' })
+  expect([stranger.exitCode, stranger.signalCode]).toEqual([null, null])
+  stranger.kill('SIGKILL')
+})
 
 test('an agent stops although the last word on a repository cannot be told any more', async () => {
   await using desk = await openDesk()

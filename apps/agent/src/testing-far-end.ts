@@ -109,19 +109,12 @@ export async function startFarEnd({
     memory.deliveries.push(told)
     const { lane, seq } = told.message
     const epoch = memory.hellos.at(-1)?.spoolEpoch ?? ''
-    const isKnown = memory.facts.some(
-      ({ message, ...fact }) => fact.epoch === epoch && message.lane === lane && message.seq === seq,
-    )
-    if (!isKnown) memory.facts.push({ ...told, epoch })
+    if (!committed(lane, epoch).includes(seq)) memory.facts.push({ ...told, epoch })
     return { seq }
   }
-  const ackedSeq = (lane: 'first' | 'rest', epoch: string) =>
-    Math.max(
-      0,
-      ...memory.facts
-        .filter(fact => fact.epoch === epoch && fact.message.lane === lane)
-        .map(({ message }) => message.seq),
-    )
+  const committed = (lane: 'first' | 'rest', epoch: string) =>
+    memory.facts.flatMap(fact => (fact.epoch === epoch && fact.message.lane === lane ? fact.message.seq : []))
+  const ackedSeq = (lane: 'first' | 'rest', epoch: string) => Math.max(0, ...committed(lane, epoch))
 
   const joinRouter = t.router({
     enrolment: t.router({

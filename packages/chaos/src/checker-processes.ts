@@ -11,6 +11,8 @@ export const MOST_GROWTH_BYTES = 192 * MEBIBYTE
 const WARM_UP = 0.25
 const FEWEST_SAMPLES = 12
 
+/** A fetch that fails is a TypeError, and nobody's mistake. */
+const harmless = /fetch failed/
 const mistakes = /uncaught|unhandled|nobody caught|mistake of the agent|TypeError|ReferenceError|RangeError/i
 
 export const checkProcesses: Check = ({ evidence }) => [
@@ -35,7 +37,11 @@ export const checkProcesses: Check = ({ evidence }) => [
 ]
 
 const linesOf = (name: string, text: string) =>
-  text.split('\n').flatMap(line => (mistakes.test(line) ? { name, line: line.slice(0, 2_000) } : []))
+  text
+    .split('\n')
+    .flatMap(line =>
+      mistakes.test(line) && !harmless.test(line) ? { name, line: line.slice(0, 2_000) } : [],
+    )
 
 /** Growth is between medians: one sample is chance. */
 function faultOfMemory({ name, samples }: MemorySamples): unknown[] {

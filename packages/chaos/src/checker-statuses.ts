@@ -16,6 +16,7 @@ export const checkStatuses: Check = world => {
   return [
     ...shownBy('I3', 'A job moved in a way the table does not know.', strays),
     ...shownBy('I3', 'The end that an agent told is not the end that stands.', otherEnds(world)),
+    ...shownBy('I3', 'An agent told two ends of one job.', secondEnds(world)),
     ...shownBy('I3', 'A session that was over was believed.', believedOldSessions(world)),
   ]
 }
@@ -60,6 +61,16 @@ function otherEnds({ books, jobs }: World) {
     }),
   )
 }
+
+const secondEnds = ({ books }: World) =>
+  books.flatMap(({ hostId, facts }) => {
+    const ends = facts.filter(({ name, setAside }) => name === 'job.finished' && setAside === null)
+    return [...Map.groupBy(ends, ({ message }) => message['jobId'])].flatMap(([jobId, told]) =>
+      told.length > 1
+        ? [{ hostId, jobId, told: told.map(({ seq, message }) => [seq, message['status']]) }]
+        : [],
+    )
+  })
 
 const believedOldSessions = ({ evidence }: World) =>
   evidence.simulated.flatMap(({ hostId, oldSessionTaken }) =>

@@ -232,6 +232,15 @@ const wrongs: Wrong[] = [
   ],
   [
     'I3',
+    /two ends/,
+    'an end was told twice under two numbers',
+    ({ state }) =>
+      state.exec(
+        `insert into facts select lane, 9, name, job_id, payload, acked_at, set_aside from facts where seq = 2 and lane = 'rest'`,
+      ),
+  ],
+  [
+    'I3',
     /session that was over/,
     'an old session was believed',
     copy => record(copy).oldSessionTaken.push({ call: 'job.finished', answer: { seq: 1 }, at: 1 }),

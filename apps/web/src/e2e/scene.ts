@@ -76,7 +76,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
         : { timing: options.serverTiming },
     ),
   )
-  await recordStatuses(server.db)
+  await recordStatuses(server)
   const link = undo.use(await startTcpProxy({ port: server.port }))
   const agentOptions: AgentOptions = {
     process: true,

@@ -81,6 +81,7 @@ test('on a full disk the backup goes on, its end is kept over a SIGKILL, and the
   await until(() => agent.facts().some(({ name, acked }) => name === 'job.finished' && !acked))
   expect(reserve()).toBeLessThan(reserveBytes)
   expect(reserve()).toBeGreaterThan(reserveBytes / 2)
+  expect(agent.status().spool).toMatchObject({ reserveLeft: reserve() })
   fillUp(filler) // whoever fills the disk takes what was left of the piece
   await agent.kill()
   await agent.restart()

@@ -1,5 +1,5 @@
 // `agent status`: what the state directory says, while the agent runs and when it does not.
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { openAppliedConfig } from './applied-config.ts'
 import type { PolicySummary } from '@restic-manager/contract/agent'
@@ -11,6 +11,7 @@ import { readLinkStatus, type LinkStatus } from './link-status.ts'
 import { readNewerAgent } from './newer-agent.ts'
 import { describePlan, readPlanStatus, type PlanStatus } from './plan-status.ts'
 import { policySummary, readHostPolicy } from './policy.ts'
+import { reserveBytes } from './reserve.ts'
 import { isStateLocked } from './state-lock.ts'
 import { hasPlan, openToRead, readMeta } from './state.ts'
 import { agentVersion } from './version.ts'
@@ -38,6 +39,8 @@ export type AgentStatus = {
     logBytes: number
     movedAside?: string
     resetAt?: string
+    /** How much of the room held back is left, where some was given up. */
+    reserveLeft?: number
   }
 }
 
@@ -88,10 +91,16 @@ function readMemory(stateDir: string, status: AgentStatus, now: number): void {
       logBytes: logBytesOf(stateDir),
       ...(movedAside === undefined ? {} : { movedAside }),
       ...(resetAt === undefined ? {} : { resetAt }),
+      ...reserveLeft(stateDir),
     }
   } finally {
     store.close()
   }
+}
+
+function reserveLeft(stateDir: string): { reserveLeft?: number } {
+  const left = statSync(join(stateDir, 'reserve'), { throwIfNoEntry: false })?.size ?? reserveBytes
+  return left < reserveBytes ? { reserveLeft: left } : {}
 }
 
 function logBytesOf(stateDir: string): number {
@@ -144,11 +153,12 @@ export function describeStatus(status: AgentStatus): string {
 
 /** What the server refused, and whether this spool is the first one. */
 function describeTroubles(spool: NonNullable<AgentStatus['spool']>): [string, string | undefined][] {
-  const { setAside, setAsideCount, movedAside, resetAt } = spool
+  const { setAside, setAsideCount, movedAside, resetAt, reserveLeft: left } = spool
   const more = setAsideCount - setAside.length
   return [
     ...setAside.map((fact): [string, string] => ['Set aside', `${fact.name} of ${fact.at}: ${fact.why}`]),
     ['Set aside', more > 0 ? `${more} older ones` : undefined],
+    ['Disk', left === undefined ? undefined : `full: ${left} of ${reserveBytes} bytes held back are left`],
     ['Spool', resetAt && `begun anew at ${resetAt}: what happened before may be missing on the server`],
     ['Damaged spool', movedAside],
   ]

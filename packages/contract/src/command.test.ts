@@ -49,7 +49,7 @@ test('ids made later sort later, and carry version 7', () => {
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
 })
 
-test('an agent outside the protocol window is told both versions and what to upgrade', () => {
+test('an agent outside the protocol window is told both versions and what to upgrade (row 26)', () => {
   const agent = { agentVersion: '0.1.0' }
   expect(protocolComplaint({ ...agent, protocolVersion: PROTOCOL }, '0.2.0')).toBeUndefined()
   expect(protocolComplaint({ ...agent, protocolVersion: protocolWindow.min - 1 }, '0.2.0')).toMatch(

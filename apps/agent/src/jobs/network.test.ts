@@ -149,7 +149,7 @@ await eachRestic(restic => {
       )
 
       test(
-        'a restic that is killed fails the job as killed, and the lock it left is removed',
+        'a restic that is killed fails the job as killed, and the lock it left is removed (row 21)',
         async () => {
           await using server = await restServer({ path })
           await using link = await startTcpProxy({ port: server.port })

@@ -38,7 +38,7 @@ async function lockHolder(repository: PlainRepository): Promise<number> {
 }
 
 test.skipIf(missing !== undefined)(
-  `an agent killed in mid-backup leaves no restic and no lock behind, and the next backup works${but}`,
+  `an agent killed in mid-backup leaves no restic and no lock behind, and the next backup works (row 20)${but}`,
   async () => {
     await using storage = await restServer({ path: restPath })
     await using line = await startTcpProxy({ port: storage.port })
@@ -88,7 +88,7 @@ test.skipIf(missing !== undefined)(
 )
 
 test.skipIf(missing !== undefined)(
-  `a storage that is away, refuses, is empty, has another password or is full is told apart, once, and left alone${but}`,
+  `a storage that is away, refuses, is empty, has another password or is full is told apart, once, and left alone (row 31)${but}`,
   async () => {
     const user = { name: 'noor', password: 'a secret of the storage' }
     await using storage = await restServer({ path: restPath, user, maxSizeBytes: 2_000_000 })

@@ -29,8 +29,9 @@ import { spawnServer } from './testing-process.ts'
 
 export { decideFire, decideOwnRun } from './fleet/fire-decision.ts'
 export { testDatabase, type TestDatabase } from './testing-database.ts'
-export { ownPostgres, type OwnPostgres } from './testing-own-postgres.ts'
+export { databaseUser, ownPostgres, type OwnPostgres } from './testing-own-postgres.ts'
 export { openDatabase } from './db/open.ts'
+export { ensureLogDay, turnLogDays } from './fleet/log-days.ts'
 
 export type TestServerOptions = {
   /** Another server, whose database and sealing key this one shares. Stop this one first. */

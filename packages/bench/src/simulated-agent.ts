@@ -94,6 +94,8 @@ type LifeParts = {
 function startLife({ disk, random, timing, url, behaviour, onDeath }: LifeParts) {
   let isOver = false
   let looking = false
+  /** A slot may be a day away: what waits for one must not keep the process alive that long. */
+  const waiting = new Set<() => void>()
 
   /** Every step of a life begins here. None happens after its end; in any of them it may die. */
   function enter(work: () => void) {
@@ -109,7 +111,17 @@ function startLife({ disk, random, timing, url, behaviour, onDeath }: LifeParts)
   const life: Life = {
     ...{ disk, random, timing, behaviour },
     isOver: () => isOver,
-    after: (ms, work) => wheel.after(ms, () => enter(work)),
+    after(ms, work) {
+      const callOff = wheel.after(ms, () => {
+        waiting.delete(callOff)
+        enter(work)
+      })
+      waiting.add(callOff)
+      return () => {
+        waiting.delete(callOff)
+        callOff()
+      }
+    },
     mayDie() {
       if (random() < behaviour().crashes) throw new Died('a simulated agent died')
     },
@@ -137,6 +149,7 @@ function startLife({ disk, random, timing, url, behaviour, onDeath }: LifeParts)
     isLinked: () => session.link() !== undefined,
     end() {
       isOver = true
+      for (const callOff of waiting) callOff()
       session.end()
     },
   }

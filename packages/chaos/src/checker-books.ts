@@ -12,6 +12,8 @@ export type BookFact = {
   lane: 'first' | 'rest'
   seq: number
   acked: boolean
+  /** When it was written down, by its agent's clock. */
+  writtenAt: number
   setAside: string | null
   message: Record<string, unknown>
 }
@@ -43,7 +45,9 @@ function readReal({ hostId, stateDir }: RealAgentEvidence): AgentBook {
       hostId,
       epoch,
       facts: state
-        .prepare('select lane, seq, name, payload, acked_at, set_aside from facts order by lane, seq')
+        .prepare(
+          'select lane, seq, name, payload, created_at, acked_at, set_aside from facts order by lane, seq',
+        )
         .all()
         .map(row => ({
           name: String(row.name),
@@ -51,6 +55,7 @@ function readReal({ hostId, stateDir }: RealAgentEvidence): AgentBook {
           lane: row.lane as BookFact['lane'],
           seq: Number(row.seq),
           acked: row.acked_at !== null,
+          writtenAt: Number(row.created_at),
           setAside: row.set_aside === null ? null : String(row.set_aside),
           message: JSON.parse(String(row.payload)) as Record<string, unknown>,
         })),
@@ -93,6 +98,7 @@ function readSimulated(record: SimulatedRecord): AgentBook {
       lane: message.lane,
       seq: message.seq,
       acked: ackedAt !== undefined,
+      writtenAt: Date.parse(message.occurredAt),
       setAside: setAside ?? null,
       message,
     })),

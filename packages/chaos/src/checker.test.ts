@@ -236,7 +236,7 @@ const wrongs: Wrong[] = [
     'an end was told twice under two numbers',
     ({ state }) =>
       state.exec(
-        `insert into facts select lane, 9, name, job_id, payload, acked_at, set_aside from facts where seq = 2 and lane = 'rest'`,
+        `insert into facts select lane, 9, name, job_id, payload, 1, acked_at, set_aside from facts where seq = 2 and lane = 'rest'`,
       ),
   ],
   [

@@ -183,10 +183,10 @@ export function writeGoodHost(folder: string): { stateDir: string; ledgerFolder:
   for (const each of [stateDir, ledgerFolder]) mkdirSync(each, { recursive: true })
   const state = new DatabaseSync(path.join(stateDir, 'state.db'))
   state.exec(`create table meta (name text, value text);
-    create table facts (lane text, seq integer, name text, job_id text, payload text, acked_at integer, set_aside text);
+    create table facts (lane text, seq integer, name text, job_id text, payload text, created_at integer, acked_at integer, set_aside text);
     create table jobs (id text, state text, status text, place integer)`)
   state.prepare(`insert into meta values ('spoolEpoch', ?)`).run(names.epoch)
-  const add = state.prepare('insert into facts values (?, ?, ?, ?, ?, 1, null)')
+  const add = state.prepare('insert into facts values (?, ?, ?, ?, ?, 1, 1, null)')
   const facts = [
     ['first', 1, 'schedule.fire', { ...fire(1), decidedBy: 'server' }],
     ['first', 2, 'command.result', { ...headerOf(jobs.ran), accepted: true }],

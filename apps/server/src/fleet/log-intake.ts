@@ -11,8 +11,8 @@ export type LogIntake = {
 const usual = {
   /** Blocks that are written at the same time. Most of the connections to the database are for facts. */
   atOnce: 4,
-  /** Of one host, written or waiting. An agent that keeps to the contract has one for each job that writes. */
-  ofOneHost: 4,
+  /** Of one host, written or waiting: as many calls as its socket may leave open. Beyond that it is not even read. */
+  ofOneHost: 8,
   mostWaitingBytes: 16 * 1024 * 1024,
   /** What is shared by all who sent something in the last minute. */
   bytesPerSecond: 16 * 1024 * 1024,

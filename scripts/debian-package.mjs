@@ -1,7 +1,7 @@
 // Fetches one program out of a Debian package, as any user: apt with lists and cache of its own, then dpkg -x.
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { runProgram } from './run-program.mjs'
 
 const keyrings = [
@@ -10,10 +10,11 @@ const keyrings = [
 ]
 
 /**
- * Unpacks `program` of `packageName` from a Debian suite to `target`. apt checks the signatures as always.
- * @param {{ suite: string, packageName: string, program: string, target: string, scratch: string }} wanted
+ * Unpacks `program` of `packageName` from a Debian suite to `target`. apt checks the signatures as always. What lies in the packages
+ * of `libraries` goes into the folder `target`.lib, to be named in LD_LIBRARY_PATH.
+ * @param {{ suite: string, packageName: string, program: string, libraries?: string[], target: string, scratch: string }} wanted
  */
-export async function fetchDebianProgram({ suite, packageName, program, target, scratch }) {
+export async function fetchDebianProgram({ suite, packageName, program, libraries = [], target, scratch }) {
   const mirror = findMirror(await readAptSources())
   if (!mirror) throw new Error('this machine has no Debian mirror among its apt sources')
   for (const folder of ['lists/partial', 'cache/archives/partial', 'unpacked']) {
@@ -25,13 +26,23 @@ export async function fetchDebianProgram({ suite, packageName, program, target, 
 
   const apt = args => run('apt-get', [...aptOptions(scratch), ...args], scratch)
   await apt(['update'])
-  await apt(['download', packageName])
-  const deb = (await readdir(scratch)).find(
-    name => name.startsWith(`${packageName}_`) && name.endsWith('.deb'),
-  )
-  if (!deb) throw new Error(`apt-get download left no package of ${packageName}`)
-  await run('dpkg', ['-x', deb, 'unpacked'], scratch)
+  for (const name of [packageName, ...libraries]) {
+    await apt(['download', name])
+    const deb = (await readdir(scratch)).find(file => file.startsWith(`${name}_`) && file.endsWith('.deb'))
+    if (!deb) throw new Error(`apt-get download left no package of ${name}`)
+    await run('dpkg', ['-x', deb, 'unpacked'], scratch)
+  }
   await copyFile(join(scratch, 'unpacked', program), target)
+  if (libraries.length > 0) await copyLibraries(join(scratch, 'unpacked'), `${target}.lib`)
+}
+
+/** Copies them as what their links lead to, so that each has the name it is asked for by. */
+async function copyLibraries(unpacked, folder) {
+  await mkdir(folder, { recursive: true })
+  const files = await readdir(join(unpacked, 'usr/lib'), { recursive: true })
+  for (const file of files.filter(name => /\.so\.\d[\d.]*$/.test(name))) {
+    await copyFile(join(unpacked, 'usr/lib', file), join(folder, basename(file)))
+  }
 }
 
 async function run(command, args, cwd) {

@@ -16,7 +16,7 @@ export declare function findRestic(options?: FindOptions): Promise<FoundRestic |
 export declare function ensureRestic(options?: FindOptions): Promise<FoundRestic>
 
 /** What `ensureTool` can get. */
-export type ToolName = '0.14.0' | '0.18.0' | 'rest-server' | 'rclone' | 'sshd'
+export type ToolName = '0.14.0' | '0.18.0' | 'rest-server' | 'rclone' | 'sshd' | 'pgbouncer'
 
 /** The path of one tool in .tools, fetched when missing. Throws a sentence when it cannot be had. */
 export declare function ensureTool(

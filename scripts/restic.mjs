@@ -57,6 +57,18 @@ const tools = {
     versionArgs: ['-V'], // known or not, it says its version
     debian: { suite: 'bookworm', packageName: 'openssh-server', program: 'usr/sbin/sshd' },
   },
+  pgbouncer: {
+    label: 'PgBouncer',
+    path: 'pgbouncer/1.18.0/pgbouncer',
+    says: /^PgBouncer 1\.18\./,
+    versionArgs: ['--version'],
+    debian: {
+      suite: 'bookworm',
+      packageName: 'pgbouncer',
+      program: 'usr/sbin/pgbouncer',
+      libraries: ['libc-ares2', 'libevent-2.1-7'],
+    },
+  },
 }
 
 export const installHint =
@@ -147,9 +159,11 @@ async function fetchTool(tool, target, toolsFolder) {
         await chmod(candidate, 0o755)
         const { output } = await runProgram(candidate, tool.versionArgs ?? ['version'], {
           timeoutMs: 20_000,
+          env: { ...process.env, LD_LIBRARY_PATH: `${candidate}.lib` },
         })
         if (!tool.says.test(output))
           throw new Error(`the fetched program does not run here: ${output.trim().slice(0, 200)}`)
+        if (existsSync(`${candidate}.lib`)) await rename(`${candidate}.lib`, `${target}.lib`)
         return await rename(candidate, target)
       } catch (error) {
         reasons.push(error.message)

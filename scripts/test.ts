@@ -11,7 +11,7 @@ const note = (sentence: string) => void process.stderr.write(`${sentence}\n`)
 
 /** What cannot be had is said here; the tests that need it are skipped and say so again. */
 async function fetchTestTools() {
-  for (const name of ['0.14.0', '0.18.0', 'rest-server', 'rclone', 'sshd'] as const) {
+  for (const name of ['0.14.0', '0.18.0', 'rest-server', 'rclone', 'sshd', 'pgbouncer'] as const) {
     await ensureTool(name, { onNote: note }).catch((error: Error) => note(error.message))
   }
   await ensureChromium(note)

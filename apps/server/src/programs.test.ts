@@ -175,7 +175,7 @@ test('admin commands that cannot be done say one sentence and end with another c
   expect(unknown).toMatchObject({ code: 1, err: 'There is no operator with the e-mail no@example.org.\n' })
 })
 
-test('a database restart ends no process: not ready while it is away, and all is well within ten seconds', async () => {
+test('a database restart ends no process: not ready while it is away, and all is well within ten seconds (row 15)', async () => {
   const env = { RM_DATA_DIR: join(folder, 'restart') }
   const server = await beginServer(env)
   const databaseUrl = (await urlOfRunning(env.RM_DATA_DIR)) ?? ''

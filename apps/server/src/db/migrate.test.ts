@@ -14,7 +14,7 @@ type Journal = { entries: { idx: number; when: number; tag: string }[] }
 const readJournal = async (): Promise<Journal> =>
   JSON.parse(await readFile(join(migrationsFolder(), 'meta/_journal.json'), 'utf8'))
 
-test('five servers that migrate one empty database at once all start', async () => {
+test('five servers that migrate one empty database at once all start (row 18)', async () => {
   await using database = await testDatabase()
   const name = `empty_${Date.now()}`
   await database.sql`create database ${database.sql(name)}`

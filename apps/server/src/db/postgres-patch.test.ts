@@ -73,7 +73,7 @@ describe.each(builds)('a backend that dies, with %s', (_name, connect) => {
 
   const kill = (pid: number) => admin`select pg_terminate_backend(${pid})`
 
-  test('between two statements rejects the transaction', async () => {
+  test('between two statements rejects the transaction (row 15)', async () => {
     const transaction = pool.begin(async tx => {
       await tx`insert into rows values ('before')`
       await kill(await pidOf(tx))

@@ -1,8 +1,10 @@
-// A database that goes away under a server, its host and an open page, and comes back.
+// A database that goes away under a server, its host and an open page, and comes back; and one behind a pooler.
 import { mkdtemp, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { openDatabase, ownPostgres } from '@restic-manager/server/testing'
+import { databaseUser, openDatabase, type OwnPostgres, ownPostgres } from '@restic-manager/server/testing'
 import { launchChromium, newPage, probeChromium } from '@restic-manager/testkit/chromium'
+import { startPgBouncer } from '@restic-manager/testkit/pgbouncer'
+import { findTool } from '@restic-manager/testkit/restic'
 import { startTcpProxy } from '@restic-manager/testkit/tcp-proxy'
 import { until } from '@restic-manager/testkit/until'
 import type { Page } from 'playwright-core'
@@ -12,6 +14,7 @@ import { checkInvariants, pathOf } from './invariants.ts'
 import { openScene, type Scene } from './scene.ts'
 
 const chromium = await probeChromium()
+const pgBouncer = await findTool('pgbouncer')
 /** Periods that are over several times while the database is away. */
 const periods = {
   heartbeat: 500,
@@ -21,13 +24,11 @@ const periods = {
   databaseAnswer: 4_000,
 }
 
-/** The scene on a PostgreSQL of its own, with the built page. */
-async function openWorld() {
-  await build()
+/** The scene on that PostgreSQL, with more of the server's settings. */
+async function openSceneOn(own: OwnPostgres, serverEnv: Record<string, string>): Promise<Scene> {
   await using undo = new AsyncDisposableStack()
   const folder = await mkdtemp('/tmp/rm-fault-database-')
   undo.defer(() => rm(folder, { recursive: true, force: true }))
-  const own = undo.use(await ownPostgres())
   const { db, close } = openDatabase(own.url, { max: 3 })
   undo.defer(close)
   const steps = [{ flood: { lines: 20, text: 'a line' } }, { wait: 'end' }, { summary: {} }]
@@ -35,11 +36,11 @@ async function openWorld() {
     await openScene({
       script: { runs: { backup: { steps } } },
       beside: { databaseUrl: own.url, db, secretKeyFile: path.join(folder, 'secret.key') },
-      serverEnv: { RM_PAGE_DIR: path.join(root, 'apps/web/dist'), RM_TIMING: JSON.stringify(periods) },
+      serverEnv,
     }),
   )
   const owned = undo.move()
-  return { own, scene, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { ...scene, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 async function signIn(page: Page, url: string, { server }: Scene) {
@@ -54,8 +55,12 @@ async function signIn(page: Page, url: string, { server }: Scene) {
 test.skipIf('missing' in chromium)(
   'while the database is away the host goes on, everybody stays connected and the page says how old it is; then all is told (row 16)',
   async () => {
-    await using world = await openWorld()
-    const { own, scene } = world
+    await build()
+    await using own = await ownPostgres()
+    await using scene = await openSceneOn(own, {
+      RM_PAGE_DIR: path.join(root, 'apps/web/dist'),
+      RM_TIMING: JSON.stringify(periods),
+    })
     const { server, agent, restic } = scene
     await using pageLink = await startTcpProxy({ port: server.port })
     const url = `http://127.0.0.1:${pageLink.port}`
@@ -106,5 +111,36 @@ test.skipIf('missing' in chromium)(
     expect(scene.link.counts.connections).toBe(dials)
     expect(server.pid()).toBe(pid)
     expect((await fetch(`${server.url}/readyz`)).status).toBe(200)
+  },
+)
+
+test.skipIf('missing' in pgBouncer)(
+  `through a pooler in transaction mode a host enrols, runs its backups and is followed while it does${'missing' in pgBouncer ? ` (${pgBouncer.missing})` : ''}`,
+  async () => {
+    await using undo = new AsyncDisposableStack()
+    const own = undo.use(await ownPostgres())
+    const { port, password } = own
+    const program = 'path' in pgBouncer ? pgBouncer.path : ''
+    const pooler = undo.use(await startPgBouncer({ path: program, port, password, user: databaseUser }))
+    const scene = undo.use(
+      await openSceneOn(own, {
+        DATABASE_URL: own.url.replace(`:${port}/`, `:${pooler.port}/`),
+        DATABASE_DIRECT_URL: own.url,
+      }),
+    )
+    const { server, restic } = scene
+    const jobId = await scene.run('backup')
+    const seen: string[] = []
+    const following = server.api.jobs.follow.subscribe(
+      { jobId },
+      { onData: ({ status }) => seen.push(status) },
+    )
+    await restic.reached('end')
+    await until(() => seen.includes('running'))
+    restic.open('end')
+    expect(await scene.ending(jobId)).toMatchObject({ status: 'succeeded' })
+    await until(() => seen.includes('succeeded'))
+    following.unsubscribe()
+    await checkInvariants(scene)
   },
 )

@@ -77,7 +77,7 @@ function killBackends({ db }: TestServer) {
   }
 }
 
-test('while the connections to its database are killed again and again, jobs are asked for, run and told, and nothing is half done', async () => {
+test('while the connections to its database are killed again and again, jobs are asked for, run and told, and nothing is half done (row 15)', async () => {
   const steps = [talk(1_200, 1_000), { summary: {} }]
   await using scene = await openScene({ script: { runs: { backup: { steps } } } })
   const { server, restic } = scene

@@ -4,12 +4,9 @@ import type { ConfigUpdate } from '@restic-manager/contract/repository'
 import { createLog } from '@restic-manager/runtime/log'
 import { until } from '@restic-manager/testkit/until'
 import { TRPCError } from '@trpc/server'
-import { mkdtempSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { enrolHost } from './enrol.ts'
@@ -22,6 +19,7 @@ import { openState } from './state.ts'
 import { createTestClock } from './testing-clock.ts'
 import { openDesk } from './testing-desk.ts'
 import { backupOrder, configOrder } from './testing-orders.ts'
+import { testFolder } from './testing-folder.ts'
 import { timing } from '@restic-manager/contract/timing'
 
 const frames = [
@@ -86,7 +84,7 @@ test('an answer to hello in another shape is refused with a sentence, and limits
 })
 
 test('orders without end are left alone once there are more than hello can name', () => {
-  const state = openState(mkdtempSync(join(tmpdir(), 'rm-orders-')), createLog({ level: 'silent' }))
+  const state = openState(testFolder('rm-orders-'), createLog({ level: 'silent' }))
   const ordered: string[] = []
   const take = openOrderDesk({
     state,
@@ -114,7 +112,7 @@ test('orders without end are left alone once there are more than hello can name'
 test('an order for which a full disk has no room is turned down with a sentence, or waits, and the link stays (row 23)', async () => {
   let room: 'none' | 'some' | 'all' = 'some'
   const clock = createTestClock('2026-06-10T12:00:00Z')
-  const state = openState(mkdtempSync(join(tmpdir(), 'rm-orders-')), createLog({ level: 'silent' }), clock, {
+  const state = openState(testFolder('rm-orders-'), createLog({ level: 'silent' }), clock, {
     ...noReserve,
     spend(urgency, work) {
       if (room === 'none' || (room === 'some' && urgency === 'some'))
@@ -154,7 +152,7 @@ test('an order for which a full disk has no room is turned down with a sentence,
 })
 
 test('an order that the disk does not take ends the link instead of the agent', () => {
-  const state = openState(mkdtempSync(join(tmpdir(), 'rm-orders-')), createLog({ level: 'silent' }))
+  const state = openState(testFolder('rm-orders-'), createLog({ level: 'silent' }))
   const stuck: string[] = []
   const take = openOrderDesk({
     state,
@@ -180,7 +178,7 @@ test('a server that sends its callers elsewhere gets no token there', async () =
   }).listen(0, '127.0.0.1')
   await once(http, 'listening')
   const server = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
-  const stateDir = mkdtempSync(join(tmpdir(), 'rm-redirect-'))
+  const stateDir = testFolder('rm-redirect-')
   const wish = { server, token: `rmj_${'t'.repeat(43)}`, stateDir, allowPlainHttp: false }
   await expect(enrolHost(wish)).rejects.toThrow(/sends its callers on to http:\/\/127\.0\.0\.1:9;/)
   expect(asked).toHaveLength(1)
@@ -193,7 +191,7 @@ test('an answer that is not of a restic-manager server enrols nobody', async () 
   }).listen(0, '127.0.0.1')
   await once(http, 'listening')
   const server = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
-  const stateDir = mkdtempSync(join(tmpdir(), 'rm-other-'))
+  const stateDir = testFolder('rm-other-')
   const wish = { server, token: `rmj_${'t'.repeat(43)}`, stateDir, allowPlainHttp: false }
   await expect(enrolHost(wish)).rejects.toThrow(/not as a restic-manager server/)
   http.close()

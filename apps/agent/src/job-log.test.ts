@@ -1,13 +1,11 @@
 // A job's log: numbered without holes, bounded whatever restic says, head and tail kept.
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { newId } from '@restic-manager/contract/ids'
 import { decodeBlock } from '@restic-manager/contract/log'
 import { createLog } from '@restic-manager/runtime/log'
 import { expect, test } from 'vitest'
 import { startJobLog, type CutBlock } from './job-log.ts'
 import { openLogSpool } from './log-spool.ts'
+import { testFolder } from './testing-folder.ts'
 
 const limits = () => ({ blockBytes: 65_536, flushMs: 250, bytesPerSecond: 1 })
 const silent = createLog({ level: 'silent' })
@@ -66,7 +64,7 @@ test('what the disk does not take becomes a gap', () => {
 })
 
 test('a spool over its budget gives up its oldest blocks, not the head, and stays gapless (row 3)', () => {
-  const spool = openLogSpool(mkdtempSync(join(tmpdir(), 'rm-logs-')), silent, {
+  const spool = openLogSpool(testFolder('rm-logs-'), silent, {
     bytes: 100_000,
     headBytes: 5_000,
   })
@@ -90,7 +88,7 @@ test('a spool over its budget gives up its oldest blocks, not the head, and stay
 })
 
 test('a gap of which a part was taken before it became one is sent from where the server stands', () => {
-  const spool = openLogSpool(mkdtempSync(join(tmpdir(), 'rm-logs-')), silent)
+  const spool = openLogSpool(testFolder('rm-logs-'), silent)
   const jobId = newId()
   const block = { firstSeq: 0, count: 2, startedAt: '2026-11-23T07:12:56.534Z', block: '0\to\ta\n0\to\tb\n' }
   spool.keep(jobId, block)
@@ -104,7 +102,7 @@ test('a gap of which a part was taken before it became one is sent from where th
 })
 
 test('a log the server has forgotten is owed as one gap, unless its lines still wait', () => {
-  const spool = openLogSpool(mkdtempSync(join(tmpdir(), 'rm-logs-')), silent)
+  const spool = openLogSpool(testFolder('rm-logs-'), silent)
   const [gone, waits, silentJob] = [newId(), newId(), newId()]
   const block = { firstSeq: 0, count: 2, startedAt: '2026-11-23T07:12:56.534Z', block: '0\to\ta\n0\to\tb\n' }
   for (const jobId of [gone, waits]) spool.keep(jobId, block)

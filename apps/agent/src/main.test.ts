@@ -1,13 +1,13 @@
 // The program as a person meets it: commands, flags, exit codes, and what is on disk afterwards.
-import { chmodSync, mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
 import { startAgent } from './testing.ts'
 import { startFarEnd } from './testing-far-end.ts'
+import { testFolder } from './testing-folder.ts'
 
-const folder = () => mkdtempSync(join(tmpdir(), 'rm-cli-'))
+const folder = () => testFolder('rm-cli-')
 const agent = (words: string[], env: Record<string, string> = {}) =>
   execa(process.execPath, [join(import.meta.dirname, 'main.ts'), ...words], { env, reject: false })
 

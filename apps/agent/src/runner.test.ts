@@ -1,6 +1,5 @@
 // Which job may run, and when: without an answer, with a clock that was set, and on a disk that is full.
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { newId } from '@restic-manager/contract/ids'
 import type { ConfigUpdate } from '@restic-manager/contract/repository'
@@ -14,6 +13,7 @@ import { recordNotRun } from './slot-book.ts'
 import { openState, type State } from './state.ts'
 import { openDesk } from './testing-desk.ts'
 import { backupOrder, configOrder, hourlyBackup, ordersOfSlot, repositoryId } from './testing-orders.ts'
+import { testFolder } from './testing-folder.ts'
 import { timing } from '@restic-manager/contract/timing'
 
 const log = createLog({ level: 'silent' })
@@ -36,7 +36,7 @@ function bench(state: State, { maxConcurrentRuns = 1, restic = async () => null 
     log,
   })
 }
-const fresh = () => openState(mkdtempSync(join(tmpdir(), 'rm-runner-')), log)
+const fresh = () => openState(testFolder('rm-runner-'), log)
 
 test('a job starts without an answer although the clock was set back since it was accepted', async () => {
   const state = fresh()
@@ -126,7 +126,7 @@ const elevatedKinds = [
 test.for(elevatedKinds)(
   'a $kind with access that was lent waits for the server, keeps it in memory, and forgets it with the agent',
   async ({ kind, spec }) => {
-    const folder = mkdtempSync(join(tmpdir(), 'rm-runner-'))
+    const folder = testFolder('rm-runner-')
     const state = openState(folder, log)
     const order = { ...backupOrder(), repositoryId: newId(), kind, spec, elevatedAccess: lent }
     const runner = bench(state)

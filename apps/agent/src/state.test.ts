@@ -1,6 +1,5 @@
 // The agent's memory: what survives damage, a second agent, and any order of drops and acks.
-import { mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { newId } from '@restic-manager/contract/ids'
 import { createLog } from '@restic-manager/runtime/log'
@@ -17,9 +16,10 @@ import { lockState } from './state-lock.ts'
 import { schemaSteps } from './state-schema.ts'
 import { openState, openStore, type State } from './state.ts'
 import { backupOrder, repositoryId } from './testing-orders.ts'
+import { testFolder } from './testing-folder.ts'
 
 const log = createLog({ level: 'silent' })
-const folder = () => mkdtempSync(join(tmpdir(), 'rm-state-'))
+const folder = () => testFolder('rm-state-')
 const succeeded = { status: 'succeeded' as const, warnings: [], lastLogSeq: -1 }
 
 function acceptedJob(state: State) {

@@ -1,5 +1,5 @@
 // For tests only: an agent with a fake restic at a far end, and short ways to ask what became of a job.
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeBlock, type LogEntry } from '@restic-manager/contract/log'
@@ -37,7 +37,9 @@ export async function openDesk({
   end?: FarEnd
 } = {}): Promise<Desk> {
   const stack = new AsyncDisposableStack()
-  const restic = fakeRestic(mkdtempSync(join(tmpdir(), 'rm-fake-')), script)
+  const folder = mkdtempSync(join(tmpdir(), 'rm-fake-'))
+  stack.defer(() => rmSync(folder, { recursive: true, force: true }))
+  const restic = fakeRestic(folder, script)
   const end = given ?? stack.use(await startFarEnd())
   if (configured) end.order(configOrder())
   const server = { url: end.url, createEnrolment: async () => end.token }

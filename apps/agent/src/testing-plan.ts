@@ -1,5 +1,5 @@
 // For tests of the plan only: the loop over a memory on disk and a clock that stands still, without a server or restic.
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { newId } from '@restic-manager/contract/ids'
@@ -126,6 +126,7 @@ export function planBench(start = '2026-06-10T11:30:00Z', periods: Partial<Timin
     [Symbol.dispose]() {
       bench.schedules.stop()
       bench.state.close()
+      rmSync(folder, { recursive: true, force: true })
     },
   }
   bench.schedules = open()

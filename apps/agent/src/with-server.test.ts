@@ -1,6 +1,5 @@
 // A real agent of a real server, with real restic: what a person would see.
-import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { newId } from '@restic-manager/contract/ids'
 import { slotJobId } from '@restic-manager/contract/slots'
@@ -10,6 +9,7 @@ import { expect, test } from 'vitest'
 import { createTestClock } from './testing-clock.ts'
 import { hourlyBackup } from './testing-orders.ts'
 import { startAgent } from './testing.ts'
+import { testFolder } from './testing-folder.ts'
 
 const hasEnded = (status: string) => ['succeeded', 'incomplete', 'failed', 'cancelled'].includes(status)
 
@@ -23,7 +23,7 @@ async function runJob(
 }
 
 test('a fresh host makes a repository, backs up into it, and its snapshot is in the list', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'rm-real-'))
+  const folder = testFolder('rm-real-')
   const source = join(folder, 'source')
   mkdirSync(source)
   for (const n of Array.from({ length: 50 }).keys()) writeFileSync(join(source, `file-${n}`), `content ${n}`)
@@ -54,7 +54,7 @@ test('a fresh host makes a repository, backs up into it, and its snapshot is in 
 })
 
 test('a planned backup is ordered while the server is there, runs alone while it is not, and is told with its time', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'rm-plan-real-'))
+  const folder = testFolder('rm-plan-real-')
   const source = join(folder, 'source')
   mkdirSync(source)
   writeFileSync(join(source, 'file'), 'content')

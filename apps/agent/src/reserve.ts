@@ -1,6 +1,15 @@
 // Room held back on the disk: when everything else is full, how jobs end can still be written down.
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, ftruncateSync, openSync, statfsSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { Log } from '@restic-manager/runtime/log'
 
@@ -48,9 +57,7 @@ export const noReserve: Reserve = {
 /** Opens the reserve in `folder`, and makes it where there is room. On a full disk it gives some up at once, to start with. */
 export function openReserve(folder: string, log: Log, wholeBytes = reserveBytes): Reserve {
   const path = join(folder, 'reserve')
-  const file = openSync(path, 'a', 0o600)
-  closeSync(file)
-  let held = statSync(path).size
+  let held = sizeOf(path)
   let full = false
 
   function free(): number {
@@ -59,12 +66,12 @@ export function openReserve(folder: string, log: Log, wholeBytes = reserveBytes)
   }
 
   function change(work: (file: number) => void): void {
-    const opened = openSync(path, 'r+')
+    const opened = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600)
     try {
       work(opened)
     } finally {
       closeSync(opened)
-      held = statSync(path).size
+      held = sizeOf(path)
     }
   }
 
@@ -120,6 +127,9 @@ export function openReserve(folder: string, log: Log, wholeBytes = reserveBytes)
     refill,
   }
 }
+
+/** Nothing is held where the file could not be made. */
+const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
 /** Random bytes, since some file systems store zeros as nothing. */
 function fill(file: number, from: number, to: number): void {

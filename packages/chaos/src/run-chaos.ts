@@ -88,6 +88,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       quietAfterMs,
       folder: isKept ? folder : undefined,
     }
+  } catch (error) {
+    isKept ||= options.keep === 'broken' && !signal.aborted
+    if (isKept) note(`everything lies in ${folder}`)
+    throw error
   } finally {
     if (!isKept) await rm(folder, { recursive: true, force: true })
   }
@@ -128,22 +132,23 @@ async function play(world: ChaosWorld, story: Story, { told, note, signal }: Pla
     const key = `${wish.kind} ${answer?.is ?? 'impossible'}`
     acts[key] = (acts[key] ?? 0) + 1
   }
+  /** What failed here is a mistake of the runner, or a program that does not come back: no more happens then. */
+  const failures: unknown[] = []
   const follow = async <T extends { atMs: number }>(row: readonly T[], step: (each: T) => Promise<void>) => {
     const going: Promise<void>[] = []
     for (const each of row) {
       await untilTime(each.atMs)
-      if (signal.aborted) break
-      going.push(step(each))
+      if (signal.aborted || failures.length > 0) break
+      going.push(step(each).catch((error: unknown) => void failures.push(error)))
     }
-    return Promise.all(going)
+    await Promise.all(going)
   }
 
-  const both = [follow(story.faults, suffer), follow(story.acts, act)]
-  // A step that fails is a mistake of the runner: everybody is told to end, then it is thrown.
-  const failed = Promise.all(both)
-  await Promise.race([failed, untilTime(story.minutes * 60_000)])
+  const both = Promise.all([follow(story.faults, suffer), follow(story.acts, act)])
+  await Promise.race([both, untilTime(story.minutes * 60_000)])
   over.abort()
-  await failed
+  await both
+  if (failures.length > 0) throw failures[0]
   return { injected, acts }
 }
 

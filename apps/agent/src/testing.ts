@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { timing, type Timing } from '@restic-manager/contract/timing'
 import { createLog, type Log } from '@restic-manager/runtime/log'
 import { compileCache } from '@restic-manager/testkit/compile-cache'
+import { testProgram } from '../../../scripts/test-programs.ts'
 import type { AgentConfig, LogLevel } from './config.ts'
 import { enrolHost } from './enrol.ts'
 import type { Fact } from './facts.ts'
@@ -114,11 +115,12 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
 
   async function startProgram() {
     const { clock } = current
-    const main = join(import.meta.dirname, 'main.ts')
-    const program = join(import.meta.dirname, 'testing-program.ts')
+    const program = await testProgram(clock === undefined ? 'agent' : 'agent-with-clock')
     const child: ChildProcess = spawn(
       process.execPath,
-      clock === undefined ? [main, 'run', '--state-dir', stateDir] : [program, stateDir, String(clock.now())],
+      clock === undefined
+        ? [program, 'run', '--state-dir', stateDir]
+        : [program, stateDir, String(clock.now())],
       {
         env: {
           PATH: process.env.PATH,

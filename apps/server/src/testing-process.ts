@@ -2,14 +2,13 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { compileCache } from '@restic-manager/testkit/compile-cache'
 import { startTcpProxy } from '@restic-manager/testkit/tcp-proxy'
-
-const program = fileURLToPath(new URL('main.ts', import.meta.url))
+import { testProgram } from '../../../scripts/test-programs.ts'
 
 /** Starts the program with `env` and nothing else of ours, and waits until it is ready. */
 export async function spawnServer(env: Record<string, string>) {
+  const program = await testProgram('server')
   let child: ChildProcess
   let said = ''
 

@@ -66,7 +66,7 @@ const harms: SimulatedBehaviour = {
     logLines: 60,
     repeatsFacts: 0.08,
     repeatsBlocks: 0.1,
-    swapsBlocks: 0.05,
+    swapsBlocks: 0.25,
   },
   ...{ firesTwice: 0.3, crashes: 0.01, speaksInOldSession: 0.5 },
 }

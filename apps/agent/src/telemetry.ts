@@ -101,8 +101,9 @@ export function createTelemetry(state: State, spool: LogSpool, log: Log): Teleme
           await pauseFor(waitAfter(failures), signal)
         }
       }
-      const bytes = Buffer.byteLength(piece.block)
-      await pauseFor((bytes / limits.logBytesPerSecond) * 1000, signal)
+      const dueMs = (Buffer.byteLength(piece.block) / limits.logBytesPerSecond) * 1000
+      const early = sentAt + dueMs - performance.now()
+      if (early > 0) await pauseFor(early, signal)
     }
   }
 

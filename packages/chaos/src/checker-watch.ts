@@ -24,46 +24,46 @@ export type PlanNote = {
   editedAt: Date
 }
 
-/** Installs the notes. Call it once, before anything happens: what was there before is noted as it stands. */
+/** What installs the notes, one statement each. What was there before is noted as it stands. */
+export const watchStatements: readonly string[] = [
+  `create schema watch`,
+  `create table watch.moves (
+     at bigint generated always as identity primary key, job_id uuid not null, step text not null,
+     status text not null, reported boolean not null)`,
+  `create index moves_of on watch.moves (job_id, at)`,
+  `create table watch.plans (
+     at bigint generated always as identity primary key, schedule_id uuid not null, cron text, time_zone text not null,
+     is_live boolean not null, counted_cron text, counted_time_zone text, counted_from timestamptz,
+     repository_ids uuid[] not null, edited_at timestamptz not null)`,
+  `create function watch.note_move() returns trigger language plpgsql as $$ begin
+     if tg_op = 'DELETE' then
+       insert into watch.moves (job_id, step, status, reported) values (old.id, 'delete', old.status, old.reported);
+     elsif tg_op = 'INSERT' or (old.status, old.reported) is distinct from (new.status, new.reported) then
+       insert into watch.moves (job_id, step, status, reported) values (new.id, lower(tg_op), new.status, new.reported);
+     end if;
+     return null;
+   end $$`,
+  `create trigger note_move after insert or update or delete on jobs for each row execute function watch.note_move()`,
+  `create function watch.note_plan() returns trigger language plpgsql as $$ begin
+     insert into watch.plans (schedule_id, cron, time_zone, is_live, counted_cron, counted_time_zone, counted_from, repository_ids, edited_at)
+     values (new.id, new.cron, new.time_zone, new.enabled and not new.manual and new.deleted_at is null and new.rejected_code is null,
+       new.counted_cron, new.counted_time_zone, new.counted_from, new.repository_ids, coalesce(new.deleted_at, new.updated_at));
+     return null;
+   end $$`,
+  `create trigger note_new_plan after insert on schedules for each row execute function watch.note_plan()`,
+  `create trigger note_plan after update on schedules for each row
+     when ((old.cron, old.time_zone, old.enabled, old.manual, old.deleted_at, old.rejected_code, old.counted_cron,
+            old.counted_time_zone, old.counted_from, old.repository_ids)
+       is distinct from (new.cron, new.time_zone, new.enabled, new.manual, new.deleted_at, new.rejected_code, new.counted_cron,
+            new.counted_time_zone, new.counted_from, new.repository_ids))
+     execute function watch.note_plan()`,
+  `insert into watch.moves (job_id, step, status, reported) select id, 'insert', status, reported from jobs`,
+]
+
+/** Installs the notes. Call it once, before anything happens. */
 export async function watchDatabase(sql: postgres.Sql): Promise<void> {
   await sql.begin(async tx => {
-    await tx.unsafe(`
-      create schema watch;
-      create table watch.moves (
-        at bigint generated always as identity primary key, job_id uuid not null, step text not null,
-        status text not null, reported boolean not null);
-      create index moves_of on watch.moves (job_id, at);
-      create table watch.plans (
-        at bigint generated always as identity primary key, schedule_id uuid not null, cron text, time_zone text not null,
-        is_live boolean not null, counted_cron text, counted_time_zone text, counted_from timestamptz,
-        repository_ids uuid[] not null, edited_at timestamptz not null);
-
-      create function watch.note_move() returns trigger language plpgsql as $$ begin
-        if tg_op = 'DELETE' then
-          insert into watch.moves (job_id, step, status, reported) values (old.id, 'delete', old.status, old.reported);
-        elsif tg_op = 'INSERT' or (old.status, old.reported) is distinct from (new.status, new.reported) then
-          insert into watch.moves (job_id, step, status, reported) values (new.id, lower(tg_op), new.status, new.reported);
-        end if;
-        return null;
-      end $$;
-      create trigger note_move after insert or update or delete on jobs for each row execute function watch.note_move();
-
-      create function watch.note_plan() returns trigger language plpgsql as $$ begin
-        insert into watch.plans (schedule_id, cron, time_zone, is_live, counted_cron, counted_time_zone, counted_from, repository_ids, edited_at)
-        values (new.id, new.cron, new.time_zone, new.enabled and not new.manual and new.deleted_at is null and new.rejected_code is null,
-          new.counted_cron, new.counted_time_zone, new.counted_from, new.repository_ids, coalesce(new.deleted_at, new.updated_at));
-        return null;
-      end $$;
-      create trigger note_new_plan after insert on schedules for each row execute function watch.note_plan();
-      create trigger note_plan after update on schedules for each row
-        when ((old.cron, old.time_zone, old.enabled, old.manual, old.deleted_at, old.rejected_code, old.counted_cron,
-               old.counted_time_zone, old.counted_from, old.repository_ids)
-          is distinct from (new.cron, new.time_zone, new.enabled, new.manual, new.deleted_at, new.rejected_code, new.counted_cron,
-               new.counted_time_zone, new.counted_from, new.repository_ids))
-        execute function watch.note_plan();
-
-      insert into watch.moves (job_id, step, status, reported) select id, 'insert', status, reported from jobs;
-    `)
+    for (const statement of watchStatements) await tx.unsafe(statement)
   })
 }
 

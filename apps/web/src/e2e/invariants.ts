@@ -2,8 +2,7 @@
 import path from 'node:path'
 import type { TestAgent } from '@restic-manager/agent/testing'
 import { checkEvidence, whatIsNotQuiet } from '@restic-manager/chaos/checker'
-import { watchDatabase } from '@restic-manager/chaos/checker-watch'
-import { connectToRead } from '@restic-manager/chaos/checker-world'
+import { watchStatements } from '@restic-manager/chaos/checker-watch'
 import type { Evidence } from '@restic-manager/chaos/evidence'
 import type { JobStatus } from '@restic-manager/contract/job'
 import type { TestServer } from '@restic-manager/server/testing'
@@ -14,10 +13,8 @@ import { expect } from 'vitest'
 type Checked = { server: TestServer; agent: TestAgent; restic: FakeRestic }
 
 /** From now on the database keeps every status any job takes, so that a path can be judged and not only its end. */
-export async function recordStatuses({ databaseUrl }: Pick<TestServer, 'databaseUrl'>): Promise<void> {
-  const sql = connectToRead(databaseUrl)
-  await watchDatabase(sql)
-  await sql.end()
+export async function recordStatuses({ db }: Pick<TestServer, 'db'>): Promise<void> {
+  for (const statement of watchStatements) await db.execute(statement)
 }
 
 /** The statuses a job has had, in order. */

@@ -25,6 +25,7 @@ const mayCome = new Set([
   'EHOSTUNREACH',
   'ECONNRESET',
   'CONNECT_TIMEOUT',
+  'ANSWER_TIMEOUT',
   'CONNECTION_DESTROYED', // the only host that is up takes no changes yet
   '57P03',
 ])
@@ -81,6 +82,7 @@ async function waitForDatabase(name: string, url: string, log: Log, { isPooled =
     const sql = connect(url, {
       max: 1,
       connect_timeout: 5,
+      answer_timeout: 5,
       ...(isPooled ? { prepare: false } : { connection: sessionLimits() }),
     })
     try {

@@ -72,6 +72,7 @@ describe('settings', () => {
     for (const name of [
       'PORT',
       'DATABASE_URL',
+      'DATABASE_DIRECT_URL',
       'RM_SECRET_KEY_FILE',
       'RM_PUBLIC_URL',
       'RM_AGENT_PACKAGE_URL',

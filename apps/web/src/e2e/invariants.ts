@@ -13,7 +13,7 @@ import { expect } from 'vitest'
 type Checked = { server: TestServer; agent: TestAgent; restic: FakeRestic }
 
 /** From now on the database keeps every status any job takes, so that a path can be judged and not only its end. */
-export async function recordStatuses({ db }: Pick<TestServer, 'db'>): Promise<void> {
+export async function recordStatuses(db: TestServer['db']): Promise<void> {
   for (const statement of watchStatements) await db.execute(statement)
 }
 

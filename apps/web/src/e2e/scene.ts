@@ -76,7 +76,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
         : { timing: options.serverTiming },
     ),
   )
-  await recordStatuses(server)
+  await recordStatuses(server.db)
   const link = undo.use(await startTcpProxy({ port: server.port }))
   const agentOptions: AgentOptions = {
     process: true,

@@ -81,11 +81,14 @@ describe('nobody gets past the role of a procedure', () => {
     expect(turnedAway).toBe(caller === undefined ? 'not_signed_in' : isTooLow ? 'not_allowed' : undefined)
   })
 
-  test.each(['live.changes', 'live.database', 'jobs.follow', 'jobs.tail'])('a stranger cannot subscribe to %s', async path => {
-    await expect(server.subscribe(undefined, path)).rejects.toMatchObject({
-      cause: { code: 'not_signed_in' },
-    })
-  })
+  test.each(['live.changes', 'live.database', 'jobs.follow', 'jobs.tail'])(
+    'a stranger cannot subscribe to %s',
+    async path => {
+      await expect(server.subscribe(undefined, path)).rejects.toMatchObject({
+        cause: { code: 'not_signed_in' },
+      })
+    },
+  )
 })
 
 describe('what an error says', () => {

@@ -78,7 +78,7 @@ test('a job that moves slowly is left alone', async () => {
 
 test('a job that takes longer than its limit is interrupted, and says so', async () => {
   const { fake, bench } = benchWith(hangs)
-  const spec = { paths: ['/srv'], timeoutMinutes: 0.01 } // the contract has whole minutes, which no test can wait for
+  const spec = { paths: ['/srv'], timeoutMinutes: 0.03 } // the contract has whole minutes, which no test can wait for
   expect(await runJob('backup', bench.context, spec)).toMatchObject({ status: 'failed', reason: 'timeout' })
   expect(fake.ledger().flatMap(entry => (entry.event === 'signalled' ? entry.signal : []))).toEqual([
     'SIGINT',

@@ -107,16 +107,16 @@ test('a log in the partitions of several days comes back in the same partitions'
   }
 })
 
-test('a value of many megabytes comes back as it was', async () => {
+test('a value of several megabytes comes back as it was', async () => {
   const { sql } = scene.database
-  await sql`insert into settings (name, value) values ('big', to_jsonb(repeat('a "quoted" line\n\\', 1000000)))`
+  await sql`insert into settings (name, value) values ('big', to_jsonb(repeat('a "quoted" line\n\\', 150000)))`
   await dumpDatabase(scene.database.url, at('big.dump'), { version: '1.2.3' })
   const url = await scene.empty()
   await restore(url, 'big.dump')
   const query = `select length(value::text) as length, md5(value::text) as hash from settings where name = 'big'`
   const seen = await ask<{ length: number }>(url, query)
   expect(seen).toEqual(await ask(scene.database.url, query))
-  expect(seen[0]?.length).toBeGreaterThan(20_000_000)
+  expect(seen[0]?.length).toBeGreaterThan(3_000_000)
   await sql`delete from settings where name = 'big'`
 })
 

@@ -99,6 +99,21 @@ test('what is written while a dump is made is in it as a whole or not at all', a
   await sql`delete from sign_in_limits`
 })
 
+test('a table of many megabytes goes through, although it comes faster than it is written', async () => {
+  const { sql } = scene.database
+  const { jobId, host } = scene
+  await sql`insert into log_blocks (day, job_id, host_id, first_seq, count, started_at, block)
+    select log_day, ${jobId}, ${host.hostId}, 1000 + n, 1, now(), decode(repeat(md5(n::text), 640), 'hex')
+    from jobs, generate_series(1, 1000) n where jobs.id = ${jobId}`
+  const { header } = await make('wide.dump')
+  await using open = await openDump(join(scene.folder, 'wide.dump'))
+  let size = 0
+  for await (const chunk of open.rows()) size += chunk.length
+  expect(size).toBeGreaterThan(20_000_000)
+  expect(header.tables.find(({ name }) => name === 'log_blocks')?.rows).toBeGreaterThan(1_000)
+  await sql`delete from log_blocks where first_seq > 1000`
+})
+
 test('a dump holds up nobody who writes, and waits for a change of the tables', async () => {
   const { sql, db } = scene.database
   const changing = await sql.reserve()

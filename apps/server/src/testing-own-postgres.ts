@@ -2,13 +2,26 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { appendFile, chmod, chown, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import {
+  appendFile,
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  writeFile,
+} from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from './db/open.ts'
 import { chooseUser, findPostgres, programsFor } from './db/postgres-binaries.ts'
-import { runToEnd } from './db/postmaster.ts'
+import { readPostmaster, runToEnd } from './db/postmaster.ts'
 
 export type OwnPostgres = AsyncDisposable & {
   port: number
@@ -50,10 +63,29 @@ export async function ownPostgres({ settings = {}, folder: given }: OwnOptions =
   return run({ ...parts, password, settings })
 }
 
+const prefix = '/tmp/rm-own-pg-'
+
+/** Ends and removes what tests that were killed have left behind. */
+async function sweep() {
+  for (const name of await readdir('/tmp')) {
+    const folder = join('/tmp', name)
+    if (!folder.startsWith(prefix)) continue
+    const owner = Number(await readFile(join(folder, 'owner'), 'utf8').catch(() => 'none'))
+    if (Number.isNaN(owner) || existsSync(`/proc/${owner}`)) continue
+    const data = join(folder, 'data')
+    const left = await readPostmaster(data)
+    if (left !== undefined && (await readlink(`/proc/${left.pid}/cwd`).catch(() => '')) === data)
+      for (const signal of ['SIGQUIT', 'SIGCONT'] as const) process.kill(left.pid, signal)
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
 async function partsIn(given?: string) {
+  await sweep()
   const runAs = await chooseUser(undefined)
   const programs = await programsFor(await findPostgres(), runAs, '/var/lib/restic-manager')
-  const folder = given ?? (await mkdtemp('/tmp/rm-own-pg-'))
+  const folder = given ?? (await mkdtemp(prefix))
+  await writeFile(join(folder, 'owner'), String(process.pid))
   const data = join(folder, 'data')
   await mkdir(data, { mode: 0o700 })
   await chmod(folder, 0o711)

@@ -1,8 +1,10 @@
 // Sessions: an honest machine always gets in, a copy of it never unnoticed, and an older session never writes.
+import { sign } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
+import { proofText } from '@restic-manager/contract/join'
 import { timing } from '@restic-manager/contract/timing'
 import { agentSessions, hosts } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
@@ -85,6 +87,24 @@ test('a bearer of an older proof is dead once a newer one was made', async () =>
   const { bearer } = await proveMachine(database.db, machine)
   await proveMachine(database.db, machine)
   await expect(claimBearer(database.db, bearer)).rejects.toMatchObject({ code: 'session_unproven' })
+})
+
+test('a proof that was held up, as in a paused server, and comes after the host has gone on, changes nothing', async () => {
+  const machine = await enrolMachine(database.db)
+  const { hostId, privateKey } = machine
+  const { nonce } = await challengeSession(database.db, hostId, timing.bearerLife)
+  const said = { hostId, nonce, confirmed: null, next: machine.next }
+  const late = {
+    ...said,
+    signature: sign(null, Buffer.from(proofText(said)), privateKey).toString('base64url'),
+  }
+  await connectMachine(database.db, machine)
+  await connectMachine(database.db, machine)
+  const before = await hostRow(hostId)
+  const prove = proveSession(database.db, late, { log: quiet, bearerLife: timing.bearerLife })
+  await expect(prove).rejects.toMatchObject({ code: 'session_unproven' })
+  expect(await hostRow(hostId)).toEqual(before)
+  await connectMachine(database.db, machine)
 })
 
 describe('two machines with one key', () => {

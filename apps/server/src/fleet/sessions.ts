@@ -104,6 +104,7 @@ export async function proveSession(
       return { refused: quarantined(), clone: true }
     }
     const expiresAt = await beginSession(tx, proof, hashOf(bearer), bearerLife)
+    await forgetChallenges(tx, proof.hostId)
     if (host.enrolmentId !== null) await notify(tx, 'enrolment', host.enrolmentId)
     await notify(tx, 'host', proof.hostId)
     return { expiresAt, verdict }
@@ -154,6 +155,16 @@ async function beginSession(tx: Db, proof: SessionProof, bearerHash: string, lif
     .set({ sessionId: proof.next, sessionNumber: number, provedAt: sql`now()` })
     .where(eq(hosts.id, proof.hostId))
   return new Date(session.expires_at)
+}
+
+/**
+ * A proof that was held up, as in a server that was paused, must not come after the host has gone on: its session would look like
+ * a copy's. One that another proof is using at this moment is left to it: both would wait for each other.
+ */
+async function forgetChallenges(tx: Db, hostId: string) {
+  await tx.execute(sql`
+    delete from session_challenges where nonce in (
+      select nonce from session_challenges where host_id = ${hostId} for update skip locked)`)
 }
 
 async function quarantineHost(tx: Db, hostId: string) {

@@ -112,6 +112,8 @@ function startLife({ disk, random, timing, url, behaviour, onDeath }: LifeParts)
     ...{ disk, random, timing, behaviour },
     isOver: () => isOver,
     after(ms, work) {
+      // What began before the end and goes on after it waits for nothing more.
+      if (isOver) return () => {}
       const callOff = wheel.after(ms, () => {
         waiting.delete(callOff)
         enter(work)

@@ -104,3 +104,5 @@ try {
   note(stopped.signal.aborted ? 'Stopped.' : String(error instanceof Error ? error.stack : error))
   process.exitCode = stopped.signal.aborted ? 130 : 2
 }
+// Whatever a run may have left waiting in this process, its end is the end.
+process.exit()

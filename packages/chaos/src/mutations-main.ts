@@ -100,3 +100,5 @@ try {
   )
   process.exitCode = stopped.signal.aborted ? 130 : 2
 }
+// Whatever a run may have left waiting in this process, its end is the end.
+process.exit()

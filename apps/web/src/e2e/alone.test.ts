@@ -65,7 +65,7 @@ const slotRows = async ({ server }: Scene, scheduleId: string) => [
 const isAway = ({ agent }: Scene) =>
   until(() => agent.status().link?.state === 'connecting', undefined, { what: 'the agent to notice' })
 
-test('three slots with the server stopped are three backups on time, told once with their true times', async () => {
+test('three slots with the server stopped are three backups on time, told once with their true times (row 13)', async () => {
   await using plan = await openPlan()
   const { scene, server, agent, restic, clock, scheduleId, jobIdOf } = plan
   await server.kill()
@@ -116,7 +116,7 @@ test('a host that slept and catches nothing up tells of all slots in one range (
   expect(restic.runs('backup')).toEqual([])
 })
 
-test('a server that answered a fire and dies before the order is not waited for, and the backup is one job', async () => {
+test('a server that answered a fire and dies before the order is not waited for, and the backup is one job (row 28)', async () => {
   await using plan = await openPlan()
   const { scene, server, restic, link, clock, scheduleId, jobIdOf } = plan
   // What the server says from here on is lost, also the order.

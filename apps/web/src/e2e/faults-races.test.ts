@@ -62,7 +62,7 @@ test('a cancel of a job that waits for an absent host is a guess, and the host c
   expect(restic.runs('backup')).toEqual([])
 })
 
-test('an end that was committed and whose answer was lost is told again, and counts once', async () => {
+test('an end that was committed and whose answer was lost is told again, and counts once (row 8)', async () => {
   const script = { runs: { backup: { steps: [{ wait: 'end' }, { summary: {} }] } } }
   await using scene = await openScene({ script })
   const { server, agent, restic, link } = scene

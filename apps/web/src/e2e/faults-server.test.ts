@@ -9,7 +9,7 @@ const talk = (lines: number, linesPerSecond?: number) => ({
   flood: { lines, text: 'a line restic says whoever listens', ...(linesPerSecond && { linesPerSecond }) },
 })
 
-test('a server killed in mid-job and started again has the whole job, which ran once', async () => {
+test('a server killed in mid-job and started again has the whole job, which ran once (row 8)', async () => {
   const steps = [talk(500), { wait: 'kill' }, talk(500), { wait: 'end' }, { summary: {} }]
   await using scene = await openScene({ script: { runs: { backup: { steps } } } })
   const { server, agent, restic } = scene
@@ -33,7 +33,7 @@ test('a server killed in mid-job and started again has the whole job, which ran 
   expect({ said: said.length, atEnd }).toEqual({ said: 1_000, atEnd: true })
 })
 
-test('a server killed right after it committed a fact is told again, and the repeat changes nothing', async () => {
+test('a server killed right after it committed a fact is told again, and the repeat changes nothing (row 8)', async () => {
   await using scene = await openScene()
   const { server, agent, restic } = scene
   for (const moment of ['accepted', 'running', 'succeeded'] as const) {
@@ -126,7 +126,7 @@ async function dumpDatabase(server: TestServer) {
   }
 }
 
-test('after an older dump is put back the agent is taken in with a warning, and tells again what the dump does not know', async () => {
+test('after an older dump is put back the agent is taken in with a warning, and tells again what the dump does not know (row 19)', async () => {
   const brief = { steps: [talk(20), { summary: {} }] }
   const long = { steps: [talk(20), { wait: 'end' }, talk(20), { summary: {} }] }
   await using scene = await openScene({ script: { runs: { backup: [brief, brief, brief, long] } } })

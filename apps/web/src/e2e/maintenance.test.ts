@@ -21,7 +21,7 @@ async function makeVault(scene: Scene, maintenanceHostId: string): Promise<strin
   return (await server.api.repositories.create.mutate({ requestId: newId(), ...wish })).repositoryId
 }
 
-test('a backup and a prune of different hosts wait for each other, say for whom, and none fails', async () => {
+test('a backup and a prune of different hosts wait for each other, say for whom, and none fails (row 30)', async () => {
   const script = {
     runs: {
       backup: { steps: [{ wait: 'backup' }, { summary: {} }] },
@@ -55,7 +55,7 @@ test('a backup and a prune of different hosts wait for each other, say for whom,
   expect([restic.runs('backup').length, restic.runs('prune').length]).toEqual([2, 1])
 })
 
-test('a backup that meets a prune nobody here knows of waits for it and does not fail', async () => {
+test('a backup that meets a prune nobody here knows of waits for it and does not fail (row 30)', async () => {
   await using scene = await openScene({ script: { runs: { prune: { steps: [{ wait: 'prune' }] } } } })
   const { restic, folder } = scene
   const url = path.join(folder, 'repository')

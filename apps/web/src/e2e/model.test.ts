@@ -17,7 +17,7 @@ const variants: Rules[] = [
 ]
 
 test.each(variants)(
-  'whatever $harms harms do to a $kind (repositories $repositories, catch-up $catchUp, overlap $overlap), a slot runs at most once and ends in one outcome',
+  'whatever $harms harms do to a $kind (repositories $repositories, catch-up $catchUp, overlap $overlap), a slot runs at most once and ends in one outcome (row 28)',
   rules => {
     const endings = new Set<string>()
     const wrong: object[] = []

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
 import { until } from '@restic-manager/testkit/until'
 import { testDatabase, type TestDatabase } from '../testing-database.ts'
-import { type Bus, notify, startBus, type Wakeup, type Watch } from './bus.ts'
+import { type Bus, notify, notifyAll, startBus, type Wakeup, type Watch } from './bus.ts'
 
 let database: TestDatabase
 let bus: Bus
@@ -82,6 +82,20 @@ test('a transaction that rolls back tells nobody', async () => {
   await notify(database.db, 'host', kept)
   await until(() => reader.seen.length === 2)
   expect(reader.seen[1]?.changes).toEqual([{ topic: 'host', id: kept }])
+  await reader.stop()
+})
+
+test('a whole fleet is told of at once, and an empty one is nothing to tell', async () => {
+  const ids = Array.from({ length: 20 }, () => newId())
+  const reader = read([{ topic: 'host' }])
+  await until(() => reader.seen.length === 1)
+  await database.db.transaction(async tx => {
+    await notifyAll(tx, 'host', [])
+    await notifyAll(tx, 'host', ids)
+  })
+  const heard = () => reader.seen.slice(1).flatMap(({ changes }) => changes)
+  await until(() => heard().length === ids.length)
+  expect(heard()).toEqual(ids.map(id => ({ topic: 'host', id })))
   await reader.stop()
 })
 

@@ -45,6 +45,13 @@ export async function notify(tx: Db, topic: Topic, id: string): Promise<void> {
   await tx.execute(query`select pg_notify(${channel}, ${`${topic}:${id}`})`)
 }
 
+/** The same for many at once, in one statement: a whole fleet may come or go while its rows are held. */
+export async function notifyAll(tx: Db, topic: Topic, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  await tx.execute(query`select count(pg_notify(${channel}, ${`${topic}:`} || id))
+    from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb) as listed(id)`)
+}
+
 /** Listens on one connection of its own. After that connection was lost, everybody is woken to read everything. */
 export async function startBus(
   sql: postgres.Sql,

@@ -4,7 +4,7 @@ import type { SpoolReport } from '@restic-manager/contract/agent'
 import { timing } from '@restic-manager/contract/timing'
 import type { HostSession } from '../context.ts'
 import type { Db } from '../db/open.ts'
-import { notify } from '../db/bus.ts'
+import { notifyAll } from '../db/bus.ts'
 
 type News = { session: number; there: boolean; atMs: number; beat: Beat | undefined }
 
@@ -96,7 +96,11 @@ async function writeNews(db: Db, news: Map<string, News>) {
           as has_changed
       )
       select id from written where has_changed`)
-    for (const { id } of changed) await notify(tx, 'host', id)
+    await notifyAll(
+      tx,
+      'host',
+      changed.map(({ id }) => id),
+    )
   })
 }
 
@@ -109,7 +113,8 @@ export async function sweepSilentHosts(db: Db, silenceMs: number): Promise<strin
         where online and coalesce(last_seen_at, connected_at, 'epoch') < now() - ${silenceMs} * interval '1 millisecond'
         order by id for no key update skip locked)
       returning id`)
-    for (const { id } of gone) await notify(tx, 'host', id)
-    return gone.map(({ id }) => id)
+    const ids = gone.map(({ id }) => id)
+    await notifyAll(tx, 'host', ids)
+    return ids
   })
 }

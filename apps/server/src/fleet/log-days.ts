@@ -102,7 +102,7 @@ async function removeOldLogDays(db: Db): Promise<Day[]> {
 async function removeLogDay(tx: Db, day: Day, keptDays: number): Promise<boolean> {
   await tx.execute(sql`select pg_advisory_xact_lock(${turnLock})`)
   if (!(await hasLogDay(tx, day))) return false
-  await tx.execute(sql`lock table log_blocks in access exclusive mode`)
+  await tx.execute(sql`lock table only log_blocks in access exclusive mode`)
   await tx.execute(sql`
     insert into removed_log_days (day, kept_days) values (${day}::date, ${keptDays})
     on conflict (day) do update set kept_days = excluded.kept_days, removed_at = excluded.removed_at`)

@@ -17,6 +17,8 @@ import { lacksLogDay, logDayOf, makeLogDay } from './log-days.ts'
 const BLOCKS_AT_ONCE = 16
 const MOST_PAGE_CHARS = 1024 * 1024
 const MOST_BLOCK_BYTES = 4 * 1024 * 1024
+/** A host that never stops must not stop the others whose logs are of that day. */
+const MOST_COUNTED = 2_147_483_646
 
 /**
  * Appends a block when it is the one expected next; an older one is ignored, of a later one nothing is kept. Either way the
@@ -63,7 +65,7 @@ function appendStatement(sender: Sender, block: LogStreamBlock, nextSeq: number)
         and hosts.quarantined_at is null and hosts.removed_at is null
       returning jobs.id, jobs.host_id, jobs.log_day
     ), late as (
-      update removed_log_days set late_blocks = late_blocks + 1 from expected
+      update removed_log_days set late_blocks = least(late_blocks, ${MOST_COUNTED}) + 1 from expected
       where removed_log_days.day = expected.log_day returning removed_log_days.day
     ), kept as (
       insert into log_blocks (day, job_id, host_id, first_seq, count, started_at, block)

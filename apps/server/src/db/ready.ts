@@ -33,12 +33,17 @@ export function createReadyCheck(url: string): ReadyCheck {
   })
   const newest = newestMigration()
   let asked: { at: number; answer: Promise<Answer> } | undefined
+  let looking: Promise<Answer> | undefined
   let answeredAt = new Date()
 
-  async function look(): Promise<Answer> {
-    const answer = await readNewest()
-    if (answer !== 'database') answeredAt = new Date()
-    return answer
+  /** One at a time: during a long silence nothing piles up that would have to be answered first at its end. */
+  function look(): Promise<Answer> {
+    looking ??= readNewest().then(answer => {
+      looking = undefined
+      if (answer !== 'database') answeredAt = new Date()
+      return answer
+    })
+    return looking
   }
 
   async function readNewest(): Promise<Answer> {

@@ -33,8 +33,7 @@ export const jobReasons = {
   schedule_deleted: 'The schedule had been deleted.',
   schedule_paused: 'The schedule was paused.',
   host_was_off: 'The host was off, asleep, or its agent was stopped at that time.',
-  spool_full:
-    'The host had no room left to remember what it ran: nobody had taken its records for too long.',
+  spool_full: 'The host had no room left to remember what it ran: nobody had taken its records for too long.',
   not_reported: 'The host has not told what became of this slot.',
   no_maintenance_host: 'This repository has no maintenance host. Choose one on its page.',
   access_forgotten: 'The agent restarted before it used the access it was lent for this one run.',

@@ -31,8 +31,9 @@ export const agentMessages: Sample[] = [
       appliedConfigVersion: 7,
       knownJobs: [{ jobId: id(1), status: 'running' }],
       policy: { hooks: 'listed', hookNames: ['dump'] },
+      spoolResetAt: at,
     },
-    optional: ['bootTime', 'policy.hookNames'],
+    optional: ['bootTime', 'policy.hookNames', 'spoolResetAt'],
   },
   {
     name: 'the answer to agent.hello',
@@ -55,7 +56,16 @@ export const agentMessages: Sample[] = [
   {
     name: 'agent.heartbeat',
     schema: AgentHeartbeat,
-    sample: { sentAt: at, spool: { facts: 2, logBytes: 4_096 } },
+    sample: {
+      sentAt: at,
+      spool: {
+        facts: 2,
+        logBytes: 4_096,
+        setAside: { count: 1, name: 'job.started', at, why: 'This is not known here.' },
+        full: true,
+      },
+    },
+    optional: ['spool.setAside', 'spool.full'],
   },
   { name: 'the answer to agent.heartbeat', schema: HeartbeatAnswer, sample: { serverTime: at } },
   {

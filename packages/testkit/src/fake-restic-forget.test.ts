@@ -6,9 +6,11 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { planForget } from './fake-restic-forget.ts'
 import type { FakeSnapshot } from './fake-restic-ledger.ts'
+import { makeLightRepository } from './light-repository.ts'
 import { findTool } from './restic.ts'
 
 const restic = await findTool('0.18.0')
+const password = 'a password of tests'
 const but = 'missing' in restic ? ` (${restic.missing})` : ''
 
 /** Several a day, a gap, the turn of a year, and one on a leap day. */
@@ -30,10 +32,10 @@ test.skipIf('missing' in restic)(`of the same snapshots, and for the same reason
     writeFileSync(join(source, 'file'), 'content')
     const run = (...args: string[]) =>
       execa('path' in restic ? restic.path : '', ['-r', join(folder, 'r'), ...args], {
-        env: { RESTIC_PASSWORD: 'a password of tests', RESTIC_CACHE_DIR: join(folder, 'cache'), TZ: 'UTC' },
+        env: { RESTIC_PASSWORD: password, RESTIC_CACHE_DIR: join(folder, 'cache'), TZ: 'UTC' },
         extendEnv: false,
       })
-    await run('init')
+    makeLightRepository(join(folder, 'r'), password)
     for (const [at, time] of times.entries())
       await run('backup', '--host', 'web', '--time', time, ...(at === 0 ? ['--tag', 'keep'] : []), source)
     const snapshots = JSON.parse((await run('snapshots', '--json')).stdout) as FakeSnapshot[]

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { makeFiles, readTree } from './files.ts'
+import { makeLightRepository } from './light-repository.ts'
 import { resticRepository } from './restic-repository.ts'
 import { eachRestic } from './restic.ts'
 import { launchWithoutRootReading, makeUnreadableFiles, unreadablePath } from './unreadable-files.ts'
@@ -39,7 +40,7 @@ await eachRestic(restic => {
     makeFiles(source, { files: 40, bytes: 400_000 })
     const unreadable = makeUnreadableFiles(source)
     const repository = resticRepository({ restic: restic.path, url: join(dir, 'repo'), password: 'p' })
-    await repository.init()
+    makeLightRepository(repository.url, repository.password)
     const backup = await repository.run('backup', '--json', '--', source, unreadablePath)
     expect(backup.exitCode).toBe(3)
     expect(itemsIn(backup.stderr)).toEqual(expect.arrayContaining([unreadable, unreadablePath]))

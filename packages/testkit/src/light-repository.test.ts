@@ -30,7 +30,8 @@ await eachRestic(restic => {
   test('one that restic made keeps its id and its password when it is made light', async () => {
     const url = join(folder(), 'r')
     const repository = resticRepository({ restic: restic.path, url, password: 'a password' })
-    const id = await repository.init()
+    expect(await repository.run('init')).toMatchObject({ exitCode: 0 })
+    const id = await repository.id()
     expect(() => lightenRepository(url, 'another')).toThrow('does not open')
     lightenRepository(url, 'a password')
     expect(await repository.id()).toBe(id)

@@ -1,5 +1,8 @@
 // A repository as plain restic sees it: what a test compares the product's work with.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { execa } from 'execa'
+import { lightenRepository } from './light-repository.ts'
 
 export type PlainSnapshot = {
   id: string
@@ -15,7 +18,7 @@ export type PlainRepository = {
   readonly password: string
   /** Runs restic on the repository; exit code and output as they are. */
   run(...args: string[]): Promise<{ exitCode: number | undefined; stdout: string; stderr: string }>
-  /** Makes the repository and returns its id. */
+  /** Makes the repository and returns its id. In a folder of this machine it is a light one. */
   init(): Promise<string>
   id(): Promise<string>
   /** Backs paths up and returns the snapshot. Unreadable files are no failure. */
@@ -67,6 +70,7 @@ export function resticRepository({
     run,
     async init() {
       await must(['init'])
+      if (existsSync(join(url, 'keys'))) lightenRepository(url, password)
       return repository.id()
     },
     async id() {

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { makeLightRepository } from './light-repository.ts'
 import { restServer } from './rest-server.ts'
 import { resticRepository } from './restic-repository.ts'
 import { eachRestic, findTool } from './restic.ts'
@@ -54,7 +55,7 @@ await eachRestic(restic => {
       appendOnly: true,
     })
     const own = resticRepository({ restic: restic.path, url: rest.url('r1'), password: 'p' })
-    await own.init()
+    makeLightRepository(join(rest.dir, 'r1'), own.password)
     await own.backup([import.meta.filename])
     expect(await own.snapshots()).toHaveLength(1)
     const stranger = resticRepository({

@@ -79,10 +79,7 @@ const inflictors: Record<FaultKind, Inflictor> = {
     for (const host of inOrder(world.hosts, fault.pick)) {
       const working = host.restic.runs().filter(({ endedAt }) => endedAt === undefined)
       for (const { pid } of working.toReversed())
-        if (await isRunOf(pid, host.resticFolder)) {
-          process.kill(pid, 'SIGKILL')
-          return { heal: async () => {} }
-        }
+        if ((await isRunOf(pid, host.resticFolder)) && killed(pid)) return { heal: async () => {} }
     }
     return undefined
   },
@@ -103,6 +100,16 @@ const inflictors: Record<FaultKind, Inflictor> = {
       },
     }
   },
+}
+
+/** Kills a process. False: it has just ended by itself. */
+function killed(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+    throw error
+  }
 }
 
 const programsOf = ({ world }: Scene) => world.hosts.map(({ program }) => program)

@@ -126,3 +126,41 @@ test('a lock that somebody keeps is waited for only so long', async () => {
   await holding
   await short.close()
 })
+
+test('however often connections die, every place at the database is given back', async () => {
+  const most = 3
+  const small = openDatabase(database.url, { max: most })
+  let ended = false
+  const failures: unknown[] = []
+  const callers = Array.from({ length: 2 * most }, async (_, n) => {
+    while (!ended)
+      await (
+        n % 2 === 0
+          ? small.db.execute(sql`select pg_sleep(0.01)`)
+          : small.db.transaction(async tx => {
+              await tx.execute(raise(1))
+              await tx.transaction(inner => inner.execute(sql`select pg_sleep(0.01)`))
+            })
+      ).catch((error: unknown) => failures.push(error))
+  })
+  for (let kills = 0; kills < 20; kills += 1)
+    await database.sql`select pg_terminate_backend(pid), pg_sleep(0.02) from pg_stat_activity
+      where datname = current_database() and application_name = 'restic-manager'`
+  ended = true
+  await Promise.all(callers)
+  expect(failures.length).toBeGreaterThan(0)
+  for (const error of failures) expect(outageIn(error), String(error)).toBeDefined()
+  // As many as there are places, each of whom stays until all are inside.
+  const inside = Promise.withResolvers<void>()
+  let entered = 0
+  const meet = async () => {
+    await small.db.transaction(async tx => {
+      await tx.execute(sql`select 1`)
+      entered += 1
+      if (entered === most) inside.resolve()
+      await inside.promise
+    })
+  }
+  await Promise.all(Array.from({ length: most }, meet))
+  await small.close()
+})

@@ -19,9 +19,12 @@ import { nextFact } from './facts.ts'
 import { offerSession } from './identity.ts'
 import { acceptJob } from './job-intake.ts'
 import { openLogSpool } from './log-spool.ts'
+import { noReserve } from './reserve.ts'
 import { lockState } from './state-lock.ts'
-import { openState, openStore } from './state.ts'
+import { openState } from './state.ts'
+import { openStore } from './store.ts'
 import { openDesk } from './testing-desk.ts'
+import { systemClock } from './timers.ts'
 import { backupOrder } from './testing-orders.ts'
 
 const log = createLog({ level: 'silent' })
@@ -72,6 +75,38 @@ test.for(['database', 'header', 'log'] as const)(
     third.close()
   },
 )
+
+test('a spool that is damaged while the disk is full is begun anew when there is room, under another name, and everybody is told (row 24)', () => {
+  let isFull = false
+  const state = openState(folder, log, systemClock, {
+    ...noReserve,
+    spend(_, work) {
+      if (isFull) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+      return work()
+    },
+  })
+  const { epoch } = state
+  const told: string[] = []
+  state.onLost(() => {
+    told.push('one that cannot write')
+    throw new Error('no space left on device')
+  })
+  state.onLost(() => void told.push(state.epoch))
+  checkpoint(join(folder, 'state.db'))
+  overwrite(join(folder, 'state.db'), 0)
+  isFull = true
+  for (let count = 0; count < 3; count += 1) expect(() => nextFact(state)).toThrow()
+  expect(told).toEqual([])
+  isFull = false
+  expect(nextFact(state)).toBeUndefined()
+  expect(state.epoch).not.toBe(epoch)
+  expect([told, state.resetAt]).toEqual([['one that cannot write', state.epoch], expect.any(String)])
+  expect(damaged('state.db').filter(name => !name.endsWith('-shm') && !name.endsWith('-wal'))).toHaveLength(1)
+  state.close()
+  const again = openState(folder, log)
+  expect(again.epoch).toBe(told.at(-1))
+  again.close()
+})
 
 test('of spools that are damaged again and again only the last few are kept (row 24)', () => {
   for (let count = 0; count < 6; count += 1) {

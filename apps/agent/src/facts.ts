@@ -5,7 +5,8 @@ import type { JobFinished, JobStarted } from '@restic-manager/contract/job'
 import { toInstant } from '@restic-manager/contract/scalars'
 import type { ScheduleFire, ScheduleNotRun } from '@restic-manager/contract/schedule'
 import type { SnapshotsReport } from '@restic-manager/contract/snapshots'
-import { type Row, type State, type Store } from './state.ts'
+import type { State } from './state.ts'
+import type { Row, Store } from './store.ts'
 
 /** Every fact this agent tells, by the name of its message. */
 export type FactPayloads = {

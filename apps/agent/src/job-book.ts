@@ -3,7 +3,8 @@ import type { AgentHello } from '@restic-manager/contract/agent'
 import type { CommandRun } from '@restic-manager/contract/command'
 import type { EndStatus, JobHeader, JobKind } from '@restic-manager/contract/job'
 import { recordFact, repeatFact, type Untold } from './facts.ts'
-import type { Row, State, Store } from './state.ts'
+import type { State } from './state.ts'
+import type { Row, Store } from './store.ts'
 
 /** `starting` is written before restic is spawned: an id in that state or a later one is never spawned again. */
 export type JobState = 'accepted' | 'starting' | 'running' | 'ended' | 'refused'
@@ -87,14 +88,24 @@ export function markRespawned(
 /** A job that runs goes into a book that was begun anew under it, so that it is still known here and ends once. */
 export function reenterJob(state: State, job: Job): void {
   const { id, kind, header, acceptedAt, isElevated, startedAt } = job
-  state.run(
-    `insert into jobs (id, kind, header, schedule_id, slot, spec, config_version, elevated, state, proceed, accepted_at,
-       started_at, place)
-     values (?, ?, ?, ?, ?, '{}', 0, ?, 'running', 1, ?, ?, (select coalesce(max(place), 0) + 1 from jobs))
-     on conflict (id) do nothing`,
-    ...[id, kind, JSON.stringify(header), header.scheduleId ?? null, slotOf(header), isElevated ? 1 : 0],
-    ...[acceptedAt, startedAt ?? acceptedAt],
+  state.vital(() =>
+    state.run(
+      `insert into jobs (id, kind, header, schedule_id, slot, spec, config_version, elevated, state, proceed, accepted_at,
+         started_at, place)
+       values (?, ?, ?, ?, ?, '{}', 0, ?, 'running', 1, ?, ?, (select coalesce(max(place), 0) + 1 from jobs))
+       on conflict (id) do nothing`,
+      ...[id, kind, JSON.stringify(header), header.scheduleId ?? null, slotOf(header), isElevated ? 1 : 0],
+      ...[acceptedAt, startedAt ?? acceptedAt],
+    ),
   )
+}
+
+/** Ends a job that ran, also where the book was begun anew under it and does not know it. False: it had ended before. */
+export function endRun(state: State, job: Job, ending: Ending): boolean {
+  return state.vital(() => {
+    reenterJob(state, job)
+    return endJob(state, job, ending)
+  })
 }
 
 /** The slot a job belongs to. A retry belongs to one, but is no part of what decides about it. */

@@ -9,7 +9,7 @@ import type { Log } from '@restic-manager/runtime/log'
 import type { AppliedConfig } from './applied-config.ts'
 import type { Enrolment } from './identity.ts'
 import { complaintAboutHooks, runHook, type HookDesk } from './hooks.ts'
-import { endJob, markRespawned, markRunning, readSpec, type Ending, type Job } from './job-book.ts'
+import { endRun, markRespawned, markRunning, readSpec, type Ending, type Job } from './job-book.ts'
 import { startJobLog, type JobLog } from './job-log.ts'
 import type { Outcome, RepositoryContext } from './jobs/context.ts'
 import { runJob } from './jobs/run.ts'
@@ -48,6 +48,13 @@ const maxWarningBytes = 512 * 1024
 /** Enough to see what it is about. */
 const fewWarnings = 10
 
+const mistaken: Outcome = {
+  status: 'failed',
+  reason: 'failed',
+  error: 'The agent made a mistake. Its own log on this host says which.',
+  warnings: [],
+}
+
 /** `elevated`: access lent for this one run, in place of the everyday one. It is in memory only. */
 export type RunOrders = {
   signal: AbortSignal
@@ -70,8 +77,10 @@ export async function carryOut(
   let context: RepositoryContext | undefined
   const outcome = await runGuarded()
   telemetry.settle(job.id)
-  const ending = endingOf(outcome, jobLog.end(), mostWarnings(state))
-  await untilWritten(shop, stopping, () => endJob(state, job, ending))
+  const lastLogSeq = jobLog.end()
+  await untilWritten(shop, stopping, () =>
+    endRun(state, job, endingOf(outcome, lastLogSeq, mostWarnings(state))),
+  )
   log.info(
     { jobId: job.id, kind: job.kind, status: outcome.status, reason: outcome.reason },
     'a job has ended',
@@ -109,12 +118,7 @@ export async function carryOut(
       if (isDiskFull(error)) return failure('disk_full')
       // A bug of ours must not leave a job running for ever; its stack is in the agent's log.
       log.error({ jobId: job.id, err: error }, 'a job ended by a mistake of the agent')
-      return {
-        status: 'failed',
-        reason: 'failed',
-        error: 'The agent made a mistake. Its own log on this host says which.',
-        warnings: [],
-      }
+      return mistaken
     }
   }
 
@@ -146,6 +150,11 @@ export async function untilWritten(
       await pauseFor(timing.diskRetry, stopping)
     }
   }
+}
+
+/** Ends a job whose run was left behind by a mistake of the agent; nothing if it has ended. Never rejects. */
+export async function endAfterMistake(shop: Workshop, job: Job, stopping: AbortSignal): Promise<void> {
+  await untilWritten(shop, stopping, () => endRun(shop.state, job, endingOf(mistaken, -1)))
 }
 
 /** What the hooks of a job run with. */

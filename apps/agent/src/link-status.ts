@@ -1,6 +1,7 @@
 // How the link to the server stands, kept where `agent status` can read it while the agent runs and after it ended.
 import { z } from 'zod'
-import { readMeta, writeMeta, type Store } from './state.ts'
+import { readMeta, writeMeta } from './state.ts'
+import type { Store } from './store.ts'
 
 export const LinkStatus = z.object({
   state: z.enum(['connecting', 'connected', 'refused', 'stopped']),

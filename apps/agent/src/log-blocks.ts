@@ -1,7 +1,7 @@
 // The table of log blocks on a host's disk: rows in and out, what they take, and which give way when they take too much.
 import { encodeGap, type LogStreamBlock } from '@restic-manager/contract/log'
 import { gapBlock, type CutBlock } from './job-log.ts'
-import { openStore, type Row, type Store } from './state.ts'
+import { openStore, type Row, type Store } from './store.ts'
 
 /** What a row takes on disk besides its text, indexes included. Without it very small blocks would be free. */
 const rowBytes = 256

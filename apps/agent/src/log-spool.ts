@@ -5,7 +5,7 @@ import type { Log } from '@restic-manager/runtime/log'
 import { createDoorbell, type Doorbell } from './doorbell.ts'
 import { gapBlock, type CutBlock } from './job-log.ts'
 import { beginningOf, BlockRows, giveBackPages, openBlocks } from './log-blocks.ts'
-import { isDamage, moveAside, type Row, type Store } from './state.ts'
+import { isDamage, moveAside, type Row, type Store } from './store.ts'
 
 export type LogSpool = {
   /** Rings whenever a block was written. */

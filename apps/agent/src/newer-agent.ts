@@ -1,6 +1,7 @@
 // What the server said of a newer agent. It is only remembered and shown: packages install it, nothing here does.
 import { UpdateAvailable } from '@restic-manager/contract/agent'
-import { readMeta, writeMeta, type Store } from './state.ts'
+import { readMeta, writeMeta } from './state.ts'
+import type { Store } from './store.ts'
 import { agentVersion } from './version.ts'
 
 /** Remembers it for `agent status`. */

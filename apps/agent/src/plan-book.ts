@@ -5,7 +5,8 @@ import { toInstant } from '@restic-manager/contract/scalars'
 import { Schedule, type ScheduleAck, type ScheduleSet } from '@restic-manager/contract/schedule'
 import { complaintsAboutSchedule } from '@restic-manager/contract/schedule-complaints'
 import { fitText } from './restic/fit-text.ts'
-import { readMeta, writeMeta, type State, type Store } from './state.ts'
+import { readMeta, writeMeta, type State } from './state.ts'
+import type { Store } from './store.ts'
 
 /** A set as this host applied it: what is acked, and how it goes into facts about slots. */
 export type AppliedSet = ScheduleAck & { rejected: NonNullable<ScheduleAck['rejected']> }

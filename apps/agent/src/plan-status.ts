@@ -3,7 +3,7 @@ import { nextSlots } from '@restic-manager/contract/cron'
 import { jitterMs } from '@restic-manager/contract/slots'
 import { toInstant } from '@restic-manager/contract/scalars'
 import { appliedSet, readPlans, receivedVersion, type Plan } from './plan-book.ts'
-import type { Store } from './state.ts'
+import type { Store } from './store.ts'
 
 export type PlanStatus = {
   /** 0: no plan was applied yet. */

@@ -5,7 +5,7 @@ import { toInstant } from '@restic-manager/contract/scalars'
 import { snapshotTags } from '@restic-manager/contract/snapshots'
 import { sentenceOf } from './failure.ts'
 import { runHook } from './hooks.ts'
-import { endJob, readJob, readSpec, type Job } from './job-book.ts'
+import { endRun, readJob, readSpec, type Job } from './job-book.ts'
 import {
   endingOf,
   hookDesk,
@@ -58,8 +58,10 @@ export async function settleInterrupted(shop: Workshop, job: Job, stopping: Abor
   const wasCancelled = found.status === 'failed' && readJob(state, job.id)?.cancelled === true
   const cutOff = wasCancelled ? cancelledOutcome : found
   const outcome = { ...cutOff, warnings: await runLastHook(shop, job, cutOff, stopping) }
-  const ending = endingOf(outcome, spool.lastSeq(job.id), mostWarnings(state))
-  await untilWritten(shop, stopping, () => endJob(state, job, ending))
+  const lastLogSeq = spool.lastSeq(job.id)
+  await untilWritten(shop, stopping, () =>
+    endRun(state, job, endingOf(outcome, lastLogSeq, mostWarnings(state))),
+  )
   log.info({ jobId: job.id, status: outcome.status }, 'a job that was cut off has ended')
   if (context === undefined) return
   if (job.pid !== undefined) await removeLeftLock(context, job.pid)

@@ -1,5 +1,5 @@
 // Which job may run, and when: without an answer, with a clock that was set, and on a disk that is full.
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { newId } from '@restic-manager/contract/ids'
 import type { ConfigUpdate } from '@restic-manager/contract/repository'
@@ -11,6 +11,7 @@ import { untilWritten } from './job-run.ts'
 import { startRunner } from './runner.ts'
 import { recordNotRun } from './slot-book.ts'
 import { openState, type State } from './state.ts'
+import { openStore } from './store.ts'
 import { openDesk } from './testing-desk.ts'
 import { backupOrder, configOrder, hourlyBackup, ordersOfSlot, repositoryId } from './testing-orders.ts'
 import { testFolder } from './testing-folder.ts'
@@ -185,6 +186,34 @@ test('jobs of one schedule run one at a time in the order they came, however man
   ])
   held.resolve(null)
   await until(() => orders.every(({ jobId }) => readJob(state, jobId)?.state === 'ended'))
+  await runner.stop()
+  state.close()
+})
+
+test('a job whose end is the first to meet a damaged database ends all the same, once (row 24)', async () => {
+  const folder = testFolder('rm-runner-')
+  const state = openState(folder, log)
+  const held = Promise.withResolvers<null>()
+  const runner = bench(state, { restic: () => held.promise })
+  const order = backupOrder()
+  runner.order(order as never)
+  state.run('update jobs set proceed = 1')
+  runner.consider()
+  expect(readJob(state, order.jobId)?.state).toBe('starting')
+  const path = join(folder, 'state.db')
+  const other = openStore(path, 'FULL')
+  other.run('pragma user_version = 2') // what is remembered of pages is worth nothing after that
+  other.one('pragma wal_checkpoint(truncate)')
+  other.close()
+  const file = openSync(path, 'r+')
+  writeSync(file, Buffer.alloc(statSync(path).size, 0xa5))
+  closeSync(file)
+  held.resolve(null)
+  await new Promise(resolve => setImmediate(resolve)) // the end of the job comes upon it, and not this test
+  await until(() => readJob(state, order.jobId)?.state === 'ended')
+  expect(state.all(`select name from facts where job_id = ?`, order.jobId)).toEqual([
+    { name: 'job.finished' },
+  ])
   await runner.stop()
   state.close()
 })

@@ -14,7 +14,7 @@ import {
   type Job,
 } from './job-book.ts'
 import { acceptJob, endUnseen, refuseJob, repeatAnswer } from './job-intake.ts'
-import { carryOut, type Workshop } from './job-run.ts'
+import { carryOut, endAfterMistake, type Workshop } from './job-run.ts'
 import { settleInterrupted } from './recovery.ts'
 import { isDiskFull } from './reserve.ts'
 import { reasonAgainst } from './slot-book.ts'
@@ -150,7 +150,10 @@ export function startRunner(shop: Workshop, onLook: () => void = () => {}): Runn
     const cancel = new AbortController()
     const hurry = new AbortController()
     const done = work(cancel.signal, hurry.signal)
-      .catch(error => log.error({ jobId, err: error }, 'a job was left behind by a mistake of the agent'))
+      .catch(async error => {
+        log.error({ jobId, err: error }, 'a job was left behind by a mistake of the agent')
+        await endAfterMistake(shop, job, stopping.signal)
+      })
       .then(() => {
         slots.delete(jobId)
         consider()

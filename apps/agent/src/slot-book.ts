@@ -5,7 +5,8 @@ import type { ScheduleFireAnswer } from '@restic-manager/contract/schedule'
 import { recordFact, withdrawFact } from './facts.ts'
 import { readJob } from './job-book.ts'
 import type { SlotState } from './slot-decision.ts'
-import type { Row, State, Store } from './state.ts'
+import type { State } from './state.ts'
+import type { Row, Store } from './store.ts'
 
 type Answer = ScheduleFireAnswer['jobs']
 

@@ -1,26 +1,14 @@
 // The agent's memory on disk: facts and jobs, in one SQLite database where a commit survives a power cut.
 import { randomUUID } from 'node:crypto'
-import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { toInstant } from '@restic-manager/contract/scalars'
 import type { Log } from '@restic-manager/runtime/log'
 import { createDoorbell, type Doorbell } from './doorbell.ts'
 import { noReserve, type Reserve } from './reserve.ts'
 import { schemaSteps } from './state-schema.ts'
+import { FileDamaged, isDamage, moveAside, openStore, type Store } from './store.ts'
 import { systemClock, type Clock } from './timers.ts'
-
-export type Row = Record<string, SQLOutputValue>
-
-/** A database with its statements prepared once. */
-export type Store = {
-  run(sql: string, ...values: SQLInputValue[]): number
-  one(sql: string, ...values: SQLInputValue[]): Row | undefined
-  all(sql: string, ...values: SQLInputValue[]): Row[]
-  /** All or nothing. Inside another transaction it is part of that one. */
-  transaction<T>(work: () => T): T
-  close(): void
-}
 
 /**
  * What the agent knows. A transaction here may take half of the room that is held back for a full disk. Everything may throw
@@ -64,24 +52,74 @@ export function openState(
   const factsBell = createDoorbell()
   const listeners = new Set<() => void>()
   let depth = 0
+  /** Undefined: it was damaged, and a full disk did not take a new one yet. That is tried at every use. */
   let store: Store | undefined
-  try {
-    store = openSound(path)
-  } catch (error) {
-    if (!isDamage(error)) throw error
-    store = beginAnew(error)
-  }
-  let epoch = readMeta(store, 'spoolEpoch') ?? randomUUID()
-  let resetAt = readMeta(store, 'spoolResetAt')
-  writeMeta(store, 'spoolEpoch', epoch)
+  /** Where a damaged database went, until the one in its place says so. */
+  let aside: string | undefined
+  let epoch = ''
+  let resetAt: string | undefined
+  open()
 
-  function beginAnew(damage: unknown): Store {
-    const aside = moveAside(path)
-    log.error({ aside, err: damage }, 'the spool was damaged; it was moved aside and a new one begun')
-    const fresh = openSound(path)
-    writeMeta(fresh, 'spoolMovedAside', aside)
-    writeMeta(fresh, 'spoolResetAt', toInstant(clock.now()))
-    return fresh
+  function open(): Store {
+    const opened = reserve.spend('all', () => openOrBeginAnew())
+    store = opened
+    epoch = readMeta(opened, 'spoolEpoch') as string
+    resetAt = readMeta(opened, 'spoolResetAt')
+    return opened
+  }
+
+  function openOrBeginAnew(): Store {
+    try {
+      return named(openSound(path))
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      setAside(error)
+      return named(openSound(path))
+    }
+  }
+
+  function setAside(damage: unknown): void {
+    aside = moveAside(path)
+    log.error({ aside, err: damage }, 'the spool was damaged; it was moved aside and a new one is begun')
+  }
+
+  /** A new one gets its name and says what it has replaced in one commit: no crash comes in between. */
+  function named(opened: Store): Store {
+    try {
+      opened.transaction(() => {
+        if (readMeta(opened, 'spoolEpoch') === undefined) writeMeta(opened, 'spoolEpoch', randomUUID())
+        if (aside === undefined) return
+        writeMeta(opened, 'spoolMovedAside', aside)
+        writeMeta(opened, 'spoolResetAt', toInstant(clock.now()))
+      })
+    } catch (error) {
+      opened.close()
+      throw error
+    }
+    aside = undefined
+    return opened
+  }
+
+  function beginAnew(): Store {
+    const opened = open()
+    for (const listener of listeners) {
+      try {
+        listener()
+      } catch (error) {
+        log.error({ err: error }, 'what was in memory did not go into the new spool')
+      }
+    }
+    factsBell.ring()
+    return opened
+  }
+
+  function use<T>(work: (store: Store) => T): T {
+    try {
+      return work(store ?? beginAnew())
+    } catch (error) {
+      if (depth === 0 && isDamage(error)) replace(error)
+      throw error
+    }
   }
 
   function replace(damage: unknown): void {
@@ -90,22 +128,9 @@ export function openState(
     } catch {
       // It is out of the way in any case.
     }
-    store = undefined // should nothing new be begun now, it is tried at the next use
-    store = beginAnew(damage)
-    epoch = randomUUID()
-    writeMeta(store, 'spoolEpoch', epoch)
-    resetAt = readMeta(store, 'spoolResetAt')
-    for (const listener of listeners) listener()
-    factsBell.ring()
-  }
-
-  function use<T>(work: (store: Store) => T): T {
-    try {
-      return work((store ??= openSound(path)))
-    } catch (error) {
-      if (depth === 0 && isDamage(error)) replace(error)
-      throw error
-    }
+    store = undefined
+    setAside(damage)
+    beginAnew()
   }
 
   function transaction<T>(work: () => T, around: (work: () => T) => T): T {
@@ -172,58 +197,13 @@ export function writeMeta(store: Store, name: string, value: string): void {
   )
 }
 
-/** Opens a database file for a single writer, readable by its owner only. */
-export function openStore(path: string, synchronous: 'FULL' | 'NORMAL'): Store {
-  const db = new DatabaseSync(path, { timeout: 5_000 })
-  try {
-    chmodSync(path, 0o600)
-    db.exec(`pragma journal_mode = wal; pragma synchronous = ${synchronous}; pragma secure_delete = fast`)
-  } catch (error) {
-    db.close()
-    throw error
-  }
-  return storeOf(db)
-}
-
-/** Opens a database only to look at it, while another process may be writing. */
-export function openToRead(path: string): Store {
-  return storeOf(new DatabaseSync(path, { readOnly: true, timeout: 5_000 }))
-}
-
 /** Whether a database that was only opened to look at has the tables of the plan. */
 export function hasPlan(store: Store): boolean {
   return Number(store.one('pragma user_version')?.user_version) >= 2
 }
 
-/** Whether an error means that the database file itself cannot be trusted. */
-export function isDamage(error: unknown): boolean {
-  if (error instanceof SpoolDamaged) return true
-  const code = (error as { errcode?: number }).errcode
-  return code !== undefined && [11, 26].includes(code & 0xff) // SQLITE_CORRUPT, SQLITE_NOTADB
-}
-
-/** As many damaged databases are kept for whoever wants to know. */
-const damagedKept = 3
-
-/** Moves a damaged database and what belongs to it out of the way; returns where the database went. */
-export function moveAside(path: string): string {
-  const mark = `${basename(path)}.damaged-`
-  const aside = join(dirname(path), `${mark}${new Date().toISOString().replaceAll(':', '')}`)
-  for (const part of ['', '-wal', '-shm']) {
-    if (existsSync(path + part)) renameSync(path + part, aside + part)
-  }
-  const databases = readdirSync(dirname(path)).filter(
-    name => name.startsWith(mark) && !/-(wal|shm)$/.test(name),
-  )
-  for (const old of databases.toSorted().slice(0, -damagedKept))
-    for (const part of ['', '-wal', '-shm']) rmSync(join(dirname(path), old + part), { force: true })
-  return aside
-}
-
 /** What is kept here is sound, but not for this agent. The message says what to do. */
 export class StateUnusable extends Error {}
-
-class SpoolDamaged extends Error {}
 
 /** SQLite takes a log that does not begin as one for an empty log, and would lose what was committed to it without a word. */
 function refuseStrangeLog(path: string): void {
@@ -231,7 +211,7 @@ function refuseStrangeLog(path: string): void {
   const head = readFileSync(`${path}-wal`).subarray(0, 4)
   if (head.length < 4 || head.every(byte => byte === 0)) return
   if (![0x377f0682, 0x377f0683].includes(head.readUInt32BE()))
-    throw new SpoolDamaged(`${path}-wal is no log of SQLite`)
+    throw new FileDamaged(`${path}-wal is no log of SQLite`)
 }
 
 function openSound(path: string): Store {
@@ -239,7 +219,7 @@ function openSound(path: string): Store {
   const store = openStore(path, 'FULL')
   try {
     const verdict = store.one('pragma quick_check(1)')?.quick_check
-    if (verdict !== 'ok') throw new SpoolDamaged(`the check of ${path} said: ${String(verdict)}`)
+    if (verdict !== 'ok') throw new FileDamaged(`the check of ${path} said: ${String(verdict)}`)
     const version = Number(store.one('pragma user_version')?.user_version)
     if (version > schemaSteps.length)
       throw new StateUnusable(
@@ -257,37 +237,4 @@ function bringUpToDate(store: Store, version: number): void {
   for (const step of schemaSteps.slice(version))
     for (const statement of step.split(';')) if (statement.trim() !== '') store.run(statement)
   store.run(`pragma user_version = ${schemaSteps.length}`)
-}
-
-function storeOf(db: DatabaseSync): Store {
-  const statements = new Map<string, StatementSync>()
-  const prepared = (sql: string) => {
-    const known = statements.get(sql)
-    if (known !== undefined) return known
-    const fresh = db.prepare(sql)
-    statements.set(sql, fresh)
-    return fresh
-  }
-  let depth = 0
-  return {
-    run: (sql, ...values) => Number(prepared(sql).run(...values).changes),
-    one: (sql, ...values) => prepared(sql).get(...values),
-    all: (sql, ...values) => prepared(sql).all(...values),
-    transaction(work) {
-      if (depth > 0) return work()
-      db.exec('begin immediate')
-      depth += 1
-      try {
-        const result = work()
-        db.exec('commit')
-        return result
-      } catch (error) {
-        if (db.isTransaction) db.exec('rollback')
-        throw error
-      } finally {
-        depth -= 1
-      }
-    },
-    close: () => db.close(),
-  }
 }

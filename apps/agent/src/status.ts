@@ -13,7 +13,8 @@ import { describePlan, readPlanStatus, type PlanStatus } from './plan-status.ts'
 import { policySummary, readHostPolicy } from './policy.ts'
 import { reserveBytes } from './reserve.ts'
 import { isStateLocked } from './state-lock.ts'
-import { hasPlan, openToRead, readMeta } from './state.ts'
+import { hasPlan, readMeta } from './state.ts'
+import { openToRead } from './store.ts'
 import { agentVersion } from './version.ts'
 
 export type AgentStatus = {

@@ -13,7 +13,7 @@ import { enrolHost } from './enrol.ts'
 import type { Fact } from './facts.ts'
 import { startAgent as startInProcess, type RunningAgent } from './start.ts'
 import { readStatus, type AgentStatus } from './status.ts'
-import { openToRead } from './state.ts'
+import { openToRead } from './store.ts'
 import type { TestClock } from './testing-clock.ts'
 
 export { createTestClock, type TestClock } from './testing-clock.ts'

@@ -169,7 +169,7 @@ test('a data directory of another major version is refused with a sentence', asy
   await writeFile(join(dataDir, 'postgres/PG_VERSION'), '15\n')
   await writeFile(join(dataDir, 'database-password'), 'x')
   await expect(startEmbedded({ dataDir, role: 'server', settings })).rejects.toThrow(
-    /made by PostgreSQL 15, and this version brings PostgreSQL 18.*pg_dump/,
+    /made by PostgreSQL 15, and this version brings PostgreSQL 18.*admin command backup/,
   )
 })
 

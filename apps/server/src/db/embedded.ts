@@ -182,7 +182,7 @@ async function checkMajor(folder: string) {
   const major = (await readFile(join(folder, 'PG_VERSION'), 'utf8').catch(() => 'unknown')).trim()
   if (major !== postgresMajor)
     throw new Error(
-      `The database in ${folder} was made by PostgreSQL ${major}, and this version brings PostgreSQL ${postgresMajor}. Dump it with pg_dump of PostgreSQL ${major}, move the folder away, start once, stop, and load the dump.`,
+      `The database in ${folder} was made by PostgreSQL ${major}, and this version brings PostgreSQL ${postgresMajor}. Go back to the version before, make a file with its admin command backup, move the folder away, and put the file back with this version's admin command restore.`,
     )
 }
 

@@ -3,7 +3,9 @@ import { sql } from 'drizzle-orm'
 import { beforeAll, afterAll, expect, test } from 'vitest'
 import { testDatabase, type TestDatabase } from '../testing-database.ts'
 import { asWireError } from '../wire-errors.ts'
-import { openDatabase } from './open.ts'
+import { createGate } from './gate.ts'
+import { guardClient } from './guard.ts'
+import { connect, openDatabase } from './open.ts'
 import { outageIn } from './outage.ts'
 
 let database: TestDatabase
@@ -54,6 +56,16 @@ test('a serialization failure is done again from the start, with what is true th
   )
   expect(seen).toEqual([0, 10])
   expect(await counted()).toEqual([11, 0])
+})
+
+test('a statement that several wait for is asked once', async () => {
+  const pool = connect(database.url, { max: 1 })
+  const client = guardClient(pool, { gate: createGate({ most: 1, mostWaiting: 1, waitMs: 30_000 }) })
+  await database.sql`update counters set n = 0`
+  const asked = client.unsafe('update counters set n = n + 1 where id = 1 returning n')
+  expect(await Promise.all([asked, asked])).toEqual([[{ n: 1 }], [{ n: 1 }]])
+  expect(await counted()).toEqual([1, 0])
+  await pool.end()
 })
 
 test('one that is in the way every time is refused with a sentence, and nothing of it is kept', async () => {

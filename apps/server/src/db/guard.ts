@@ -37,9 +37,11 @@ export function guardClient(pool: postgres.Sql, { gate, preamble, onTrouble }: G
   function unsafe(query: string, parameters?: never[], options?: postgres.UnsafeQueryOptions) {
     const ask = <T>(shape: (asked: Ask) => PromiseLike<T>) =>
       pass(async () => shape(pool.unsafe(query, parameters, options)))
+    let answer: Promise<postgres.Row[]> | undefined
     return {
-      // oxlint-disable-next-line unicorn/no-thenable -- as the driver: asked once somebody waits for it
-      then: (...heard: Parameters<Promise<unknown>['then']>) => ask(asked => asked).then(...heard),
+      // oxlint-disable-next-line unicorn/no-thenable -- as the driver: asked once somebody waits for it, and only once
+      then: (...heard: Parameters<Promise<unknown>['then']>) =>
+        (answer ??= ask(asked => asked)).then(...heard),
       values: () => ask(asked => asked.values()),
     }
   }

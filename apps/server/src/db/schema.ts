@@ -203,13 +203,17 @@ export const hosts = pgTable(
 )
 
 /** Nonces for one proof each. */
-export const sessionChallenges = pgTable('session_challenges', {
-  nonce: text().primaryKey(),
-  hostId: uuid('host_id')
-    .notNull()
-    .references(() => hosts.id, { onDelete: 'cascade' }),
-  expiresAt: at('expires_at').notNull(),
-})
+export const sessionChallenges = pgTable(
+  'session_challenges',
+  {
+    nonce: text().primaryKey(),
+    hostId: uuid('host_id')
+      .notNull()
+      .references(() => hosts.id, { onDelete: 'cascade' }),
+    expiresAt: at('expires_at').notNull(),
+  },
+  table => [index('session_challenges_host').on(table.hostId)],
+)
 
 /** Every session a host ever proved, kept as long as the host: a session seen twice in the wrong order is a clone. */
 export const agentSessions = pgTable(

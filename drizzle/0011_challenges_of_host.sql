@@ -1,0 +1,1 @@
+CREATE INDEX "session_challenges_host" ON "session_challenges" USING btree ("host_id");

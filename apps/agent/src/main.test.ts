@@ -1,15 +1,20 @@
 // The program as a person meets it: commands, flags, exit codes, and what is on disk afterwards.
 import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { compileCache } from '@restic-manager/testkit/compile-cache'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
+import { testProgram } from '../../../scripts/test-programs.ts'
 import { startAgent } from './testing.ts'
 import { startFarEnd } from './testing-far-end.ts'
 import { testFolder } from './testing-folder.ts'
 
 const folder = () => testFolder('rm-cli-')
-const agent = (words: string[], env: Record<string, string> = {}) =>
-  execa(process.execPath, [join(import.meta.dirname, 'main.ts'), ...words], { env, reject: false })
+const agent = async (words: string[], env: Record<string, string> = {}) =>
+  execa(process.execPath, [await testProgram('agent'), ...words], {
+    env: { NODE_COMPILE_CACHE: compileCache, ...env },
+    reject: false,
+  })
 
 test.for([
   { words: ['run', '--foo'], says: /no flag --foo here.*run takes --state-dir DIR/ },

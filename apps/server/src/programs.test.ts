@@ -3,10 +3,11 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { compileCache } from '@restic-manager/testkit/compile-cache'
 import { until } from '@restic-manager/testkit/until'
+import { testProgram } from '../../../scripts/test-programs.ts'
 import { urlOfRunning } from './db/embedded.ts'
 import { connect } from './db/open.ts'
 import { startServer } from './testing.ts'
@@ -17,6 +18,9 @@ vi.setConfig({ testTimeout: 120_000 })
 type Environment = Record<string, string>
 let folder: string
 let passwordFile: string
+/** For the tests that mind no other: making a database takes long. */
+let settled: { RM_DATA_DIR: string }
+let files: { main: string; admin: string }
 const children: ChildProcess[] = []
 
 beforeAll(async () => {
@@ -24,7 +28,9 @@ beforeAll(async () => {
   // The database's user has to pass through, or the database is put aside and outlives the folder.
   await chmod(folder, 0o711)
   passwordFile = join(folder, 'password')
+  settled = { RM_DATA_DIR: join(folder, 'settled') }
   await writeFile(passwordFile, '0123456789\n')
+  files = { main: await testProgram('server'), admin: await testProgram('admin') }
 })
 afterEach(async () => {
   for (const child of children.splice(0)) {
@@ -36,9 +42,11 @@ afterEach(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 function begin(program: 'main' | 'admin', args: string[], env: Environment) {
-  const file = fileURLToPath(new URL(`${program}.ts`, import.meta.url))
-  const child = spawn(process.execPath, [file, ...args], {
-    env: { PATH: process.env['PATH'], RM_DATA_DIR: join(folder, 'unused'), PORT: '0', ...env },
+  const child = spawn(process.execPath, [files[program], ...args], {
+    env: {
+      ...{ PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache },
+      ...{ RM_DATA_DIR: join(folder, 'unused'), PORT: '0', ...env },
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   children.push(child)
@@ -96,11 +104,10 @@ describe('settings', () => {
 
   test('a port that is taken is told in a line, and the database does not stay behind', async () => {
     await using other = await startServer()
-    const dataDir = join(folder, 'taken')
-    const taken = await run('main', [], { PORT: String(other.port), RM_DATA_DIR: dataDir })
+    const taken = await run('main', [], { ...settled, PORT: String(other.port) })
     expect(taken.code).toBe(1)
     expect(taken.err).toContain('EADDRINUSE')
-    expect(await urlOfRunning(dataDir)).toBeUndefined()
+    expect(await urlOfRunning(settled.RM_DATA_DIR)).toBeUndefined()
   })
 })
 
@@ -143,7 +150,6 @@ test('from the first start to the last: link, ready, admin commands on the runni
 })
 
 test('admin commands that cannot be done say one sentence and end with another code', async () => {
-  const env = { RM_DATA_DIR: join(folder, 'refusals') }
   const cases: [string[], number, string][] = [
     [['dance'], 2, 'There is no command dance'],
     [['create-enrolment', '--uses', '0'], 2, '--uses'],
@@ -166,20 +172,23 @@ test('admin commands that cannot be done say one sentence and end with another c
   ]
   await Promise.all(
     cases.map(async ([args, code, words]) => {
-      const ended = await run('admin', args, env)
+      const ended = await run('admin', args, settled)
       expect(ended, args.join(' ')).toMatchObject({ code, out: '' })
       expect(ended.err).toContain(words)
       expect(ended.err.trim().split('\n')).toHaveLength(1)
     }),
   )
-  const unknown = await run('admin', ['create-api-key', '--operator', 'no@example.org', '--name', 'x'], env)
+  const unknown = await run(
+    'admin',
+    ['create-api-key', '--operator', 'no@example.org', '--name', 'x'],
+    settled,
+  )
   expect(unknown).toMatchObject({ code: 1, err: 'There is no operator with the e-mail no@example.org.\n' })
 })
 
 test('a database restart ends no process: not ready while it is away, and all is well within ten seconds (row 15)', async () => {
-  const env = { RM_DATA_DIR: join(folder, 'restart') }
-  const server = await beginServer(env)
-  const databaseUrl = (await urlOfRunning(env.RM_DATA_DIR)) ?? ''
+  const server = await beginServer(settled)
+  const databaseUrl = (await urlOfRunning(settled.RM_DATA_DIR)) ?? ''
   const sql = connect(databaseUrl, { max: 1 })
   await sql`select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()`
   const [postmaster] = await sql`select pg_read_file('postmaster.pid') as text`

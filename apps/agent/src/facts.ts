@@ -149,6 +149,16 @@ export function isTold(state: State, name: FactName, jobId: string): boolean {
   )
 }
 
+/** Whether a fact of that name about the job is yet to be told. */
+export function isWaiting(state: State, name: FactName, jobId: string): boolean {
+  return (
+    state.one(
+      'select 1 as waits from facts where job_id = ? and name = ? and acked_at is null and set_aside is null limit 1',
+      ...[jobId, name],
+    ) !== undefined
+  )
+}
+
 /** Forgets the facts of a scope: a newer full report makes them worthless. */
 export function forgetScope(state: State, scope: string): void {
   state.run('delete from facts where scope = ?', scope)
@@ -158,14 +168,22 @@ export function forgetScope(state: State, scope: string): void {
 const asideKeptMs = 90 * 24 * 3_600_000
 
 /**
- * Forgets facts that were committed at least `keptMs` ago, but never the newest full report of a scope; and what the
- * server refused long ago. Answers how many went.
+ * Forgets facts that were committed at least `keptMs` ago, but never the newest full report of a scope, nor that a job
+ * began that goes on: its log hangs on it. And what the server refused long ago. Answers how many went.
  */
 export function pruneFacts(state: State, keptMs: number, now = state.clock.now()): number {
   return (
-    state.run('delete from facts where acked_at <= ? and scope is null', now - keptMs) +
-    state.run('delete from facts where set_aside is not null and created_at < ?', now - asideKeptMs)
+    state.run(
+      `delete from facts where acked_at <= ? and scope is null and not (name = 'job.started' and exists
+         (select 1 from jobs where jobs.id = facts.job_id and jobs.state in ('accepted', 'starting', 'running')))`,
+      now - keptMs,
+    ) + state.run('delete from facts where set_aside is not null and created_at < ?', now - asideKeptMs)
   )
+}
+
+/** Forgets full reports that the server has committed: it asks for them only when it is restored from an older dump. */
+export function forgetToldReports(state: State): void {
+  state.run('delete from facts where acked_at is not null and scope is not null')
 }
 
 /** How many facts wait, and which were set aside and why. */

@@ -1,5 +1,5 @@
 // An agent whose own disk is full: a real small file system, filled to its last byte while a backup runs.
-import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fakeRestic } from '@restic-manager/testkit/fake-restic'
@@ -93,6 +93,14 @@ test('on a full disk the backup goes on, its end is kept over a SIGKILL, and the
   end.order(next)
   await endOf(next.jobId)
   expect(restic.runs('backup')).toHaveLength(2)
+
+  // Others have taken half of it by now: what is left is for ends, and an agent that cannot start tells none.
+  await agent.kill()
+  truncateSync(join(stateDir, 'reserve'), reserveBytes / 2)
+  fillUp(filler)
+  const hellos = end.memory.hellos.length
+  await agent.restart()
+  await until(() => end.memory.hellos.length > hellos)
 
   rmSync(filler)
   await until(reserve, is(reserveBytes))

@@ -2,7 +2,7 @@
 import type { AgentHello } from '@restic-manager/contract/agent'
 import type { CommandRun } from '@restic-manager/contract/command'
 import type { EndStatus, JobHeader, JobKind } from '@restic-manager/contract/job'
-import { recordFact, repeatFact, type Untold } from './facts.ts'
+import { isTold, isWaiting, recordFact, repeatFact, type Untold } from './facts.ts'
 import type { State } from './state.ts'
 import type { Row, Store } from './store.ts'
 
@@ -182,6 +182,16 @@ export function knownJobs(state: State): AgentHello['knownJobs'] {
      limit 1000`,
   )
   return rows.map(row => ({ jobId: String(row.id), status: statusOf(row) }))
+}
+
+/**
+ * Whether the server takes the log of a job: it has heard that restic is up, or that the job has ended, which may be
+ * forgotten here by now. Of one that went with a damaged book only the server can say.
+ */
+export function mayTellLog(state: State, jobId: string): boolean {
+  if (isTold(state, 'job.started', jobId)) return true
+  const job = state.one('select state from jobs where id = ?', jobId)
+  return job === undefined || (job.state === 'ended' && !isWaiting(state, 'job.finished', jobId))
 }
 
 /** Forgets jobs that ended longer ago than `keptMs` and of which nothing is left to tell. Returns their ids. */

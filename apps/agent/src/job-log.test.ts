@@ -65,8 +65,10 @@ test('what the disk does not take becomes a gap', () => {
 
 test('a spool over its budget gives up its oldest blocks, not the head, and stays gapless (row 3)', () => {
   const spool = openLogSpool(testFolder('rm-logs-'), silent, {
-    bytes: 100_000,
-    headBytes: 5_000,
+    budget: {
+      bytes: 100_000,
+      headBytes: 5_000,
+    },
   })
   const jobId = newId()
   const log = startJobLog(

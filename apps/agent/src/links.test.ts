@@ -48,7 +48,6 @@ test('a link on which nothing happens is kept open: whoever cuts what was idle f
   const ping = 100
   await using end = await startFarEnd()
   await using proxy = await startTcpProxy({ port: end.port })
-  const cutter = cutIdle(proxy, { tickMs: ping, idleTicks: 5 })
   await using desk = await openDesk({
     configured: false,
     url: `http://127.0.0.1:${proxy.port}`,
@@ -56,6 +55,8 @@ test('a link on which nothing happens is kept open: whoever cuts what was idle f
     end,
   })
   await until(() => end.connections() === 1)
+  // From here on: before, what was left of enrolment is idle for good reason.
+  const cutter = cutIdle(proxy, { tickMs: ping, idleTicks: 5 })
   await until(() => cutter.ticks() > 40)
   expect([cutter.cuts(), end.memory.hellos.length, end.memory.heartbeats.length]).toEqual([0, 1, 1])
   expect(desk.agent.status().link?.state).toBe('connected')

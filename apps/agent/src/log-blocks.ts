@@ -76,6 +76,13 @@ export class BlockRows {
     this.textBytes = jobs.reduce((sum, row) => sum + Number(row.bytes), 0)
   }
 
+  /** Nothing is there any more. */
+  clear(): void {
+    this.waiting = new Map()
+    this.#rows = 0
+    this.textBytes = 0
+  }
+
   insert(jobId: string, block: CutBlock, { isHead = false, gapBytes = 0 } = {}): void {
     const bytes = Buffer.byteLength(block.block)
     this.#store.run(

@@ -46,7 +46,7 @@ function gapless(pieces: LogStreamBlock[], last: number): { gaps: number; lost: 
 test('a link that is away for a thousand jobs fills the spool to its budget only: even beginnings give way, each job keeps one gap (row 3)', () => {
   const path = folder()
   const budget = { bytes: 800_000, headBytes: 10_000 }
-  const spool = openLogSpool(path, silent, budget)
+  const spool = openLogSpool(path, silent, { budget })
   const jobs = Array.from({ length: 1_000 }, newId)
   for (const jobId of jobs) {
     spool.keep(jobId, blockOf(0, ['the beginning', 'x'.repeat(4_000)]))

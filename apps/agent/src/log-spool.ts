@@ -5,6 +5,7 @@ import type { Log } from '@restic-manager/runtime/log'
 import { createDoorbell, type Doorbell } from './doorbell.ts'
 import { gapBlock, type CutBlock } from './job-log.ts'
 import { beginningOf, BlockRows, giveBackPages, openBlocks } from './log-blocks.ts'
+import { noReserve, type Reserve } from './reserve.ts'
 import { isDamage, moveAside, type Row, type Store } from './store.ts'
 
 export type LogSpool = {
@@ -22,7 +23,7 @@ export type LogSpool = {
   giveUp(jobId: string, firstSeq: number, reason: string): void
   /** Numbers `fromSeq` to `toSeq − 1` are on neither end any more: a gap takes them. */
   fillHole(jobId: string, fromSeq: number, toSeq: number): void
-  /** The server has forgotten a job: where nothing of its log waits, a gap takes all of it. What the server has, stays. */
+  /** The server has forgotten a job: where nothing of its log waits, a gap takes all of it. What the server has, stays. Never throws. */
   owe(jobId: string, lastSeq: number): void
   /** The last number the job's log has reached, sent or not; −1 when it has none. */
   lastSeq(jobId: string): number
@@ -41,11 +42,20 @@ export type LogBudget = {
 
 const usualBudget: LogBudget = { bytes: 256 * 1024 * 1024, headBytes: 128 * 1024 }
 
-/** Opens the spool in `folder`. A damaged one is thrown out of the way, now or later: logs may be lost, facts are elsewhere. */
-export function openLogSpool(folder: string, log: Log, budget = usualBudget): LogSpool {
+/**
+ * Opens the spool in `folder`. A damaged one is thrown out of the way, now or later: logs may be lost, facts are elsewhere.
+ * Logs give way first: while the disk is full none is written.
+ */
+export function openLogSpool(
+  folder: string,
+  log: Log,
+  { budget = usualBudget, reserve = noReserve }: { budget?: LogBudget | undefined; reserve?: Reserve } = {},
+): LogSpool {
   const path = join(folder, 'logs.db')
   const bell = createDoorbell()
   const headBytes = new Map<string, number>()
+  /** It was damaged, and a full disk did not take a new one yet. That is tried at every use. */
+  let isGone = false
   let { store, rows } = open()
 
   function open(): { store: Store; rows: BlockRows } {
@@ -70,6 +80,7 @@ export function openLogSpool(folder: string, log: Log, budget = usualBudget): Lo
   /** All of it or nothing, also of what is counted along. */
   function change<T>(work: () => T): T {
     try {
+      reopen()
       return store.transaction(work)
     } catch (error) {
       settle(error)
@@ -77,17 +88,33 @@ export function openLogSpool(folder: string, log: Log, budget = usualBudget): Lo
     }
   }
 
+  function reopen() {
+    if (isGone) ({ store, rows } = open())
+    isGone = false
+  }
+
+  /** Whoever comes here has an error already. */
   function settle(error: unknown) {
-    if (isDamage(error)) {
-      store.close()
-      log.error({ aside: moveAside(path), err: error }, 'the log spool was damaged; it was moved aside')
-      ;({ store, rows } = open())
-    } else rows.count()
+    try {
+      if (isDamage(error)) replace(error)
+      else if (!isGone) rows.count()
+    } catch (next) {
+      log.error({ err: next }, 'the log spool cannot be used; it is tried again')
+    }
+  }
+
+  function replace(damage: unknown) {
+    isGone = true
+    rows.clear()
+    store.close()
+    log.error({ aside: moveAside(path), err: damage }, 'the log spool was damaged; it was moved aside')
+    reopen()
   }
 
   /** A look that finds damage finds nothing. */
   function look<T>(read: () => T, nothing: T): T {
     try {
+      reopen()
       return read()
     } catch (error) {
       settle(error)
@@ -103,18 +130,21 @@ export function openLogSpool(folder: string, log: Log, budget = usualBudget): Lo
   return {
     bell,
     keep(jobId, block) {
+      if (reserve.isFull()) return false
       const head = headBytes.get(jobId) ?? 0
       const isHead = head < budget.headBytes
       if (isHead) headBytes.set(jobId, head + Buffer.byteLength(block.block))
       try {
-        change(() => {
-          rows.insert(jobId, block, { isHead, gapBytes: gapBytesOf(block) })
-          store.run(
-            'insert into positions values (?, ?) on conflict (job_id) do update set next_seq = excluded.next_seq',
-            ...[jobId, block.firstSeq + block.count],
-          )
-          if (rows.bytes > budget.bytes) rows.makeRoom(budget.bytes * 0.9)
-        })
+        reserve.watch(() =>
+          change(() => {
+            rows.insert(jobId, block, { isHead, gapBytes: gapBytesOf(block) })
+            store.run(
+              'insert into positions values (?, ?) on conflict (job_id) do update set next_seq = excluded.next_seq',
+              ...[jobId, block.firstSeq + block.count],
+            )
+            if (rows.bytes > budget.bytes) rows.makeRoom(budget.bytes * 0.9)
+          }),
+        )
       } catch (error) {
         log.warn({ jobId, err: error }, 'the disk of the spool did not take a part of a log')
         return false
@@ -137,15 +167,22 @@ export function openLogSpool(folder: string, log: Log, budget = usualBudget): Lo
       look(() => giveBackPages(store), undefined)
     },
     giveUp(jobId, firstSeq, reason) {
-      const row = store.one('select * from blocks where job_id = ? and first_seq = ?', jobId, firstSeq)
-      if (row === undefined) return
-      change(() => (Number(row.gap_bytes) > 0 ? rows.remove(row) : rows.replaceByGap(row, reason)))
+      change(() => {
+        const row = store.one('select * from blocks where job_id = ? and first_seq = ?', jobId, firstSeq)
+        if (row === undefined) return
+        if (Number(row.gap_bytes) > 0) rows.remove(row)
+        else rows.replaceByGap(row, reason)
+      })
     },
     fillHole: (jobId, fromSeq, toSeq) => change(() => fillHole(jobId, fromSeq, toSeq)),
     owe(jobId, lastSeq) {
       if (rows.waiting.has(jobId) || lastSeq < 0) return
-      change(() => fillHole(jobId, 0, lastSeq + 1))
-      bell.ring()
+      try {
+        change(() => fillHole(jobId, 0, lastSeq + 1))
+        bell.ring()
+      } catch (error) {
+        log.warn({ jobId, err: error }, 'that a log is gone could not be written down')
+      }
     },
     lastSeq: jobId =>
       look(

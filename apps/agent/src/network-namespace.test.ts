@@ -6,9 +6,11 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLog } from '@restic-manager/runtime/log'
+import { compileCache } from '@restic-manager/testkit/compile-cache'
 import { is, until } from '@restic-manager/testkit/until'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
+import { testProgram } from '../../../scripts/test-programs.ts'
 import { enrolHost } from './enrol.ts'
 import { readEnrolment, saveEnrolment } from './identity.ts'
 import { readStatus } from './status.ts'
@@ -79,9 +81,12 @@ test('an agent whose packets vanish, both ways or on the way back only, notices 
   if (enrolment === undefined) throw new Error('it was just enrolled')
   saveEnrolment(stateDir, { ...enrolment, serverUrl: `http://${here}:${relay.port}`, allowPlainHttp: true })
   const timing = { ping: 300, pong: 1_000, answer: 1_000, handshake: 1_000, backoffBase: 20, backoffCap: 200 }
-  const program = [process.execPath, join(import.meta.dirname, 'main.ts'), 'run', '--state-dir', stateDir]
+  const program = [process.execPath, await testProgram('agent'), 'run', '--state-dir', stateDir]
   const agent = spawn('ip', ['netns', 'exec', network.name, ...program], {
-    env: { PATH: process.env.PATH, RM_TIMING: JSON.stringify(timing), RM_LOG_LEVEL: 'silent' },
+    env: {
+      ...{ PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache },
+      ...{ RM_TIMING: JSON.stringify(timing), RM_LOG_LEVEL: 'silent' },
+    },
     stdio: 'ignore',
   })
   const exited = once(agent, 'exit')

@@ -59,6 +59,8 @@ export function openSchedules(parts: PlanParts): Schedules {
   const jumped = createJumpWatch(clock)
   const jitterOf = ({ schedule }: Plan) => jitterMs(hostId, schedule.id, schedule.jitterSeconds)
   let plans = loadPlans()
+  /** What is in memory may never have been committed. */
+  let isStale = false
   let pending: { set: ScheduleSet; onApplied(applied: AppliedSet): void } | undefined
   let linkDownSince: number | undefined = clock.steady()
   let hasWoken = true
@@ -86,13 +88,15 @@ export function openSchedules(parts: PlanParts): Schedules {
       waitMs = pass()
     } catch (error) {
       log.error({ err: error }, 'the plan of this host cannot be written; its slots are looked at again soon')
-      plans = loadPlans() // what was not committed has not happened
+      isStale = true // what was not committed has not happened
     }
     callOff = clock.after(waitMs, look)
   }
 
   /** One look at everything. Answers when to look again. */
   function pass(): number {
+    if (isStale) plans = loadPlans()
+    isStale = false
     if (hasSlept()) parts.onJobs()
     const countedTo = clock.now()
     if (isHeld()) {
@@ -234,7 +238,7 @@ export function openSchedules(parts: PlanParts): Schedules {
     return true
   }
 
-  state.onLost(() => void (plans = loadPlans()))
+  state.onLost(() => void (isStale = true))
   // Jobs with access that was lent are the runner's to end: the access is gone with the last agent.
   endLateJobs(job => !job.isElevated)
   return {

@@ -71,6 +71,8 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
   })
   log.info({ hostId: welcome.hostId, serverVersion: welcome.serverVersion }, 'connected')
   parts.serverTime.heard(welcome.serverTime, saidAt)
+  if (hello.spoolEpoch !== state.epoch)
+    throw new Error('the spool of this host was damaged and begun anew in the middle of hello')
   if (isOlderThan(state, welcome.ackedSeq)) {
     // New facts under old numbers would pass for committed ones and never be told.
     state.renewEpoch()
@@ -143,7 +145,10 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
         parts.schedules.look()
         parts.runner.consider()
       },
-      onSetAside: () => beatBell.ring(),
+      onSetAside() {
+        beatBell.ring()
+        telemetry.wake()
+      },
       onTold: () => telemetry.wake(),
     })
     if (ended === 'redial') link.close('the server does not accept this session any more')

@@ -1,5 +1,5 @@
 // How much of the disk the records may take while nobody takes them: no fact is dropped, so less is said and less begun.
-import { pruneFacts } from './facts.ts'
+import { forgetToldReports, pruneFacts } from './facts.ts'
 import type { State } from './state.ts'
 
 export type SpoolQuota = {
@@ -16,12 +16,13 @@ export type SpoolQuota = {
 export const spoolQuota: SpoolQuota = { shortBytes: 128 * 1024 * 1024, mostBytes: 256 * 1024 * 1024 }
 
 /**
- * How much room is left. Where it gets short, facts the server has committed go first: they were kept only for a server
- * that is restored from an older dump.
+ * How much room is left. Where it gets short, facts the server has committed go first, lists of snapshots last: they were
+ * kept only for a server that is restored from an older dump.
  */
 export function spoolRoom(state: State, quota: SpoolQuota = spoolQuota): 'plenty' | 'short' | 'none' {
   if (state.usedBytes() < quota.shortBytes) return 'plenty'
   pruneFacts(state, 0)
+  if (state.usedBytes() >= quota.mostBytes) forgetToldReports(state)
   const used = state.usedBytes()
   if (used < quota.shortBytes) return 'plenty'
   return used < quota.mostBytes ? 'short' : 'none'

@@ -13,7 +13,7 @@ import { pruneJobs } from './job-book.ts'
 import { complaintAboutServer } from './join.ts'
 import { keepLinked } from './keep-linked.ts'
 import { noteLink, readLinkStatus } from './link-status.ts'
-import { openLogSpool, type LogSpool } from './log-spool.ts'
+import { openLogSpool } from './log-spool.ts'
 import { pauseFor } from './pause.ts'
 import { openReserve } from './reserve.ts'
 import { policySummary, readHostPolicy } from './policy.ts'
@@ -74,16 +74,13 @@ export async function startAgent(
   const lock = lockState(stateDir)
   const reserve = openReserve(stateDir, log)
   rmSync(folders.temp, { recursive: true, force: true }) // what an agent that was killed left there
-  for (const folder of [folders.cache, folders.temp]) makePrivateFolder(folder)
+  // An agent that cannot start on a full disk would not tell how its jobs ended.
+  const open = <T>(work: () => T) => reserve.spend('all', work)
+  for (const folder of [folders.cache, folders.temp]) open(() => makePrivateFolder(folder))
   sweepLentAccess(folders)
   const key = openKey(stateDir)
   const state = openState(stateDir, log, clock, reserve)
-  const logs = openLogSpool(stateDir, log, config.logBudget)
-  // Logs give way first: none takes the room that is left for facts.
-  const spool: LogSpool = {
-    ...logs,
-    keep: (jobId, block) => !reserve.isFull() && logs.keep(jobId, block),
-  }
+  const spool = open(() => openLogSpool(stateDir, log, { budget: config.logBudget, reserve }))
   const telemetry = createTelemetry(state, spool, log)
   const applied = openAppliedConfig(stateDir, log, reserve)
   let limits = usualLimits

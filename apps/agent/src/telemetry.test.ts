@@ -7,10 +7,13 @@ import { encodeLine, type LogStreamBlock } from '@restic-manager/contract/log'
 import { createLog } from '@restic-manager/runtime/log'
 import { until } from '@restic-manager/testkit/until'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ackFact, nextFact, recordFact } from './facts.ts'
+import { ackFact, nextFact, pruneFacts, recordFact } from './facts.ts'
+import { endJob, markStarting, readJob, type Job } from './job-book.ts'
+import { acceptJob } from './job-intake.ts'
 import { openLogSpool, type LogSpool } from './log-spool.ts'
 import { openState, type State } from './state.ts'
 import { createTelemetry, type Telemetry, type TelemetryWire } from './telemetry.ts'
+import { backupOrder } from './testing-orders.ts'
 
 const silent = createLog({ level: 'silent' })
 const limits = {
@@ -57,6 +60,17 @@ function talkingJob(lines: number, text = 'x'.repeat(1_000)): string {
     })
   return jobId
 }
+function acceptedOrder() {
+  const order = backupOrder()
+  acceptJob(state, order)
+  ackFact(state, { lane: 'first', seq: nextFact(state)?.message.seq as number })
+  return order
+}
+const keepLine = (jobId: string, seq: number) =>
+  spool.keep(jobId, {
+    ...{ firstSeq: seq, count: 1, startedAt: '2026-11-23T07:12:56.534Z' },
+    block: encodeLine(0, 'stdout', `line ${seq}`),
+  })
 const tell = (jobId: string) => {
   const seq = recordStarted(jobId)
   ackFact(state, { lane: 'rest', seq })
@@ -99,7 +113,8 @@ test('a fact that comes while a piece of a log is on its way goes next, and no o
 })
 
 test('the log of the job that speaks now goes before those of jobs that ended, and logs of unknown jobs wait', async () => {
-  const [old, unknown, now] = [talkingJob(50), newId(), talkingJob(50)]
+  const { jobId: unknown } = acceptedOrder()
+  const [old, now] = [talkingJob(50), talkingJob(50)]
   spool.keep(unknown, {
     ...{ firstSeq: 0, count: 1, startedAt: '2026-11-23T07:12:56.534Z' },
     block: encodeLine(0, 'stdout', 'too early'),
@@ -128,4 +143,51 @@ test('a server that is busy gets the same piece again, and one that lets lines g
   await until(() => spool.oldest(jobId) === undefined)
   expect(sent.slice(0, 2)).toEqual([0, 0])
   expect(spool.bytes()).toBe(0)
+})
+
+test('logs still go when what made their jobs known was forgotten for want of room, or lost with a damaged book', async () => {
+  const [runs, ended] = [acceptedOrder(), acceptedOrder()].map(({ jobId }) => {
+    markStarting(state, jobId)
+    state.run(`update jobs set state = 'running' where id = ?`, jobId)
+    tell(jobId)
+    keepLine(jobId, 0)
+    return readJob(state, jobId) as Job
+  }) as [Job, Job]
+  endJob(state, ended, { status: 'succeeded', warnings: [], lastLogSeq: 0 })
+  ackFact(state, { lane: 'rest', seq: nextFact(state)?.message.seq as number })
+  const lost = newId()
+  keepLine(lost, 0)
+  pruneFacts(state, 0, Date.now() + 1)
+  expect(state.all('select name from facts')).toEqual([{ name: 'job.started' }])
+  const got: string[] = []
+  send(async ({ jobId, firstSeq, count }) => {
+    got.push(jobId)
+    return { nextSeq: firstSeq + count }
+  })
+  await until(() => spool.waitingJobs().length === 0)
+  expect(got.toSorted()).toEqual([runs.id, ended.id, lost].toSorted())
+})
+
+test('a server that was busy and then refuses a part of a log costs that part only, on a disk that takes nothing not even the link', async () => {
+  const jobId = talkingJob(100)
+  const sent: number[] = []
+  const said = (code: string) => Object.assign(new Error('no'), { data: { code } })
+  const { giveUp } = spool
+  let isFull = true
+  spool.giveUp = (...part) => {
+    if (isFull) {
+      isFull = false
+      throw Object.assign(new Error('full'), { code: 'ERR_SQLITE_ERROR', errcode: 13 })
+    }
+    giveUp(...part)
+  }
+  send(async ({ firstSeq, count }) => {
+    sent.push(firstSeq)
+    if (sent.length === 1) throw said('TOO_MANY_REQUESTS')
+    if (sent.length <= 3) throw said('BAD_REQUEST')
+    return { nextSeq: firstSeq + count }
+  })
+  await until(() => spool.waitingJobs().length === 0)
+  expect(sent.slice(0, 4)).toEqual([0, 0, 0, 0])
+  expect(spool.lastSeq(jobId)).toBe(99)
 })

@@ -6,7 +6,8 @@ import type { RepoStats } from '@restic-manager/contract/repository'
 import type { Log } from '@restic-manager/runtime/log'
 import { createDoorbell } from './doorbell.ts'
 import { afterFailure, sentenceOf, serverWord } from './failure.ts'
-import { isTold, nextFact } from './facts.ts'
+import { nextFact } from './facts.ts'
+import { mayTellLog } from './job-book.ts'
 import type { LogSpool } from './log-spool.ts'
 import { pauseFor } from './pause.ts'
 import { createPieceSize } from './piece-size.ts'
@@ -62,17 +63,27 @@ export function createTelemetry(state: State, spool: LogSpool, log: Log): Teleme
     }
   }
 
-  /** A log may go once the server knows the job: it has heard that restic is up, or that the job has ended. */
-  const mayGo = (jobId: string) => isTold(state, 'job.started', jobId) || isTold(state, 'job.finished', jobId)
-
   function nextPiece(mostBytes: number): LogStreamBlock | undefined {
-    const jobId = spool.waitingJobs().findLast(mayGo)
+    const jobId = spool.waitingJobs().findLast(jobId => mayTellLog(state, jobId))
     return jobId === undefined ? undefined : spool.oldest(jobId, mostBytes)
+  }
+
+  /** What the server never takes becomes a gap. Where that is refused, too, the whole log goes. False: the disk is full. */
+  function letGo({ jobId, firstSeq }: LogStreamBlock, isAgain: boolean): boolean {
+    try {
+      if (isAgain) spool.forget(jobId)
+      else spool.giveUp(jobId, firstSeq, 'the server could not take these lines')
+      return true
+    } catch (error) {
+      log.warn({ jobId, firstSeq, err: error }, 'a part of a log that is refused could not be removed')
+      return false
+    }
   }
 
   async function sendLogs(wire: TelemetryWire, limits: AgentLimits, signal: AbortSignal) {
     const size = createPieceSize(limits.logBlockBytes)
     let failures = 0
+    let refused: string | undefined
     while (!signal.aborted) {
       // Facts overtake logs: while one waits to be sent, no piece gets in its way.
       const piece = nextFact(state) === undefined ? nextPiece(size.bytes()) : undefined
@@ -88,14 +99,15 @@ export function createTelemetry(state: State, spool: LogSpool, log: Log): Teleme
         if (nextSeq < firstSeq) spool.fillHole(jobId, nextSeq, firstSeq)
         else spool.taken(jobId, nextSeq)
         failures = nextSeq > firstSeq ? 0 : failures + 1
+        if (refused === jobId) refused = undefined
         if (failures > 0) await pauseFor(waitAfter(failures), signal)
       } catch (error) {
         if (signal.aborted) return
         failures += 1
         if (afterFailure(error) === 'setAside') {
           log.warn({ jobId, firstSeq, why: sentenceOf(error) }, 'the server does not take this part of a log')
-          if (failures > 1) spool.forget(jobId)
-          else spool.giveUp(jobId, firstSeq, 'the server could not take these lines')
+          if (letGo(piece, refused === jobId)) refused = jobId
+          else await pauseFor(waitAfter(failures), signal)
         } else {
           if (serverWord(error) === undefined) size.unanswered()
           await pauseFor(waitAfter(failures), signal)

@@ -82,10 +82,11 @@ test.skipIf(!hasOpenssl).for([
   saveEnrolment(stateDir, { serverUrl, hostId: newId(), hostName: 'h', allowPlainHttp: true })
   const agent = spawn(
     process.execPath,
-    [join(import.meta.dirname, 'main.ts'), 'run', '--state-dir', stateDir],
+    [await testProgram('agent'), 'run', '--state-dir', stateDir],
     {
       env: {
         PATH: process.env.PATH,
+        NODE_COMPILE_CACHE: compileCache,
         ...(what === 'nobody vouches for' ? {} : { NODE_EXTRA_CA_CERTS: join(folder, 'cert.pem') }),
         RM_TIMING: JSON.stringify({ backoffBase: 20, backoffCap: 40 }),
       },

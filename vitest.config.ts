@@ -6,6 +6,8 @@ const postgres = './apps/server/src/testing-setup.ts'
 const endToEnd = 'apps/web/src/e2e/**/*.test.ts'
 /** Needs PostgreSQL, and no app. */
 const checker = 'packages/chaos/src/checker*.test.ts'
+/** Limits on waiting, far above what anything takes: the machine may be busy, and what a test waits for gives up before. */
+const patience = { testTimeout: 180_000, hookTimeout: 120_000 }
 
 export default defineConfig({
   test: {
@@ -18,7 +20,7 @@ export default defineConfig({
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
           exclude: [checker, '**/node_modules/**'],
-          testTimeout: 60_000,
+          ...patience,
         },
       },
       {
@@ -28,8 +30,7 @@ export default defineConfig({
           globalSetup: [postgres],
           // Loading the server takes longer than most of its tests: once for each worker, not for each file.
           isolate: false,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          ...patience,
         },
       },
       {
@@ -37,8 +38,7 @@ export default defineConfig({
           name: 'agent',
           include: ['apps/agent/src/**/*.test.ts'],
           isolate: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...patience,
         },
       },
       {
@@ -46,6 +46,7 @@ export default defineConfig({
           name: 'web',
           include: ['apps/web/src/**/*.test.{ts,tsx}'],
           exclude: [endToEnd, '**/node_modules/**'],
+          ...patience,
         },
       },
       {
@@ -53,8 +54,7 @@ export default defineConfig({
           name: 'e2e',
           include: [endToEnd],
           globalSetup: [postgres],
-          testTimeout: 180_000,
-          hookTimeout: 120_000,
+          ...patience,
         },
       },
     ],

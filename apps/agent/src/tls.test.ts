@@ -8,9 +8,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { newId } from '@restic-manager/contract/ids'
 import { createLog } from '@restic-manager/runtime/log'
+import { compileCache } from '@restic-manager/testkit/compile-cache'
 import { until } from '@restic-manager/testkit/until'
 import { execa } from 'execa'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { testProgram } from '../../../scripts/test-programs.ts'
 import { saveEnrolment } from './identity.ts'
 import { makePrivateFolder } from './files.ts'
 import { readStatus } from './status.ts'
@@ -80,19 +82,15 @@ test.skipIf(!hasOpenssl).for([
   makePrivateFolder(stateDir)
   const serverUrl = `https://localhost:${(server.address() as AddressInfo).port}`
   saveEnrolment(stateDir, { serverUrl, hostId: newId(), hostName: 'h', allowPlainHttp: true })
-  const agent = spawn(
-    process.execPath,
-    [await testProgram('agent'), 'run', '--state-dir', stateDir],
-    {
-      env: {
-        PATH: process.env.PATH,
-        NODE_COMPILE_CACHE: compileCache,
-        ...(what === 'nobody vouches for' ? {} : { NODE_EXTRA_CA_CERTS: join(folder, 'cert.pem') }),
-        RM_TIMING: JSON.stringify({ backoffBase: 20, backoffCap: 40 }),
-      },
-      stdio: ['ignore', 'ignore', 'pipe'],
+  const agent = spawn(process.execPath, [await testProgram('agent'), 'run', '--state-dir', stateDir], {
+    env: {
+      PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: compileCache,
+      ...(what === 'nobody vouches for' ? {} : { NODE_EXTRA_CA_CERTS: join(folder, 'cert.pem') }),
+      RM_TIMING: JSON.stringify({ backoffBase: 20, backoffCap: 40 }),
     },
-  )
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   let output = ''
   agent.stderr.setEncoding('utf8').on('data', (chunk: string) => (output += chunk))
   const exited = once(agent, 'exit')

@@ -4,16 +4,13 @@ import { once } from 'node:events'
 import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { compileCache } from '@restic-manager/testkit/compile-cache'
 import { until } from '@restic-manager/testkit/until'
 import { testProgram } from '../../../scripts/test-programs.ts'
 import { urlOfRunning } from './db/embedded.ts'
 import { connect } from './db/open.ts'
 import { startServer } from './testing.ts'
-
-// Whole programs, several to a test.
-vi.setConfig({ testTimeout: 120_000 })
 
 type Environment = Record<string, string>
 let folder: string

@@ -14,7 +14,7 @@ export type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>
 
 /**
  * Reads until `accept` likes the value (by default: until it is truthy) and returns that value.
- * A read that throws counts as "not yet". Gives up after `timeoutMs` (20 s) with the last value or error in
+ * A read that throws counts as "not yet". Gives up after `timeoutMs` (60 s) with the last value or error in
  * the message: a generous limit on waiting, never the thing a test asserts.
  */
 export async function until<T>(
@@ -35,7 +35,7 @@ export async function until<T>(
 export async function until<T>(
   read: () => T | Promise<T>,
   accept: (value: T) => unknown = Boolean,
-  { what = 'the awaited truth', timeoutMs = 20_000, everyMs = 25 }: Patience = {},
+  { what = 'the awaited truth', timeoutMs = 60_000, everyMs = 25 }: Patience = {},
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs
   for (;;) {

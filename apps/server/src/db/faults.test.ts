@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
 import type { Change } from '@restic-manager/contract/views'
 import { is, until } from '@restic-manager/testkit/until'
@@ -12,9 +12,6 @@ import { startServer, type TestServer } from '../testing.ts'
 import { makeHost } from '../testing-fleet.ts'
 import { openDatabase, type OpenDatabase } from './open.ts'
 import { makeSeal } from './seal.ts'
-
-// Whole databases, two in one of the tests.
-vi.setConfig({ testTimeout: 120_000 })
 
 const uncaught: unknown[] = []
 const remember = (error: unknown) => void uncaught.push(error)

@@ -1,7 +1,7 @@
 // A server behind a real PgBouncer in transaction mode: what needs a session goes past it, everything else through it.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createLog } from '@restic-manager/runtime/log'
 import { type PgBouncer, startPgBouncer } from '@restic-manager/testkit/pgbouncer'
 import { findTool } from '@restic-manager/testkit/restic'
@@ -13,8 +13,6 @@ import { startServer } from '../testing.ts'
 import { makeHost } from '../testing-fleet.ts'
 import { openDatabase, type OpenDatabase } from './open.ts'
 import { makeSeal } from './seal.ts'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const tool = await findTool('pgbouncer')
 const but = 'missing' in tool ? ` (${tool.missing})` : ''

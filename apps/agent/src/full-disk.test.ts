@@ -94,8 +94,8 @@ test('on a full disk the backup goes on, its end is kept over a SIGKILL, and the
   await endOf(next.jobId)
   expect(restic.runs('backup')).toHaveLength(2)
 
-  // Others have taken half of it by now: what is left is for ends, and an agent that cannot start tells none.
-  await agent.kill()
+  // Half of it is gone by now: what is left is for ends, and an agent that cannot start tells none.
+  await agent.stop()
   truncateSync(join(stateDir, 'reserve'), reserveBytes / 2)
   fillUp(filler)
   const hellos = end.memory.hellos.length

@@ -8,6 +8,8 @@ const rowBytes = 256
 /** Pages of the file that may lie empty, and how many are given back at a time. A page is 4 KiB. */
 const mostFreePages = 4_096
 const pagesAtOnce = 1_024
+/** A row takes a tenth of a millisecond to go. */
+const rowsAtOnce = 200
 const mostLogFileBytes = 16 * 1024 * 1024
 const version = 2
 
@@ -160,15 +162,24 @@ export class BlockRows {
     )
   }
 
-  /** The oldest lines give way first, then the oldest beginnings. Gaps stay: they say what is not there. */
-  makeRoom(target: number): void {
+  /**
+   * The oldest lines give way first, then the oldest beginnings. Gaps stay: they say what is not there. Some more goes than
+   * has to, but not so much at once that the agent would be deaf meanwhile.
+   */
+  makeRoom(mostBytes: number): void {
+    let more = rowsAtOnce
+    const isEnough = () => this.bytes <= mostBytes && (more <= 0 || this.bytes <= mostBytes * 0.9)
     for (const isHead of [0, 1])
-      while (this.bytes > target) {
+      while (!isEnough()) {
         const rows = this.#store.all(
           `select * from blocks where is_head = ${isHead} and gap_bytes = 0 order by id limit 50`,
         )
         if (rows.length === 0) break
-        for (const row of rows) if (this.bytes > target) this.replaceByGap(row, tooMuch)
+        for (const row of rows) {
+          if (isEnough()) break
+          this.replaceByGap(row, tooMuch)
+          more -= 1
+        }
       }
   }
 }

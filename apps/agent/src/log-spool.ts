@@ -142,7 +142,7 @@ export function openLogSpool(
               'insert into positions values (?, ?) on conflict (job_id) do update set next_seq = excluded.next_seq',
               ...[jobId, block.firstSeq + block.count],
             )
-            if (rows.bytes > budget.bytes) rows.makeRoom(budget.bytes * 0.9)
+            if (rows.bytes > budget.bytes) rows.makeRoom(budget.bytes)
           }),
         )
       } catch (error) {

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { newId } from '@restic-manager/contract/ids'
 import { toInstant } from '@restic-manager/contract/scalars'
 import { createLog } from '@restic-manager/runtime/log'
 import { until } from '@restic-manager/testkit/until'
@@ -9,6 +10,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ackFact, factDepth, pruneFacts, setFactAside } from './facts.ts'
 import { acceptJob } from './job-intake.ts'
 import { fitWarnings } from './job-run.ts'
+import { reportSnapshots } from './reports.ts'
 import { spoolReport } from './spool-report.ts'
 import { spoolRoom } from './spool-room.ts'
 import { openState, type State } from './state.ts'
@@ -77,6 +79,15 @@ test('a host without room for records begins nothing by itself, and catches up o
     },
   ])
   expect(bench.job(schedule, '2026-06-10T17:00:00Z')).toBe('accepted')
+})
+
+test('lists of snapshots the server has do not keep a host from working, and those it does not have stay', () => {
+  for (const repositoryId of [newId(), newId()]) reportSnapshots(state, repositoryId, 'own', [])
+  ackFact(state, { lane: 'rest', seq: 1 })
+  expect(spoolRoom(state, { shortBytes: 1, mostBytes: state.usedBytes() + 1 })).toBe('short')
+  expect(countFacts()).toBe(2)
+  expect(spoolRoom(state, { shortBytes: 1, mostBytes: 2 })).toBe('none')
+  expect(state.all('select seq from facts')).toEqual([{ seq: 2 }])
 })
 
 test('committed facts go two weeks after their ack, refused ones are shown for three months, others never go', async () => {

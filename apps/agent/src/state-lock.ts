@@ -60,7 +60,8 @@ function tryLockOf(path: string): DatabaseSync | undefined {
   const db = new DatabaseSync(path, { timeout: 500 })
   try {
     chmodSync(path, 0o600)
-    db.exec('begin exclusive')
+    // Nothing is ever written to it. A journal on the disk would keep an agent from starting on a full one.
+    db.exec('pragma journal_mode = memory; begin exclusive')
     return db
   } catch (error) {
     db.close()

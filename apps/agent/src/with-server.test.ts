@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { newId } from '@restic-manager/contract/ids'
 import { slotJobId } from '@restic-manager/contract/slots'
 import { startServer, type TestServer } from '@restic-manager/server/testing'
+import { lightenRepository } from '@restic-manager/testkit/light-repository'
 import { is, until } from '@restic-manager/testkit/until'
 import { expect, test } from 'vitest'
 import { createTestClock } from './testing-clock.ts'
@@ -32,18 +33,19 @@ test('a fresh host makes a repository, backs up into it, and its snapshot is in 
   const stateOf = async () => (await server.api.hosts.get.query({ hostId: agent.hostId })).state
   await until(stateOf, is('online'))
 
-  const { repositoryId } = await server.api.repositories.create.mutate({
+  const { repositoryId, password } = await server.api.repositories.create.mutate({
     requestId: newId(),
     name: 'local',
     url: join(folder, 'repository'),
     hostIds: [agent.hostId],
-  } as never)
+  })
   const { hostId } = agent
   expect(await runJob(server, { hostId, repositoryId, kind: 'probe' })).toMatchObject({
     status: 'failed',
     reason: 'repository_missing',
   })
   expect(await runJob(server, { hostId, repositoryId, kind: 'init' })).toMatchObject({ status: 'succeeded' })
+  lightenRepository(join(folder, 'repository'), password ?? '')
   const backup = await runJob(server, { hostId, repositoryId, kind: 'backup', spec: { paths: [source] } })
   expect(backup).toMatchObject({ status: 'succeeded' })
   await until(
@@ -62,10 +64,11 @@ test('a planned backup is ordered while the server is there, runs alone while it
   await using server = await startServer({ process: true })
   await using agent = await startAgent(server, { clock, timing: { backoffBase: 50, backoffCap: 500 } })
   const { hostId } = agent
-  const { repositoryId } = await server.api.repositories.create.mutate({
+  const { repositoryId, password } = await server.api.repositories.create.mutate({
     ...{ requestId: newId(), name: 'local', url: join(folder, 'repository'), hostIds: [hostId] },
-  } as never)
+  })
   expect(await runJob(server, { hostId, repositoryId, kind: 'init' })).toMatchObject({ status: 'succeeded' })
+  lightenRepository(join(folder, 'repository'), password ?? '')
   const { id: _, ...draft } = hourlyBackup({ repositoryIds: [repositoryId], paths: [source] })
   const { scheduleId } = await server.api.schedules.create.mutate({
     ...{ requestId: newId(), hostId, schedule: draft },

@@ -120,12 +120,8 @@ export function openSession({ life, url, wheel, runner, slots, enter }: SessionP
     downSince = undefined
     heldSince = Date.now()
     reconcile(disk, welcome.ackedSeq)
-    const desk = openOrderDesk({
-      life,
-      runner,
-      slots,
-      ack: (path, payload) => tellAck(link, { path, payload }),
-    })
+    const tellAck = openAcks(link)
+    const desk = openOrderDesk({ life, runner, slots, ack: (path, payload) => tellAck({ path, payload }) })
     link.subscribe('agent.orders', received => enter(() => isCurrent(link) && desk.takeOrder(received)))
     link.subscribe('schedule.set', received => enter(() => isCurrent(link) && desk.takeSet(received)))
     beat(link, welcome.heartbeatIntervalMs)
@@ -136,19 +132,34 @@ export function openSession({ life, url, wheel, runner, slots, enter }: SessionP
   }
 
   const isCurrent = (link: SimulatedLink) => current?.link === link
-  const newestAck = new Map<string, object>()
+  /** Tells the newest ack of each kind, one at a time: two under way could be taken in the wrong order. */
+  function openAcks(link: SimulatedLink) {
+    const newest = new Map<Ack['path'], object>()
+    const telling = new Set<Ack['path']>()
 
-  function tellAck(link: SimulatedLink, { path, payload }: Ack) {
-    newestAck.set(path, payload)
-    link.call(path, payload, { parse: () => undefined }).catch((error: unknown) =>
-      enter(() => {
-        if (!isCurrent(link)) return
-        if (afterFailure(error) === 'redial') return leave(link)
-        life.after(between(random, 100, 1_000), () => {
-          if (isCurrent(link) && newestAck.get(path) === payload) tellAck(link, { path, payload })
-        })
-      }),
-    )
+    function tell(path: Ack['path']) {
+      const payload = newest.get(path)
+      if (payload === undefined || !isCurrent(link)) return void telling.delete(path)
+      telling.add(path)
+      link.call(path, payload, { parse: () => undefined }).then(
+        () =>
+          enter(() => {
+            if (newest.get(path) === payload) newest.delete(path)
+            tell(path)
+          }),
+        (error: unknown) =>
+          enter(() => {
+            if (!isCurrent(link)) return
+            if (afterFailure(error) === 'redial') return leave(link)
+            life.after(between(random, 100, 1_000), () => tell(path))
+          }),
+      )
+    }
+
+    return ({ path, payload }: Ack) => {
+      newest.set(path, payload)
+      if (!telling.has(path)) tell(path)
+    }
   }
 
   function beat(link: SimulatedLink, everyMs: number) {

@@ -7,7 +7,7 @@ const endToEnd = 'apps/web/src/e2e/**/*.test.ts'
 /** Needs PostgreSQL, and no app. */
 const checker = 'packages/chaos/src/checker*.test.ts'
 /** Limits on waiting, far above what anything takes: the machine may be busy, and what a test waits for gives up before. */
-const patience = { testTimeout: 180_000, hookTimeout: 120_000 }
+const patience = { testTimeout: 300_000, hookTimeout: 120_000 }
 
 export default defineConfig({
   test: {

@@ -27,7 +27,9 @@ export async function webdavServer({
   const dir = join(folder, 'served')
   await mkdir(dir)
   const env = { RCLONE_CONFIG: '/dev/null', HOME: folder, RCLONE_USER: user, RCLONE_PASS: password }
-  const server = execa(path, ['serve', 'webdav', '--addr', '127.0.0.1:0', dir], {
+  // A test may change the folder behind its back: nothing of it is remembered.
+  const flags = ['--addr', '127.0.0.1:0', '--dir-cache-time', '0s']
+  const server = execa(path, ['serve', 'webdav', ...flags, dir], {
     env,
     extendEnv: false,
     stdin: 'ignore',

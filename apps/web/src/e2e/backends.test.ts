@@ -10,6 +10,7 @@ import type { ScheduleDraft } from '@restic-manager/contract/schedule'
 import { startServer, type TestServer } from '@restic-manager/server/testing'
 import { appendOnlyStore } from '@restic-manager/testkit/append-only-store'
 import { makeFiles } from '@restic-manager/testkit/files'
+import { lightenRepository } from '@restic-manager/testkit/light-repository'
 import { currentRestic, findTool } from '@restic-manager/testkit/restic'
 import { resticRepository } from '@restic-manager/testkit/restic-repository'
 import { complaintAboutSsh, sshServer } from '@restic-manager/testkit/ssh-server'
@@ -104,6 +105,7 @@ await currentRestic(restic => {
       })
       const on = { hostId: web.hostId, repositoryId }
       expect(await run(server, 'init', on)).toMatchObject({ status: 'succeeded' })
+      lightenRepository(path.join(store.dir, 'vault'), password)
       const files = path.join(folder, 'files')
       const backup = await plan(server, web.hostId, {
         name: 'files',
@@ -170,7 +172,10 @@ await currentRestic(restic => {
   )
 
   /** Every kind of job on a repository that this one host both backs up to and maintains. */
-  async function everyKind(access: { url: string; credential?: string }, programs: string) {
+  async function everyKind(
+    access: { url: string; credential?: string },
+    { dir, programs }: { dir: string; programs: string },
+  ) {
     const folder = await mkdtemp(path.join(tmpdir(), 'rm-backends-'))
     await using server = await startServer()
     await using agent = await startAgent(server, { restic: restic.path, programs })
@@ -187,6 +192,7 @@ await currentRestic(restic => {
     const on = { hostId, repositoryId }
     expect(await run(server, 'probe', on)).toMatchObject({ status: 'failed', reason: 'repository_missing' })
     expect(await run(server, 'init', on)).toMatchObject({ status: 'succeeded' })
+    lightenRepository(path.join(dir, 'far'), password)
     const files = path.join(folder, 'files')
     makeFiles(files, { files: 5, bytes: 200_000 })
     const repositoryIds = [repositoryId]
@@ -209,7 +215,7 @@ await currentRestic(restic => {
     `every kind of job works over SFTP${noSsh === undefined ? '' : ` (${noSsh})`}`,
     async () => {
       await using ssh = await sshServer({ path: pathOf(sshd) })
-      await everyKind({ url: ssh.url('far') }, ssh.programs)
+      await everyKind({ url: ssh.url('far') }, ssh)
     },
     SLOW,
   )
@@ -220,7 +226,7 @@ await currentRestic(restic => {
       await using dav = await webdavServer({ path: pathOf(rclone), password: 'canary-dav' })
       await everyKind(
         { url: 'rclone:vault:far', credential: await dav.section() },
-        path.dirname(pathOf(rclone)),
+        { dir: dav.dir, programs: path.dirname(pathOf(rclone)) },
       )
     },
     SLOW,

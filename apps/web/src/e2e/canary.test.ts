@@ -9,6 +9,7 @@ import { newId } from '@restic-manager/contract/ids'
 import { hasEnded } from '@restic-manager/contract/job'
 import { startServer, type TestServer } from '@restic-manager/server/testing'
 import { makeFiles } from '@restic-manager/testkit/files'
+import { lightenRepository } from '@restic-manager/testkit/light-repository'
 import { findTool } from '@restic-manager/testkit/restic'
 import { restServer } from '@restic-manager/testkit/rest-server'
 import { until } from '@restic-manager/testkit/until'
@@ -127,6 +128,7 @@ test.skipIf('missing' in tool || process.platform !== 'linux')(
     const good = await create('good', rest.url('r', { credentials: false }), secret)
     const refused = await create('refused', rest.url('r', { credentials: false }), `${secret}x`)
     expect((await run(good, 'init')).status).toBe('succeeded')
+    lightenRepository(path.join(rest.dir, 'r'), password)
     expect((await run(good, 'backup')).status).toBe('succeeded')
     expect((await run(refused, 'probe')).reason).toBe('backend_auth')
     expect((await run(good, 'unlock')).status).toBe('succeeded')

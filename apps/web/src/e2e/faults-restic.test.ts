@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { jobReasons } from '@restic-manager/contract/reasons'
 import { makeFiles } from '@restic-manager/testkit/files'
+import { lightenRepository, makeLightRepository } from '@restic-manager/testkit/light-repository'
 import { findTool } from '@restic-manager/testkit/restic'
 import { resticRepository, type PlainRepository } from '@restic-manager/testkit/restic-repository'
 import { restServer } from '@restic-manager/testkit/rest-server'
@@ -53,7 +54,7 @@ test.skipIf(missing !== undefined)(
     })
     const plain = resticRepository({ restic: resticPath, url: storage.url('r'), password })
     const backUp = () => scene.run('backup', { repositoryId, paths: [source] })
-    await plain.init()
+    makeLightRepository(path.join(storage.dir, 'r'), password)
 
     for (const harm of ['agent', 'agent and restic'] as const) {
       await line.set({ bytesPerSecond: 1_000_000 })
@@ -120,6 +121,7 @@ test.skipIf(missing !== undefined)(
     expect(await scene.ending(await scene.run('init', { repositoryId: good }))).toMatchObject({
       status: 'succeeded',
     })
+    lightenRepository(path.join(storage.dir, 'r'), password)
 
     const asked: string[] = []
     const fails = async (kind: 'probe' | 'backup', repositoryId: string, reason: keyof typeof jobReasons) => {

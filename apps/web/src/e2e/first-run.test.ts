@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { launchChromium, newPage, probeChromium } from '@restic-manager/testkit/chromium'
 import { makeFiles, readTree } from '@restic-manager/testkit/files'
+import { lightenRepository } from '@restic-manager/testkit/light-repository'
 import { resticRepository } from '@restic-manager/testkit/restic-repository'
 import { expect, test } from 'vitest'
 import { ensureRestic } from '../../../../scripts/restic.mjs'
@@ -49,6 +50,7 @@ test.skipIf('missing' in chromium)(
     await page.getByRole('button', { name: 'Initialise' }).click()
     const password = await page.getByLabel('Repository password').innerText()
     await page.getByText('Initialised').or(page.getByText('initialised')).first().waitFor()
+    lightenRepository(repositoryFolder, password)
     await page.getByRole('button', { name: 'Continue to the first backup' }).click()
 
     const folders = page.getByRole('combobox', { name: 'Folders' })

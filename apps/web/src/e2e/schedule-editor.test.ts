@@ -4,6 +4,7 @@ import { newId } from '@restic-manager/contract/ids'
 import { operatorClient } from '@restic-manager/server/testing'
 import { launchChromium, newPage, probeChromium } from '@restic-manager/testkit/chromium'
 import { makeFiles } from '@restic-manager/testkit/files'
+import { lightenRepository } from '@restic-manager/testkit/light-repository'
 import { until } from '@restic-manager/testkit/until'
 import { expect, test } from 'vitest'
 import { openHouse } from './house.ts'
@@ -34,10 +35,11 @@ async function openFurnishedHouse() {
     found => found.rows.length === 1,
   )
   const hostId = rows[0]?.id ?? ''
-  const { repositoryId } = await api.repositories.create.mutate({
+  const repository = path.join(house.folder, 'repository')
+  const { repositoryId, password: secret } = await api.repositories.create.mutate({
     requestId: newId(),
     name: 'atlas-disk',
-    url: path.join(house.folder, 'repository'),
+    url: repository,
     hostIds: [hostId],
   })
   const init = { requestId: newId(), hostId, repositoryId, kind: 'init', spec: {} } as const
@@ -46,6 +48,7 @@ async function openFurnishedHouse() {
     () => api.jobs.get.query({ jobId }),
     ({ status }) => status === 'succeeded',
   )
+  lightenRepository(repository, secret ?? '')
   const files = path.join(house.folder, 'files')
   makeFiles(files, { files: 20, bytes: 1e6 })
   const owned = undo.move()

@@ -11,6 +11,7 @@ import { reserveBytes } from './reserve.ts'
 import { startAgent } from './testing.ts'
 import { quick } from './testing-desk.ts'
 import { startFarEnd } from './testing-far-end.ts'
+import { testFolder } from './testing-folder.ts'
 import { backupOrder, configOrder } from './testing-orders.ts'
 
 /** A file system of that size, unmounted at the end; undefined where only root could make one. */
@@ -46,7 +47,7 @@ test('on a full disk the backup goes on, its end is kept over a SIGKILL, and the
   const found = await smallDisk('20m')
   if (found === undefined) skip('a small file system can only be mounted by root')
   await using disk = found as NonNullable<typeof found>
-  const folder = mkdtempSync(join(tmpdir(), 'rm-full-'))
+  const folder = testFolder('rm-full-')
   const stateDir = join(disk.folder, 'state')
   const filler = join(disk.folder, 'filler')
   const steps = [{ wait: 'full' }, { flood: { lines: 2_000, text: 'y'.repeat(200) } }, { summary: {} }]
@@ -108,5 +109,4 @@ test('on a full disk the backup goes on, its end is kept over a SIGKILL, and the
   await until(saysFull, is(false))
   expect(agent.output()).toContain('the disk of the spool has room again')
   expect(agent.output()).not.toMatch(/unhandled|uncaught/i)
-  rmSync(folder, { recursive: true, force: true })
 })

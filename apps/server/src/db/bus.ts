@@ -1,4 +1,5 @@
 // Who is waiting for what: NOTIFY inside a transaction, one LISTEN per server, wake-ups for subscriptions.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sql as query } from 'drizzle-orm'
 import type postgres from 'postgres'
 import { timing } from '@restic-manager/contract/timing'
@@ -39,6 +40,7 @@ export type Bus = {
 
 const channel = 'restic_manager'
 const mostPending = 1_000
+const FAREWELL_MS = 1_000
 
 /** Tells every server that something changed, if and when the transaction commits. */
 export async function notify(tx: Db, topic: Topic, id: string): Promise<void> {
@@ -103,8 +105,13 @@ export async function startBus(
     async close() {
       clearInterval(tick)
       for (const reader of readers) reader.end()
-      // A connection that is already gone cannot be told to stop listening, and need not be.
-      await listening.unlisten().catch(() => {})
+      // A connection that is already gone cannot be told to stop listening, and need not be; one that swallows everything never answers.
+      const patience = new AbortController()
+      await Promise.race([
+        listening.unlisten().catch(() => {}),
+        sleep(FAREWELL_MS, undefined, { signal: patience.signal }).catch(() => {}),
+      ])
+      patience.abort()
     },
   }
 }

@@ -160,11 +160,15 @@ test('a server that sleeps in mid-job loses its agents to another, and changes n
     await reaches(awake, jobId, 'succeeded')
     const { jobId: next } = await awake.api.jobs.run.mutate(host.wish())
     await reaches(awake, next, 'succeeded')
+    // The list of snapshots is the last word, some time after the end of the job.
     await until(
-      () => host.agent.status().spool,
-      spool => spool?.waiting === 0 && spool.logBytes === 0,
-      { what: 'the spool to be empty', timeoutMs: 60_000 },
+      () => host.agent.facts(),
+      facts =>
+        facts.every(({ acked }) => acked) &&
+        facts.some(({ name, message }) => name === 'snapshots.report' && message.snapshots.length === 2),
+      { what: 'everything to be told', timeoutMs: 60_000 },
     )
+    await until(() => host.agent.status().spool?.logBytes, is(0), { timeoutMs: 60_000 })
   } finally {
     process.kill(pid, 'SIGCONT')
   }

@@ -1,5 +1,5 @@
 // What keeping logs for so many days means: what there is, and what would go.
-import type { SettingsView } from '@restic-manager/contract/views'
+import type { SettingsView } from '@restic-manager/contract/settings'
 
 type Sizes = SettingsView['logSizes']
 

@@ -59,7 +59,7 @@ function ranUnknown({ jobs, books }: World, backups: readonly ResticRun[]): Viol
 }
 
 /** How jobs end that an agent finds begun when it starts: the second when somebody has cancelled them meanwhile. */
-const endsOfDead: readonly unknown[] = ['agent_restarted', 'cancelled_by_operator']
+const endsOfDead = new Set<unknown>(['agent_restarted', 'cancelled_by_operator'])
 
 /** What ran was told as started, unless its agent died before it could: then its end says so. And it cannot stand as not run. */
 function ranUntold({ jobs, books }: World, backups: readonly ResticRun[]): Violation[] {
@@ -69,9 +69,7 @@ function ranUntold({ jobs, books }: World, backups: readonly ResticRun[]): Viola
   )
   const ended = facts.filter(fact => fact.name === 'job.finished')
   const diedFirst = new Set(
-    ended
-      .filter(({ message }) => endsOfDead.includes(message['reason']))
-      .map(({ message }) => message['jobId']),
+    ended.filter(({ message }) => endsOfDead.has(message['reason'])).map(({ message }) => message['jobId']),
   )
   const simulated = books.flatMap(book =>
     book.simulated === undefined ? [] : book.jobs.filter(job => job.starts === 1),

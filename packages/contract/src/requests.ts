@@ -208,8 +208,3 @@ export const RetentionPreviewRequest = z.object({
   retention: Retention,
   scheduleIds: z.array(Id).min(1).max(100),
 })
-
-/** How many whole days logs of jobs are kept. */
-export const LogDays = z.int().min(1).max(3_650)
-export const usualLogDays = 30
-export const SettingsUpdateRequest = z.object({ logDays: LogDays })

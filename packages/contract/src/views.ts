@@ -299,10 +299,3 @@ export const SchedulePreview = z.object({
   runs: z.array(z.object({ at: z.date(), local: z.string(), shifted: z.boolean() })),
 })
 export type SchedulePreview = z.infer<typeof SchedulePreview>
-
-/** What holds for the whole installation. `logSizes`: what the logs of each day (UTC) take on disk, the oldest first. */
-export const SettingsView = z.object({
-  logDays: z.number(),
-  logSizes: z.array(z.object({ day: z.string(), bytes: z.number() })),
-})
-export type SettingsView = z.infer<typeof SettingsView>

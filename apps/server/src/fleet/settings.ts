@@ -1,6 +1,6 @@
 // What an admin has decided for the whole installation.
 import { eq } from 'drizzle-orm'
-import { LogDays, usualLogDays } from '@restic-manager/contract/requests'
+import { LogDays, usualLogDays } from '@restic-manager/contract/settings'
 import type { Db } from '../db/open.ts'
 import { settings } from '../db/schema.ts'
 

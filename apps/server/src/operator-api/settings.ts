@@ -1,7 +1,6 @@
 // settings.*: what holds for the whole installation.
 import { z } from 'zod'
-import { SettingsUpdateRequest } from '@restic-manager/contract/requests'
-import { SettingsView } from '@restic-manager/contract/views'
+import { SettingsUpdateRequest, SettingsView } from '@restic-manager/contract/settings'
 import { logDaySizes } from '../fleet/log-days.ts'
 import { readLogDays, updateSettings } from '../fleet/settings.ts'
 import { admin, router, viewer } from './trpc.ts'

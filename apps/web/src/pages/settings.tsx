@@ -1,6 +1,5 @@
 // What holds for the whole installation: for now, how long logs of jobs are kept.
-import { LogDays } from '@restic-manager/contract/requests'
-import type { SettingsView } from '@restic-manager/contract/views'
+import { LogDays, type SettingsView } from '@restic-manager/contract/settings'
 import { Button, NumberInput } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'

@@ -1,0 +1,14 @@
+// What holds for the whole installation, and how it is changed.
+import { z } from 'zod'
+
+/** How many whole days logs of jobs are kept. */
+export const LogDays = z.int().min(1).max(3_650)
+export const usualLogDays = 30
+export const SettingsUpdateRequest = z.object({ logDays: LogDays })
+
+/** What holds for the whole installation. `logSizes`: what the logs of each day (UTC) take on disk, the oldest first. */
+export const SettingsView = z.object({
+  logDays: z.number(),
+  logSizes: z.array(z.object({ day: z.string(), bytes: z.number() })),
+})
+export type SettingsView = z.infer<typeof SettingsView>

@@ -8,8 +8,11 @@ import {
   type LedgerEntry,
   type LedgerRun,
 } from './fake-restic-ledger.ts'
+import { fakeResticProgram } from '../../../scripts/test-programs.ts'
 import type { FakeScript } from './fake-restic-script.ts'
 import { until } from './until.ts'
+
+const program = await fakeResticProgram()
 
 export type FakeRestic = {
   /** The executable, named `restic`. */
@@ -37,7 +40,6 @@ export function fakeRestic(folder: string, script: FakeScript = {}): FakeRestic 
   const path = join(bin, 'restic')
   const gates = join(folder, 'gates')
   for (const each of [bin, gates]) mkdirSync(each, { recursive: true })
-  const program = join(import.meta.dirname, 'fake-restic-main.ts')
   // A shell adds these to an empty environment; the ledger is to hold only what the caller gave.
   const launcher = `#!/bin/sh\nunset PWD OLDPWD SHLVL _\nexec ${[process.execPath, program, folder].map(quote).join(' ')} "$@"\n`
   writeFileSync(path, launcher)

@@ -294,8 +294,8 @@ export const ScheduleView = z.object({
 })
 export type ScheduleView = z.infer<typeof ScheduleView>
 
-/** The next slots of a timetable. `local` is the wall clock in the zone, with its offset; `shifted` marks the days clocks change. */
-export const SchedulePreview = z.object({
-  runs: z.array(z.object({ at: z.date(), local: z.string(), shifted: z.boolean() })),
-})
+/** `local` is the wall clock in the zone, with its offset; `shifted` marks the days clocks change. */
+const PreviewedRun = z.object({ at: z.date(), local: z.string(), shifted: z.boolean() })
+/** The next slots of a timetable. */
+export const SchedulePreview = z.object({ runs: z.array(PreviewedRun) })
 export type SchedulePreview = z.infer<typeof SchedulePreview>

@@ -40,8 +40,7 @@ export const JobBrief = z.object({
   retryOf: Id.nullable(),
   attempt: z.number(), // of a retry: which one, from 1
   notBefore: z.date().nullable(),
-  /** While queued: the job on the repository that has to end first. */
-  waitsFor: z.object({ jobId: Id, kind: JobKind, hostName: z.string() }).nullable(),
+  waitsFor: z.object({ jobId: Id, kind: JobKind, hostName: z.string() }).nullable(), // the job on the repository that has to end first
 })
 export type JobBrief = z.infer<typeof JobBrief>
 
@@ -294,8 +293,8 @@ export const ScheduleView = z.object({
 })
 export type ScheduleView = z.infer<typeof ScheduleView>
 
-/** `local` is the wall clock in the zone, with its offset; `shifted` marks the days clocks change. */
-const PreviewedRun = z.object({ at: z.date(), local: z.string(), shifted: z.boolean() })
-/** The next slots of a timetable. */
-export const SchedulePreview = z.object({ runs: z.array(PreviewedRun) })
+/** The next slots of a timetable. `local` is the wall clock in the zone, with its offset; `shifted` marks the days clocks change. */
+export const SchedulePreview = z.object({
+  runs: z.array(z.object({ at: z.date(), local: z.string(), shifted: z.boolean() })),
+})
 export type SchedulePreview = z.infer<typeof SchedulePreview>

@@ -238,10 +238,12 @@ export async function startFarEnd({
     keepAlive: { enabled: false },
   })
   http.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => {}) // an agent that is killed resets it
     const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? ''
     const refusal = end.refuseUpgrades ?? (bearers.delete(bearer) ? undefined : 401)
     if (refusal !== undefined) return void socket.end(`HTTP/1.1 ${refusal} No\r\nconnection: close\r\n\r\n`)
     sockets.handleUpgrade(request, socket, head, ws => {
+      ws.on('error', () => {})
       sockets.emit('connection', ws, request)
       void onConnection(ws, request)
     })

@@ -89,6 +89,16 @@ test('a key may be written as hex or base64, and nothing else is taken for one',
   await expect(loadSealingKey(file, { make: false })).rejects.toThrow('32 bytes')
 })
 
+test('a key whose fingerprint looks like a number is known again', async () => {
+  await using database = await testDatabase()
+  const file = join(folder, 'number.key')
+  const key = Buffer.alloc(32)
+  for (let n = 0; !/^\d+e\d+$/.test(makeSeal(key).fingerprint); n += 1) key.writeUInt32BE(n)
+  await writeFile(file, key)
+  await openSeal(database.db, file)
+  await expect(openSeal(database.db, file)).resolves.toMatchObject({ fingerprint: makeSeal(key).fingerprint })
+})
+
 test('a start with another key, or without the key, stops with a sentence and makes no new one', async () => {
   await using database = await testDatabase()
   const file = join(folder, 'first.key')

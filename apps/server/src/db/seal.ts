@@ -2,7 +2,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import type { Db } from './open.ts'
 import { settings } from './schema.ts'
 
@@ -118,7 +118,7 @@ export const fingerprintSetting = 'sealing_key_fingerprint'
  * another key is a sentence, because everything sealed so far would be lost.
  */
 export async function openSeal(db: Db, file: string): Promise<Seal> {
-  const [kept] = await db.select().from(settings).where(eq(settings.name, fingerprintSetting))
+  const kept = await readFingerprint(db)
   const key = await loadSealingKey(file, { make: kept === undefined }).catch(
     (error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error
@@ -132,10 +132,19 @@ export async function openSeal(db: Db, file: string): Promise<Seal> {
     .insert(settings)
     .values({ name: fingerprintSetting, value: seal.fingerprint })
     .onConflictDoNothing()
-  const [now] = await db.select().from(settings).where(eq(settings.name, fingerprintSetting))
-  if (now?.value !== seal.fingerprint)
+  const now = await readFingerprint(db)
+  if (now !== seal.fingerprint)
     throw new Error(
-      `The key in ${file} is not the one this database was sealed with (fingerprint ${seal.fingerprint}, needed ${String(now?.value)}). Put the right file back, or set RM_SECRET_KEY_FILE to it.`,
+      `The key in ${file} is not the one this database was sealed with (fingerprint ${seal.fingerprint}, needed ${String(now)}). Put the right file back, or set RM_SECRET_KEY_FILE to it.`,
     )
   return seal
+}
+
+/** As text: drizzle reads a string out of JSON once more, and takes digits with an `e` among them for a number. */
+async function readFingerprint(db: Db): Promise<string | undefined> {
+  const [kept] = await db
+    .select({ fingerprint: sql<string>`${settings.value} #>> '{}'` })
+    .from(settings)
+    .where(eq(settings.name, fingerprintSetting))
+  return kept?.fingerprint
 }

@@ -234,6 +234,8 @@ export async function keepProgress(
     .from(jobs)
     .innerJoin(hosts, eq(hosts.id, jobs.hostId))
     .where(and(own(jobId, sender), not(jobs.reported), isNewestSession(sender)))
+    // Waits for an end that is just being recorded, and then sees it: nothing is put back behind it.
+    .for('share', { of: jobs })
   const kept = await db
     .insert(jobProgress)
     .select(openJob)

@@ -165,7 +165,10 @@ test('after an older dump is put back the agent is taken in with a warning, and 
   await until(() => agent.status().config, is({ version: host.configVersion, repositories: 1 }))
   const { rows } = await server.api.jobs.list.query({})
   expect(rows.map(({ id }) => id).toSorted()).toEqual([first, second, third, running].toSorted())
-  const list = await server.api.snapshots.list.query({ repositoryId })
+  const list = await until(
+    () => server.api.snapshots.list.query({ repositoryId }),
+    ({ rows }) => rows.length >= 3,
+  )
   expect(list.rows.map(({ jobId }) => jobId).toSorted()).toEqual([first, second, running].toSorted())
   expect(restic.runs('backup')).toHaveLength(4)
 })

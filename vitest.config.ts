@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config'
 
 const postgres = './apps/server/src/testing-setup.ts'
 const endToEnd = 'apps/web/src/e2e/**/*.test.ts'
-/** Needs PostgreSQL, and no app. */
-const checker = 'packages/chaos/src/checker*.test.ts'
+/** Need PostgreSQL, other than what lies beside them. */
+const withPostgres = ['packages/chaos/src/checker*.test.ts', 'apps/agent/src/with-server.test.ts']
 /** Limits on waiting, far above what anything takes: the machine may be busy, and what a test waits for gives up before. */
 const patience = { testTimeout: 300_000, hookTimeout: 120_000 }
 
@@ -19,14 +19,14 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
-          exclude: [checker, '**/node_modules/**'],
+          exclude: [...withPostgres, '**/node_modules/**'],
           ...patience,
         },
       },
       {
         test: {
           name: 'server',
-          include: ['apps/server/src/**/*.test.ts', checker],
+          include: ['apps/server/src/**/*.test.ts', ...withPostgres],
           globalSetup: [postgres],
           // Loading the server takes longer than most of its tests: once for each worker, not for each file.
           isolate: false,
@@ -37,6 +37,7 @@ export default defineConfig({
         test: {
           name: 'agent',
           include: ['apps/agent/src/**/*.test.ts'],
+          exclude: [...withPostgres, '**/node_modules/**'],
           isolate: false,
           ...patience,
         },

@@ -1,5 +1,6 @@
 // The jobs on every kind of storage that can be had here: SFTP, S3, rclone and an append-only REST server.
 import { makeFiles, readTree } from '@restic-manager/testkit/files'
+import { lightenRepository } from '@restic-manager/testkit/light-repository'
 import { restServer } from '@restic-manager/testkit/rest-server'
 import { currentRestic, findTool } from '@restic-manager/testkit/restic'
 import { probeOpenssl, s3Server } from '@restic-manager/testkit/s3-server'
@@ -26,11 +27,12 @@ const missingOf = (tool: { path: string } | { missing: string }) =>
 /** In the title of tests that are skipped: why. */
 const but = (missing: string | undefined) => (missing === undefined ? '' : ` (${missing})`)
 
-/** Test, initialise, back up twice, restore: what an operator does on the first day. */
-async function firstDay(bench: JobBench) {
+/** Test, initialise, back up twice, restore: what an operator does on the first day. `at` is the repository's folder here. */
+async function firstDay(bench: JobBench, at?: string) {
   const missing = await runJob('probe', bench.context, {})
   expect(missing).toMatchObject({ status: 'failed', reason: 'repository_missing' })
   expect(await runJob('init', bench.context, {})).toMatchObject({ status: 'succeeded' })
+  if (at !== undefined) lightenRepository(at, bench.plain.password)
   expect(await runJob('probe', bench.context, {})).toMatchObject({ status: 'succeeded' })
   makeFiles(bench.source, { files: 20, bytes: 300_000 })
   for (const _ of [1, 2]) {
@@ -59,7 +61,7 @@ await currentRestic(restic => {
       async () => {
         await using server = await sshServer({ path })
         using bench = jobBench(restic, { access: { url: server.url('r') }, programs: server.programs })
-        await firstDay(bench)
+        await firstDay(bench, join(server.dir, 'r'))
       },
       SLOW,
     )
@@ -162,7 +164,7 @@ await currentRestic(restic => {
           programs,
           access: { url: `rclone:disk:${far.folder}/r`, credential: 'type = local' },
         })
-        await firstDay(bench)
+        await firstDay(bench, join(far.folder, 'r'))
         expect(readdirSync(join(far.folder, 'r'))).toContain('snapshots')
       },
       SLOW,
@@ -174,7 +176,7 @@ await currentRestic(restic => {
         await using server = await webdavServer({ path, password: 'canary-dav' })
         const credential = await server.section()
         using bench = jobBench(restic, { programs, access: { url: 'rclone:vault:r', credential } })
-        await firstDay(bench)
+        await firstDay(bench, join(server.dir, 'r'))
         expect(readdirSync(server.dir)).toEqual(['r'])
 
         const stranger = withAccess(bench, { credential: await server.section('canary-wrong') })
@@ -235,7 +237,7 @@ await currentRestic(restic => {
             mayDelete: false,
           },
         })
-        await firstDay(bench)
+        await firstDay(bench, join(server.dir, 'r'))
       },
       SLOW,
     )

@@ -44,6 +44,9 @@ export async function eachRestic(
   }
 }
 
+/** Whether this is `npm run test:long`. */
+export const isLongRun = process.env['RM_TEST_LONG'] === 'yes'
+
 /** The same for tests that take minutes: with the current restic alone, unless `RM_TEST_LONG=yes` (`npm run test:long`) asks for each. */
 export const currentRestic = (declare: (restic: RealRestic) => void): Promise<void> =>
-  eachRestic(declare, process.env['RM_TEST_LONG'] === 'yes' ? testedVersions : testedVersions.slice(-1))
+  eachRestic(declare, isLongRun ? testedVersions : testedVersions.slice(-1))

@@ -4,7 +4,7 @@ import { Progress, Warning } from '@restic-manager/contract/job'
 import { RepositoryLock } from '@restic-manager/contract/repository'
 import { Snapshot } from '@restic-manager/contract/snapshots'
 import { makeFiles, readTree } from '@restic-manager/testkit/files'
-import { eachRestic } from '@restic-manager/testkit/restic'
+import { eachRestic, isLongRun } from '@restic-manager/testkit/restic'
 import { until } from '@restic-manager/testkit/until'
 import { execa } from 'execa'
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -342,6 +342,9 @@ await eachRestic(restic => {
   test(
     'a storage that is full is told apart from every other failure',
     async ({ skip }) => {
+      // Now and then restic 0.18.0 hangs for ever on a full storage: then only the limit on hanging ends it.
+      if (restic.version === '0.18.0' && !isLongRun)
+        skip('restic 0.18.0 may hang here: npm run test:long tries it')
       using bench = jobBench(restic, { timing: { probeDeadline: 3_000, cancelGrace: 5_000 } })
       mkdirSync(bench.plain.url)
       const mounted = await execa('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', bench.plain.url], {

@@ -87,6 +87,7 @@ test('an older session is told so by every call', async () => {
   const { host, socket, api, next } = await makeConnected()
   await next()
   await connectMachine(parts.database.db, host.machine)
+  await planOn(parts.database.db, host)
   const fenced = { code: 'CONFLICT', cause: { code: 'session_fenced' } }
   await expect(next()).rejects.toMatchObject(fenced)
   await expect(api.schedule.ack({ version: 1, appliedAt: hoursAgo(0) })).rejects.toMatchObject(fenced)

@@ -100,6 +100,16 @@ test('a reader that never reads is given up with 1013, and its subscription reac
   expect(await raw.closed).toBe(1013)
 })
 
+test('a writer that never waits by itself hears that its reader broke off', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const { raw, counts, proxy } = await connectOne()
+    raw.call(1, 'subscription', 'flood')
+    await until(() => raw.frames.length > 5)
+    proxy.dropAll()
+    await until(() => counts.ended === 1)
+  }
+})
+
 test('a peer with too many calls under way is not read until some are answered', async () => {
   const { raw, counts, gate, link } = await connectOne({ mostPending: 4 })
   raw.call(0, 'mutation', 'slow')

@@ -1,5 +1,5 @@
 // One accepted WebSocket: what it may send, how much may wait for it, whether its peer is still there.
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import type { Encoder } from '@trpc/server/adapters/ws'
 import type { WebSocket } from 'ws'
 
@@ -25,6 +25,7 @@ export type LinkLimits = {
 export type Link = {
   /** Aborted when the socket is closed or given up. */
   closed: AbortSignal
+  /** Waits until more may be said, and at least one turn of the event loop: look at `closed` afterwards. */
   room(): Promise<void>
   encoder: Encoder
   /** Calls that still run. */
@@ -86,6 +87,8 @@ export function makeLink(socket: WebSocket, limits: LinkLimits): Link {
     closed: gone.signal,
     async room() {
       const deadline = performance.now() + limits.mostWaitMs
+      // A socket that broke takes everything at once. A writer that never waits would then never hear of its end.
+      await turn()
       while (socket.bufferedAmount > limits.roomBytes && !gone.signal.aborted) {
         if (socket.bufferedAmount > limits.mostBytes || performance.now() > deadline) return giveUp()
         await sleep(20)

@@ -1,5 +1,6 @@
 // How a simulated agent is asked for, and what can be done to it.
 import type { Timing } from '@restic-manager/contract/timing'
+import type { JobHeader } from '@restic-manager/contract/job'
 import type { SimulatedRecord } from './simulated-record.ts'
 
 /** Answers a number from 0 to below 1, the same row of numbers for the same seed. */
@@ -27,21 +28,29 @@ export type SimulatedBehaviour = {
   speaksInOldSession?: number
 }
 
+/** What happens to its connection. `in`: hello was answered, and both subscriptions have spoken. `turnedAway`: told to come again. */
+export type LinkEvent = 'dialled' | 'turnedAway' | 'failed' | 'in' | 'out'
+
 export type SimulatedAgentOptions = {
   /** Where it dials: the server, a balancer or a proxy of its own. */
   url: string
+  /** The address it comes from, if it is to have one of its own. */
+  localAddress?: string
   /** An enrolment token with a use left. */
   token: string
   hostname: string
   random: Random
   timing?: Partial<Timing>
   behaviour?: SimulatedBehaviour
+  onLink?: (event: LinkEvent) => void
 }
 
 export type SimulatedAgent = AsyncDisposable & {
   readonly hostId: string
   readonly hostname: string
   record(): SimulatedRecord
+  /** What it still has to do, cheaply. */
+  standing(): { openJobs: number; waitingFacts: number; unsentLogs: number }
   /** Whether everything it has to tell is told and acked, and nothing runs. */
   isQuiet(): boolean
   /** Behaves like this from now on: a run that wants quiet takes the harms away. */
@@ -49,6 +58,8 @@ export type SimulatedAgent = AsyncDisposable & {
   /** Ends its link without a word and does not dial again before `reconnect`. */
   cutOff(): void
   reconnect(): void
+  /** Begins a job that nobody ordered, as a slot does while the link is down. */
+  runAlone(header: JobHeader): void
   /** Dies and starts at once: what is on its disk stays, what it was doing is gone. */
   crash(): void
   /** Ends its work and its link. Nothing of it is left in this process. */

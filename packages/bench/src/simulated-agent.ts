@@ -1,13 +1,15 @@
 // A host without restic: it speaks the whole protocol, keeps its facts through crashes, and does harm on command. Thousands fit into one process.
+import type { JobHeader } from '@restic-manager/contract/job'
 import { timing as usualTiming } from '@restic-manager/contract/timing'
 import type {
+  LinkEvent,
   Random,
   SimulatedAgent,
   SimulatedAgentOptions,
   SimulatedBehaviour,
 } from './simulated-agent-options.ts'
 import { formatDisk, recordOf, type Disk } from './simulated-disk.ts'
-import { enrol, makeId, makeKey } from './simulated-join.ts'
+import { enrol, makeId, makeKey, openDoor, type Door } from './simulated-join.ts'
 import { Died, type Life } from './simulated-life.ts'
 import { startRunner } from './simulated-runner.ts'
 import { openSession } from './simulated-session.ts'
@@ -31,16 +33,17 @@ const wheel = createTimerWheel()
 
 /** Enrols a simulated host with a token and starts it. Everything it does by chance comes out of `random`. */
 export async function startSimulatedAgent(options: SimulatedAgentOptions): Promise<SimulatedAgent> {
-  const { url, token, hostname, random } = options
+  const { url, localAddress, token, hostname, random, onLink = () => {} } = options
   const timing = { ...usualTiming, ...options.timing }
   const key = makeKey(random)
-  const hostId = await enrol({ url, waitMs: timing.handshake + timing.answer }, { token, hostname, key })
+  const door = openDoor({ url, localAddress, waitMs: timing.handshake + timing.answer })
+  const hostId = await enrol(door, { token, hostname, key })
   const disk = formatDisk({ hostId, hostname, key, epoch: makeId(random) })
   let behaviour = { ...quiet, ...options.behaviour }
   let isStopped = false
   let isCutOff = false
   const live = () =>
-    startLife({ disk, random, timing, url, behaviour: () => behaviour, onDeath: () => crash() })
+    startLife({ disk, random, timing, door, onLink, behaviour: () => behaviour, onDeath: () => crash() })
   let now = live()
   now.start()
 
@@ -56,15 +59,19 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
     now.end()
   }
 
+  const standing = () => ({
+    openJobs: disk.open.size,
+    waitingFacts: disk.waiting.first.length + disk.waiting.rest.length,
+    unsentLogs: disk.unsent.size,
+  })
+
   return {
     hostId,
     hostname,
+    standing,
     record: () => recordOf(disk, now.isLinked()),
-    isQuiet: () =>
-      now.isLinked() &&
-      disk.open.size === 0 &&
-      disk.unsent.size === 0 &&
-      disk.waiting.first.length + disk.waiting.rest.length === 0,
+    isQuiet: () => now.isLinked() && Object.values(standing()).every(count => count === 0),
+    runAlone: header => now.runAlone(header),
     behave(wanted) {
       behaviour = { ...quiet, ...wanted }
     },
@@ -86,12 +93,13 @@ type LifeParts = {
   disk: Disk
   random: Random
   timing: Life['timing']
-  url: string
+  door: Door
+  onLink: (event: LinkEvent) => void
   behaviour: Life['behaviour']
   onDeath(): void
 }
 
-function startLife({ disk, random, timing, url, behaviour, onDeath }: LifeParts) {
+function startLife({ disk, random, timing, door, onLink, behaviour, onDeath }: LifeParts) {
   let isOver = false
   let looking = false
   /** A slot may be a day away: what waits for one must not keep the process alive that long. */
@@ -143,12 +151,16 @@ function startLife({ disk, random, timing, url, behaviour, onDeath }: LifeParts)
   }
   const runner = startRunner(life)
   const slots = startSlots(life, runner)
-  const session = openSession({ life, url, wheel, runner, slots, enter })
+  const session = openSession({ life, door, wheel, onLink, runner, slots, enter })
   life.onChange()
   return {
     start: () => session.start(),
     hangUp: () => session.end(),
     isLinked: () => session.link() !== undefined,
+    runAlone: (header: JobHeader) =>
+      enter(() => {
+        if (runner.enterAlone(header)) life.onChange()
+      }),
     end() {
       isOver = true
       for (const callOff of waiting) callOff()

@@ -1,4 +1,5 @@
 // One connection of a simulated agent. It speaks the frames of tRPC itself, so that thousands fit into one process.
+import { TurnedAway } from '@restic-manager/agent/link'
 import type { Timing } from '@restic-manager/contract/timing'
 import { WebSocket } from 'ws'
 import type { TimerWheel } from './timer-wheel.ts'
@@ -12,6 +13,8 @@ export type SimulatedLink = {
   /** Nobody but the end of the link ends a subscription. */
   subscribe(path: string, onData: (data: unknown) => void): void
   isOpen(): boolean
+  /** Whether the server closed it because it restarts. */
+  isRestart(): boolean
   /** Ends it without a word. Safe to call twice. */
   cut(): void
 }
@@ -19,9 +22,12 @@ export type SimulatedLink = {
 /** The server's no, in its own words. */
 export class Refused extends Error {
   readonly code: string
+  /** Where an agent's own client has the code, so that its rules about dialling again can read this error too. */
+  readonly data: { code: string }
   constructor(code: string, sentence: string) {
     super(sentence)
     this.code = code
+    this.data = { code }
   }
 }
 
@@ -48,6 +54,7 @@ type Frame = {
 export type Dialling = {
   url: string
   bearer: string
+  localAddress?: string | undefined
   timing: Pick<Timing, 'ping' | 'pong' | 'handshake' | 'answer'>
   wheel: TimerWheel
   onClosed(): void
@@ -57,10 +64,11 @@ export type Dialling = {
 
 const MOST_FRAME_BYTES = 16 * 1024 * 1024
 
-/** Opens a connection. Rejects when it cannot be opened. */
+/** Opens a connection. Rejects when it cannot be opened, with `TurnedAway` when the server said no. */
 export async function dial({
   url,
   bearer,
+  localAddress,
   timing,
   wheel,
   onClosed,
@@ -74,6 +82,7 @@ export async function dial({
     maxPayload: MOST_FRAME_BYTES,
     perMessageDeflate: false,
     followRedirects: false,
+    ...(localAddress === undefined ? {} : { localAddress }),
   })
   const calls = new Map<number, (frame: Frame | undefined) => void>()
   const streams = new Map<number, (data: unknown) => void>()
@@ -81,6 +90,7 @@ export async function dial({
   let heard = true
   let callOffPing = () => {}
   let isOver = false
+  let isRestart = false
 
   function end() {
     if (isOver) return
@@ -124,7 +134,16 @@ export async function dial({
   const opened = Promise.withResolvers<void>()
   socket.on('open', opened.resolve)
   socket.on('error', opened.reject)
-  socket.on('close', end)
+  socket.on('unexpected-response', (_request, response) => {
+    response.resume()
+    const status = response.statusCode ?? 0
+    opened.reject(new TurnedAway(status, `answered ${status}`, response.headers['retry-after']))
+    socket.terminate()
+  })
+  socket.on('close', code => {
+    isRestart = code === 1012 || code === 1001
+    end()
+  })
   socket.on('close', () => opened.reject(new NoAnswer('the connection was closed')))
   socket.on('message', take)
   socket.on('pong', () => (heard = true))
@@ -162,6 +181,7 @@ export async function dial({
       streams.set(send('subscription', path, undefined), onData)
     },
     isOpen: () => !isOver,
+    isRestart: () => isRestart,
     cut: end,
   }
 }

@@ -1,13 +1,16 @@
 // How a simulated agent is connected: it dials, proves itself, says hello, works on the link, and moves to another now and then.
+import { TurnedAway } from '@restic-manager/agent/link'
+import { planRedials, type DialEnd } from '@restic-manager/agent/redial'
 import { AgentWelcome, HeartbeatAnswer } from '@restic-manager/contract/agent'
 import { PROTOCOL } from '@restic-manager/contract/protocol'
 import { toInstant } from '@restic-manager/contract/scalars'
 import { reconcile } from './simulated-disk.ts'
-import { makeId, prove } from './simulated-join.ts'
+import { makeId, prove, type Door } from './simulated-join.ts'
 import { openLanes, type Lanes } from './simulated-lanes.ts'
 import { lie } from './simulated-lies.ts'
 import { between, type Life } from './simulated-life.ts'
 import { afterFailure, dial, type SimulatedLink } from './simulated-link.ts'
+import type { LinkEvent } from './simulated-agent-options.ts'
 import { openOrderDesk } from './simulated-orders.ts'
 import type { SimulatedRunner } from './simulated-runner.ts'
 import type { SimulatedSlots } from './simulated-slots.ts'
@@ -15,8 +18,9 @@ import type { TimerWheel } from './timer-wheel.ts'
 
 export type SessionParts = {
   life: Life
-  url: string
+  door: Door
   wheel: TimerWheel
+  onLink(event: LinkEvent): void
   runner: SimulatedRunner
   slots: SimulatedSlots
   enter(work: () => void): void
@@ -35,47 +39,47 @@ export type Session = {
 type Ack = { path: 'config.ack' | 'schedule.ack'; payload: object }
 
 /** The connections of one life, one after another. */
-export function openSession({ life, url, wheel, runner, slots, enter }: SessionParts): Session {
+export function openSession({ life, door, wheel, onLink, runner, slots, enter }: SessionParts): Session {
   const { disk, random, timing } = life
   let current: { link: SimulatedLink; lanes: Lanes } | undefined
   let downSince: number | undefined = Date.now()
   let isWanted = false
   let isDialling = false
-  let ceiling = timing.backoffBase
   let heldSince = 0
+  const waitAfter = planRedials(timing, random)
   /** Links of sessions that are over, kept open for a while. */
   const stale = new Set<SimulatedLink>()
 
   const isOn = () => isWanted && !life.isOver()
 
-  function connectSoon() {
+  /** By the rules of a real agent. `end`: how the last dial ended; undefined: this is the first. */
+  function connectSoon(end?: DialEnd) {
     if (!isOn() || isDialling || current !== undefined) return
     isDialling = true
-    if (heldSince > 0 && Date.now() - heldSince >= timing.backoffReset) ceiling = timing.backoffBase
-    const waitMs = random() * ceiling
-    ceiling = Math.min(timing.backoffCap, ceiling * 2)
-    life.after(waitMs, () => connect())
+    life.after(end === undefined ? 0 : waitAfter(end), () => connect())
   }
 
   /** `old`: a link that goes on until its session has been replaced. */
   function connect(old?: SimulatedLink) {
     isDialling = true
+    onLink('dialled')
     openOne(old).then(
-      () => settle(),
-      () => settle(),
+      () => settle(undefined),
+      (error: unknown) => settle(error),
     )
-    const settle = () =>
+    const settle = (error: unknown) =>
       enter(() => {
         isDialling = false
-        connectSoon()
+        if (error instanceof TurnedAway) onLink('turnedAway')
+        else if (error !== undefined) onLink('failed')
+        connectSoon({ error, heldMs: 0, isRestart: false })
       })
   }
 
   async function openOne(old: SimulatedLink | undefined) {
     const { hostId, key, confirmed } = disk
     const next = (disk.next ??= makeId(random))
-    const join = { url, waitMs: timing.handshake + timing.answer }
-    const bearer = await prove(join, { hostId, key, confirmed, next })
+    const bearer = await prove(door, { hostId, key, confirmed, next })
     if (old !== undefined) {
       leave(old)
       void lie(life, old).finally(() => stale.delete(old))
@@ -85,7 +89,8 @@ export function openSession({ life, url, wheel, runner, slots, enter }: SessionP
     const withIt = (work: (link: SimulatedLink) => void) => () =>
       enter(() => opened.link !== undefined && work(opened.link))
     const watched = { onClosed: withIt(leave), onSilent: withIt(fallSilent) }
-    const link = await dial({ url, bearer, timing, wheel, ...watched })
+    const { url, localAddress } = door
+    const link = await dial({ url, localAddress, bearer, timing, wheel, ...watched })
     opened.link = link
     if (!isOn()) return link.cut()
     const welcome = await link.call('agent.hello', hello(), AgentWelcome)
@@ -122,8 +127,17 @@ export function openSession({ life, url, wheel, runner, slots, enter }: SessionP
     reconcile(disk, welcome.ackedSeq)
     const tellAck = openAcks(link)
     const desk = openOrderDesk({ life, runner, slots, ack: (path, payload) => tellAck({ path, payload }) })
-    link.subscribe('agent.orders', received => enter(() => isCurrent(link) && desk.takeOrder(received)))
-    link.subscribe('schedule.set', received => enter(() => isCurrent(link) && desk.takeSet(received)))
+    const silent = new Set(['agent.orders', 'schedule.set'])
+    const follow = (path: string, take: (received: unknown) => void) =>
+      link.subscribe(path, received =>
+        enter(() => {
+          if (!isCurrent(link)) return
+          take(received)
+          if (silent.delete(path) && silent.size === 0) onLink('in')
+        }),
+      )
+    follow('agent.orders', desk.takeOrder)
+    follow('schedule.set', desk.takeSet)
     beat(link, welcome.heartbeatIntervalMs)
     thinkOfMoving(link)
     life.onChange()
@@ -199,12 +213,14 @@ export function openSession({ life, url, wheel, runner, slots, enter }: SessionP
     if (!isCurrent(link)) return
     current = undefined
     downSince = Date.now()
+    onLink('out')
   }
 
   function leave(link: SimulatedLink) {
+    const heldMs = isCurrent(link) ? Date.now() - heldSince : 0
     drop(link)
     if (!stale.has(link)) link.cut()
-    connectSoon()
+    connectSoon({ heldMs, isRestart: link.isRestart() })
     life.onChange()
   }
 

@@ -1,16 +1,24 @@
-// `npm run bench -- [NAME] [--runs N] [--scale F] [--json]`: measures, prints the machine, and one JSON line a figure.
+// `npm run bench -- [NAME] [--json]`: measures, prints the machine, and one JSON line a figure.
 import { parseArgs } from 'node:util'
 import { benchAgentBackup } from './agent-backup.ts'
 import { type Figure, machine } from './figure.ts'
 import { benchIdleMemory } from './idle-memory.ts'
+import { benchReconnectStorm, type StormFigure } from './reconnect-storm.ts'
 
-const benches = { 'agent-backup': benchAgentBackup, 'idle-memory': benchIdleMemory } as const
+const benches = {
+  'agent-backup': benchAgentBackup,
+  'idle-memory': benchIdleMemory,
+  'reconnect-storm': benchReconnectStorm,
+} as const
 const names = Object.keys(benches) as (keyof typeof benches)[]
 
-const help = `Usage: npm run bench -- [${names.join(' | ')}] [--runs N] [--scale F] [--json]
+const help = `Usage: npm run bench -- [${names.join(' | ')}] [options]
 
   --runs N    turns of each side (default 5)
   --scale F   share of the full size, for a quick look (default 1)
+  --agents N  agents of the storm (default 5000)
+  --outage S  how many seconds they are without a server, at least (default 10)
+  --one-address  all of them come from one address; otherwise each has its own, for which it takes Linux
   --json      one line of JSON a figure, and nothing else on standard output
 `
 
@@ -26,6 +34,9 @@ function readFlags() {
       options: {
         runs: { type: 'string', default: '5' },
         scale: { type: 'string', default: '1' },
+        agents: { type: 'string', default: '5000' },
+        outage: { type: 'string', default: '10' },
+        'one-address': { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -35,23 +46,39 @@ function readFlags() {
   }
 }
 
+/** A storm has more to say than fits into a table. */
+const inTable = (figure: Figure | StormFigure) =>
+  figure.name === 'reconnect-storm' && 'seconds' in figure
+    ? { name: figure.name, unit: 'seconds', ours: figure.seconds, goal: figure.goalSeconds, ok: figure.ok }
+    : figure
+
 const { values, positionals } = readFlags()
 if (values.help) {
   process.stdout.write(help)
   process.exit(0)
 }
-const runs = Number(values.runs)
+const wholeFrom = (least: number, flag: 'runs' | 'agents' | 'outage') => {
+  const value = Number(values[flag])
+  if (Number.isInteger(value) && value >= least) return value
+  return fail(`--${flag} is ${values[flag]}; a whole number from ${least} is accepted.`)
+}
 const scale = Number(values.scale)
-if (!Number.isInteger(runs) || runs < 1) fail(`--runs is ${values.runs}; a whole number from 1 is accepted.`)
 if (!(scale > 0 && scale <= 10)) fail(`--scale is ${values.scale}; a number above 0 up to 10 is accepted.`)
+const options = {
+  runs: wholeFrom(1, 'runs'),
+  scale,
+  agents: wholeFrom(1, 'agents'),
+  outageSeconds: wholeFrom(0, 'outage'),
+  oneAddress: values['one-address'],
+}
 const unknown = positionals.find(name => !Object.hasOwn(benches, name))
 if (unknown !== undefined) fail(`There is no benchmark ${unknown}.`)
 
-const figures: Figure[] = []
+const figures: (Figure | StormFigure)[] = []
 for (const name of names) {
   if (positionals.length > 0 && !positionals.includes(name)) continue
-  figures.push(...(await benches[name]({ runs, scale })))
+  figures.push(...(await benches[name](options)))
 }
 process.stderr.write(`${JSON.stringify(machine())}\n`)
 if (values.json) for (const figure of figures) process.stdout.write(`${JSON.stringify(figure)}\n`)
-else console.table(figures)
+else console.table(figures.map(inTable))

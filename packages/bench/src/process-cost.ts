@@ -6,9 +6,14 @@ const ticksPerSecond = 100
 
 /** Seconds of CPU the process itself has used, its children not counted. */
 export function cpuSeconds(pid: number): number {
+  return secondsIn(pid, [11, 12])
+}
+
+/** The sum of these fields of its stat, in seconds. */
+function secondsIn(pid: number, fields: readonly number[]): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+  const values = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields.reduce((total, field) => total + Number(values[field]), 0) / ticksPerSecond
 }
 
 /** Bytes of memory that are the process's own: proportional set size, so shared pages count once. */
@@ -17,4 +22,19 @@ export function memoryBytes(pid: number): { resident: number; proportional: numb
   const read = (name: string) =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? Number.NaN) * 1024
   return { resident: read('Rss'), proportional: read('Pss') }
+}
+
+/** Seconds of CPU of a process, of the children it has now, and of those it had. */
+export function treeCpuSeconds(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean)
+  return children.reduce(
+    (total, child) => total + treeCpuSeconds(Number(child)),
+    secondsIn(pid, [11, 12, 13, 14]),
+  )
+}
+
+/** The most bytes of memory it ever had resident. */
+export function peakBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) * 1024
 }

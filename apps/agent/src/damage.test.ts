@@ -19,13 +19,14 @@ import { nextFact } from './facts.ts'
 import { offerSession } from './identity.ts'
 import { acceptJob } from './job-intake.ts'
 import { openLogSpool } from './log-spool.ts'
+import { processStart } from './processes.ts'
 import { noReserve } from './reserve.ts'
 import { lockState } from './state-lock.ts'
 import { openState } from './state.ts'
 import { openStore } from './store.ts'
 import { openDesk } from './testing-desk.ts'
 import { systemClock } from './timers.ts'
-import { backupOrder } from './testing-orders.ts'
+import { backupOrder, configOrder } from './testing-orders.ts'
 
 const log = createLog({ level: 'silent' })
 let folder: string
@@ -133,7 +134,7 @@ test('a spool of logs that is damaged is moved aside, and logs go on (row 24)', 
 
 test('a spool that is damaged while a backup runs is begun anew under it, told, and the end of the backup is kept (row 24)', async () => {
   const script = { runs: { backup: { steps: [{ wait: 'damage' }, { summary: {} }] } } }
-  await using desk = await openDesk({ process: true, script, logLevel: 'error' })
+  await using desk = await openDesk({ process: true, script, logLevel: 'error', timing: { diskRetry: 200 } })
   const order = backupOrder()
   desk.end.order(order)
   await desk.restic.reached('damage')
@@ -153,6 +154,43 @@ test('a spool that is damaged while a backup runs is begun anew under it, told, 
   desk.end.order(next)
   expect(await desk.ending(next.jobId)).toMatchObject({ status: 'succeeded' })
   expect(desk.agent.output()).not.toMatch(/unhandled|uncaught/i)
+})
+
+test('jobs that had begun when the agent was killed and its records were damaged never begin again: an order or a cancel is answered with that (row 24)', async () => {
+  const script = { runs: { backup: { steps: [{ wait: 'damage' }, { summary: {} }] } } }
+  await using desk = await openDesk({ process: true, script, configured: false })
+  const [ordered, cancelled] = [backupOrder(), backupOrder()]
+  desk.end.order(configOrder({ maxConcurrentRuns: 2 }))
+  for (const order of [ordered, cancelled]) desk.end.order(order)
+  const runs = await until(() => {
+    const begun = desk.restic.runs('backup')
+    return begun.length === 2 && begun
+  })
+  await desk.agent.kill()
+  for (const run of runs) await until(() => processStart(run.pid) === undefined)
+  const path = join(desk.agent.stateDir, 'state.db')
+  checkpoint(path)
+  overwrite(path)
+  desk.restic.open('damage')
+  const { orders, facts } = desk.end.memory
+  const { jobId, kind, repositoryId } = cancelled
+  orders.splice(orders.indexOf(cancelled), 1, { order: 'command.cancel', jobId, kind, repositoryId })
+  await desk.agent.restart()
+
+  const told = () => facts.filter(fact => fact.epoch === desk.end.memory.hellos.at(-1)?.spoolEpoch)
+  await until(() => told().length === 2)
+  // What the server asks once more after every hello gets the first answer.
+  desk.end.dropSockets()
+  await until(() => desk.end.memory.hellos.length === 3)
+  const next = backupOrder()
+  desk.end.order(next)
+  expect(await desk.ending(next.jobId)).toMatchObject({ status: 'succeeded' })
+  const answers = told().flatMap(fact => (fact.name === 'command.result' ? fact.message : []))
+  const refusal = { accepted: false, reason: 'agent_lost_it', error: expect.stringContaining('damaged') }
+  const answerTo = ({ jobId }: { jobId: string }) => answers.filter(answer => answer.jobId === jobId)
+  expect(answerTo(ordered)).toMatchObject([refusal])
+  expect(answerTo(cancelled)).toMatchObject([refusal])
+  expect(desk.restic.runs('backup')).toHaveLength(3)
 })
 
 test.for(['', '{"confirmed":'])(

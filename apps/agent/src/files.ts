@@ -41,7 +41,8 @@ export function readFileIfThere(path: string): string | undefined {
   }
 }
 
-function syncFolder(path: string): void {
+/** What was made, renamed or removed in a folder is so for good. */
+export function syncFolder(path: string): void {
   if (process.platform === 'win32') return // a folder cannot be opened there
   const folder = openSync(path, 'r')
   try {

@@ -2,7 +2,7 @@
 import type { AgentHello } from '@restic-manager/contract/agent'
 import type { CommandRun } from '@restic-manager/contract/command'
 import type { EndStatus, JobHeader, JobKind } from '@restic-manager/contract/job'
-import { isTold, isWaiting, recordFact, repeatFact, type Untold } from './facts.ts'
+import { isTold, isWaiting, recordFact, type Untold } from './facts.ts'
 import type { State } from './state.ts'
 import type { Row, Store } from './store.ts'
 
@@ -40,15 +40,19 @@ export function markCancelled(state: State, jobId: string): boolean {
   )
 }
 
-/** Takes the one chance this id has to run. False: it is not waiting to start. */
+/**
+ * Takes the one chance this id has to run, and writes that down where it outlives this database, too. False: it is not
+ * waiting to start.
+ */
 export function markStarting(state: State, jobId: string): boolean {
-  return state.vital(
-    () =>
-      state.run(
-        `update jobs set state = 'starting', started_at = ? where id = ? and state = 'accepted' and cancelled = 0`,
-        ...[state.clock.now(), jobId],
-      ) === 1,
-  )
+  return state.vital(() => {
+    const moved = state.run(
+      `update jobs set state = 'starting', started_at = ? where id = ? and state = 'accepted' and cancelled = 0`,
+      ...[state.clock.now(), jobId],
+    )
+    if (moved === 1) state.starts.note(jobId)
+    return moved === 1
+  })
 }
 
 /** restic is up: the process and the fact that says so are one commit. */
@@ -85,7 +89,10 @@ export function markRespawned(
   )
 }
 
-/** A job that runs goes into a book that was begun anew under it, so that it is still known here and ends once. */
+/**
+ * A job that runs goes into a book that was begun anew under it, so that it is still known here and ends once. That book
+ * knows only that it had begun.
+ */
 export function reenterJob(state: State, job: Job): void {
   const { id, kind, header, acceptedAt, isElevated, startedAt } = job
   state.vital(() =>
@@ -93,7 +100,10 @@ export function reenterJob(state: State, job: Job): void {
       `insert into jobs (id, kind, header, schedule_id, slot, spec, config_version, elevated, state, proceed, accepted_at,
          started_at, place)
        values (?, ?, ?, ?, ?, '{}', 0, ?, 'running', 1, ?, ?, (select coalesce(max(place), 0) + 1 from jobs))
-       on conflict (id) do nothing`,
+       on conflict (id) do update set kind = excluded.kind, header = excluded.header, schedule_id = excluded.schedule_id,
+         slot = excluded.slot, elevated = excluded.elevated, state = 'running', proceed = 1, refusal = null,
+         accepted_at = excluded.accepted_at, started_at = excluded.started_at, ended_at = null, place = excluded.place
+       where jobs.state = 'refused'`,
       ...[id, kind, JSON.stringify(header), header.scheduleId ?? null, slotOf(header), isElevated ? 1 : 0],
       ...[acceptedAt, startedAt ?? acceptedAt],
     ),
@@ -125,11 +135,6 @@ export function endJob(state: State, job: Pick<Job, 'id' | 'header'>, ending: En
     state.run('update jobs set ended_seq = ? where id = ?', recordEnd(state, job.header, ending, now), job.id)
     return true
   })
-}
-
-/** Repeats how a job ended; nothing when it has not, or nobody could be told. */
-export function repeatEnd(state: State, jobId: string): void {
-  repeatFact(state, 'job.finished', jobId)
 }
 
 /** A job by its id; undefined for one this host never saw. */
@@ -191,7 +196,8 @@ export function knownJobs(state: State): AgentHello['knownJobs'] {
 export function mayTellLog(state: State, jobId: string): boolean {
   if (isTold(state, 'job.started', jobId)) return true
   const job = state.one('select state from jobs where id = ?', jobId)
-  return job === undefined || (job.state === 'ended' && !isWaiting(state, 'job.finished', jobId))
+  if (job === undefined || job.state === 'refused') return true
+  return job.state === 'ended' && !isWaiting(state, 'job.finished', jobId)
 }
 
 /** Forgets jobs that ended longer ago than `keptMs` and of which nothing is left to tell. Returns their ids. */

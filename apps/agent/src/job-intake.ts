@@ -116,6 +116,17 @@ export function repeatAnswer(state: State, order: CommandRunHeader | CommandRun)
   recordResult(state, headerOf(order), refusal)
 }
 
+/**
+ * Says again what became of a job that a cancel is too late for: how it ended, or why it never ran. Of one that had begun
+ * before the records were damaged only the cancel says what it was. Nothing when nobody could be told.
+ */
+export function repeatOutcome(state: State, jobId: string, header: JobHeader | undefined): void {
+  if (repeatFact(state, 'job.finished', jobId)) return
+  const row = state.one(`select refusal from jobs where id = ? and state = 'refused'`, jobId)
+  if (row === undefined || repeatFact(state, 'command.result', jobId) || header === undefined) return
+  recordResult(state, header, JSON.parse(String(row.refusal)) as Refusal)
+}
+
 /** Keeps the server's answer to the acceptance of a job. Safe to call twice. */
 export function keepAnswer(state: State, jobId: string, proceed: boolean): void {
   state.run(

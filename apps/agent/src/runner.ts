@@ -9,11 +9,10 @@ import {
   openJobs,
   readJob,
   reenterJob,
-  repeatEnd,
   type Ending,
   type Job,
 } from './job-book.ts'
-import { acceptJob, endUnseen, refuseJob, repeatAnswer } from './job-intake.ts'
+import { acceptJob, endUnseen, refuseJob, repeatAnswer, repeatOutcome } from './job-intake.ts'
 import { carryOut, endAfterMistake, type Workshop } from './job-run.ts'
 import { settleInterrupted } from './recovery.ts'
 import { isDiskFull } from './reserve.ts'
@@ -207,7 +206,7 @@ export function startRunner(shop: Workshop, onLook: () => void = () => {}): Runn
         log.info({ jobId }, 'an operator cancels a job')
         slots.get(jobId)?.cancel.abort('cancelled_by_operator')
         consider()
-      } else if (!endUnseen(state, jobId, header)) repeatEnd(state, jobId)
+      } else if (!endUnseen(state, jobId, header)) repeatOutcome(state, jobId, header)
     },
     consider,
     async stop() {

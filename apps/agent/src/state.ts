@@ -6,6 +6,7 @@ import { toInstant } from '@restic-manager/contract/scalars'
 import type { Log } from '@restic-manager/runtime/log'
 import { createDoorbell, type Doorbell } from './doorbell.ts'
 import { noReserve, type Reserve } from './reserve.ts'
+import { openStartBook, refuseBegun, type StartBook } from './start-book.ts'
 import { schemaSteps } from './state-schema.ts'
 import { FileDamaged, isDamage, moveAside, openStore, type Store } from './store.ts'
 import { systemClock, type Clock } from './timers.ts'
@@ -28,6 +29,8 @@ export type State = Store & {
   ifRoom<T>(work: () => T): T
   /** The room held back, for the few small files beside the database. */
   readonly reserve: Reserve
+  /** Which jobs have begun, also before this spool was. */
+  readonly starts: Pick<StartBook, 'note'>
   /** What the database holds, in bytes on disk. */
   usedBytes(): number
   /** This spool went back in time: under a new name the server takes all that it holds for news. */
@@ -40,7 +43,7 @@ export type State = Store & {
 
 /**
  * Opens the memory in `folder`. A database that is damaged, now or later, is moved aside and a new one with a new epoch
- * begun: what it held is lost, and said so, but the host goes on.
+ * begun: what it held is lost, and said so, but the host goes on, and no job that had begun begins again.
  */
 export function openState(
   folder: string,
@@ -50,6 +53,7 @@ export function openState(
 ): State {
   const path = join(folder, 'state.db')
   const factsBell = createDoorbell()
+  const starts = openStartBook(folder, log, clock)
   const listeners = new Set<() => void>()
   let depth = 0
   /** Undefined: it was damaged, and a full disk did not take a new one yet. That is tried at every use. */
@@ -83,11 +87,14 @@ export function openState(
     log.error({ aside, err: damage }, 'the spool was damaged; it was moved aside and a new one is begun')
   }
 
-  /** A new one gets its name and says what it has replaced in one commit: no crash comes in between. */
+  /** A new one gets its name, knows what has begun and says what it has replaced in one commit: no crash comes in between. */
   function named(opened: Store): Store {
     try {
       opened.transaction(() => {
-        if (readMeta(opened, 'spoolEpoch') === undefined) writeMeta(opened, 'spoolEpoch', randomUUID())
+        if (readMeta(opened, 'spoolEpoch') === undefined) {
+          writeMeta(opened, 'spoolEpoch', randomUUID())
+          refuseBegun(opened, starts.begun(), clock.now())
+        }
         if (aside === undefined) return
         writeMeta(opened, 'spoolMovedAside', aside)
         writeMeta(opened, 'spoolResetAt', toInstant(clock.now()))
@@ -158,6 +165,7 @@ export function openState(
     folder,
     clock,
     reserve,
+    starts,
     get epoch() {
       return epoch
     },

@@ -32,7 +32,12 @@ export const slowChores: readonly SlowChore[] = [
     name: 'turn-log-days',
     cron: '*/10 * * * *',
     async run({ db, log }) {
-      const { removed } = await turnLogDays(db)
+      const { removed, clocksApartMs } = await turnLogDays(db)
+      if (clocksApartMs !== undefined)
+        log.warn(
+          { hours: Math.round(clocksApartMs / 3_600_000) },
+          'the clocks of the database and of this server are more than a day apart: no old logs are removed until they agree',
+        )
       if (removed.length > 0) log.info({ days: removed }, 'logs were removed because they are old')
     },
   },

@@ -100,6 +100,18 @@ test('days older than the setting are dropped whole, others are not touched, and
   expect(await turnLogDays(db)).toEqual({ removed: [] })
 })
 
+test('no day is dropped while the clocks of database and server are more than a day apart, whichever is wrong', async () => {
+  const { db } = database
+  const jobId = await jobOf(daysAgo(35))
+  for (const apartMs of [-40, 40].map(days => days * 86_400_000)) {
+    const turned = await turnLogDays(db, () => Date.now() - apartMs)
+    expect(turned).toMatchObject({ removed: [] })
+    expect(Math.abs((turned.clocksApartMs ?? 0) - apartMs)).toBeLessThan(86_400_000)
+  }
+  expect(await read(jobId)).toMatchObject({ entries: [{ payload: `of ${daysAgo(35)}` }] })
+  expect(await turnLogDays(db, () => Date.now() + 20 * 3_600_000)).toEqual({ removed: [daysAgo(35)] })
+})
+
 test('lines that come after their day was dropped are counted and let go, and the host goes on', async () => {
   const { db } = database
   const jobId = await jobOf(daysAgo(60))

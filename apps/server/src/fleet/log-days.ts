@@ -15,6 +15,7 @@ const MOST_TRIES = 8
 const REST_MS = 250
 const lockNotAvailable = '55P03'
 const checkViolation = '23514'
+const DAY_MS = 86_400_000
 
 /** A day in UTC, as `2026-11-23`. */
 type Day = string
@@ -56,13 +57,25 @@ export async function logDayOf(db: Db, jobId: string): Promise<Day> {
   return row?.day as Day
 }
 
-/** Makes the days ahead and drops what is older than the setting says. Any server may do it at any time; both are safe to repeat. */
-export async function turnLogDays(db: Db): Promise<{ removed: Day[] }> {
+/** `clocksApartMs`: how far the database's clock is from this server's, when that is too far to drop anything by it. */
+export type TurnedLogDays = { removed: Day[]; clocksApartMs?: number }
+
+/**
+ * Makes the days ahead and drops what is older than the setting says. A clock that jumped ahead would make every day old, so two
+ * clocks have to agree on what day it is before one goes. Any server may do it at any time; both are safe to repeat.
+ */
+export async function turnLogDays(db: Db, now: () => number = Date.now): Promise<TurnedLogDays> {
   const ahead = await db.execute<{ day: Day }>(
     sql`select (${today} + step)::text as day from generate_series(0, ${DAYS_AHEAD}::int) as step`,
   )
   for (const { day } of ahead) await makeLogDay(db, day)
-  return { removed: await removeOldLogDays(db) }
+  const [clock] = await db.execute<{ day: Day; ms: number }>(
+    sql`select ${today}::text as day, extract(epoch from now())::float8 * 1000 as ms`,
+  )
+  if (clock === undefined) throw new Error('the database did not say what time it is')
+  const clocksApartMs = Math.round(clock.ms - now())
+  if (Math.abs(clocksApartMs) > DAY_MS) return { removed: [], clocksApartMs }
+  return { removed: await removeOldLogDays(db, clock.day) }
 }
 
 /** The days that have a place, the oldest first, each with what it takes on disk. */
@@ -77,14 +90,14 @@ export async function logDaySizes(db: Db): Promise<{ day: Day; bytes: number }[]
   })
 }
 
-/** Drops whole days that ended more than `logDays` ago, and writes down that they are gone. A job that still runs keeps its day. */
-async function removeOldLogDays(db: Db): Promise<Day[]> {
+/** Drops whole days that ended more than `logDays` before `until`, and writes down that they are gone. A job that still runs keeps its day. */
+async function removeOldLogDays(db: Db, until: Day): Promise<Day[]> {
   const keptDays = await readLogDays(db)
   const days = (await logDaySizes(db)).map(({ day }) => day)
   if (days.length === 0) return []
   const old = await db.execute<{ day: Day }>(sql`
     select day::text as day from jsonb_array_elements_text(${JSON.stringify(days)}::jsonb) as listed(day)
-    where day::date < ${today} - ${keptDays}::int and not exists (
+    where day::date < ${until}::date - ${keptDays}::int and not exists (
       select from jobs where status in ('accepted', 'running') and log_day = day::date)
     order by day`)
   const removed: Day[] = []
@@ -142,4 +155,4 @@ function checked(day: Day): Day {
 }
 
 const dayAfter = (day: Day): Day =>
-  new Date(Date.parse(`${day}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10)
+  new Date(Date.parse(`${day}T00:00:00Z`) + DAY_MS).toISOString().slice(0, 10)

@@ -5,7 +5,7 @@ import { newId } from '@restic-manager/contract/ids'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { Principal } from '../context.ts'
 import type { Db } from '../db/open.ts'
-import { apiKeys, operators } from '../db/schema.ts'
+import { apiKeys, operators } from '../db/schema-operators.ts'
 
 const form = /^rmk_[A-Za-z0-9_-]{43}$/
 

@@ -1,7 +1,8 @@
 // What sign-in and set-up promise: one first admin, sessions that end, keys that are only ever seen once.
 import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { apiKeys, operators, operatorSessions, settings } from '../db/schema.ts'
+import { settings } from '../db/schema.ts'
+import { apiKeys, operators, operatorSessions } from '../db/schema-operators.ts'
 import { startServer, testDatabase, type TestServer } from '../testing.ts'
 import { createApiKey, createApiKeys } from './api-keys.ts'
 import { createGetPrincipal } from './principal.ts'

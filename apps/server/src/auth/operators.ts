@@ -7,7 +7,7 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import { Name } from '@restic-manager/contract/scalars'
 import type { Principal } from '../context.ts'
 import type { Db } from '../db/open.ts'
-import { operatorAccounts, operators } from '../db/schema.ts'
+import { operatorAccounts, operators } from '../db/schema-operators.ts'
 import { longestPassword, shortestPassword } from './sign-in.ts'
 
 /** Who is to get an account. E-mails are kept in lower case. */

@@ -2,7 +2,7 @@
 import { eq } from 'drizzle-orm'
 import type { Principal } from '../context.ts'
 import type { Db } from '../db/open.ts'
-import { operatorSessions } from '../db/schema.ts'
+import { operatorSessions } from '../db/schema-operators.ts'
 import type { ApiKeys } from './api-keys.ts'
 import { sessionLifeMs, type SignIn } from './sign-in.ts'
 

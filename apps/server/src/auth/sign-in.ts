@@ -3,7 +3,7 @@ import { betterAuth } from 'better-auth'
 import { drizzleAdapter } from 'better-auth/adapters/drizzle'
 import { newId } from '@restic-manager/contract/ids'
 import type { Db } from '../db/open.ts'
-import * as schema from '../db/schema.ts'
+import * as schema from '../db/schema-operators.ts'
 import type { Seal } from '../db/seal.ts'
 
 const hours = 3_600

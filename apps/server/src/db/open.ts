@@ -6,7 +6,10 @@ import { timing as standardTiming, type Timing } from '@restic-manager/contract/
 import { readDatabaseUrl } from './address.ts'
 import { createGate } from './gate.ts'
 import { guardClient } from './guard.ts'
-import * as schema from './schema.ts'
+import * as operatorTables from './schema-operators.ts'
+import * as tables from './schema.ts'
+
+const schema = { ...tables, ...operatorTables }
 
 /** The database, or a transaction in it: a verb cannot tell and need not. */
 export type Db = PgDatabase<PostgresJsQueryResultHKT, typeof schema>

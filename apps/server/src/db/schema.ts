@@ -1,4 +1,4 @@
-// Every table. Times are timestamptz with milliseconds, sizes are bytes, ids are UUIDs. A host's rows hang on it by composite keys.
+// Every table but those of operators, which are in schema-operators.ts. Times are timestamptz with milliseconds, sizes are bytes, ids are UUIDs. A host's rows hang on it by composite keys.
 import { sql } from 'drizzle-orm'
 import {
   bigint,
@@ -28,96 +28,6 @@ const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3,
 const bytes = (name: string) => bigint(name, { mode: 'number' })
 const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' })
 
-/** People who sign in. Columns that better-auth asks for carry its names in code. */
-export const operators = pgTable('operators', {
-  id: uuid().primaryKey(),
-  name: text().notNull(),
-  email: text().notNull().unique(),
-  emailVerified: boolean('email_verified').notNull().default(false),
-  image: text(),
-  role: text().$type<'viewer' | 'operator' | 'admin'>().notNull().default('viewer'),
-  createdAt: at('created_at').notNull().defaultNow(),
-  updatedAt: at('updated_at').notNull().defaultNow(),
-})
-
-/** Signed-in browsers. */
-export const operatorSessions = pgTable(
-  'operator_sessions',
-  {
-    id: uuid().primaryKey(),
-    userId: uuid('operator_id')
-      .notNull()
-      .references(() => operators.id, { onDelete: 'cascade' }),
-    token: text().notNull().unique(),
-    expiresAt: at('expires_at').notNull(),
-    ipAddress: text('ip_address'),
-    userAgent: text('user_agent'),
-    createdAt: at('created_at').notNull().defaultNow(),
-    updatedAt: at('updated_at').notNull().defaultNow(),
-  },
-  table => [index('operator_sessions_operator').on(table.userId)],
-)
-
-/** How an operator signs in: one row per way (`credential` is e-mail and password; the password is a hash). */
-export const operatorAccounts = pgTable(
-  'operator_accounts',
-  {
-    id: uuid().primaryKey(),
-    userId: uuid('operator_id')
-      .notNull()
-      .references(() => operators.id, { onDelete: 'cascade' }),
-    accountId: text('account_id').notNull(),
-    providerId: text('provider_id').notNull(),
-    accessToken: text('access_token'),
-    refreshToken: text('refresh_token'),
-    idToken: text('id_token'),
-    accessTokenExpiresAt: at('access_token_expires_at'),
-    refreshTokenExpiresAt: at('refresh_token_expires_at'),
-    scope: text(),
-    password: text(),
-    createdAt: at('created_at').notNull().defaultNow(),
-    updatedAt: at('updated_at').notNull().defaultNow(),
-  },
-  table => [index('operator_accounts_operator').on(table.userId)],
-)
-
-/** One-time values of the sign-in library. */
-export const operatorVerifications = pgTable(
-  'operator_verifications',
-  {
-    id: uuid().primaryKey(),
-    identifier: text().notNull(),
-    value: text().notNull(),
-    expiresAt: at('expires_at').notNull(),
-    createdAt: at('created_at').notNull().defaultNow(),
-    updatedAt: at('updated_at').notNull().defaultNow(),
-  },
-  table => [index('operator_verifications_identifier').on(table.identifier)],
-)
-
-/** Sign-in attempts by address, shared by all replicas. */
-export const signInLimits = pgTable('sign_in_limits', {
-  id: uuid().primaryKey(),
-  key: text().notNull().unique(),
-  count: integer().notNull(),
-  lastRequest: bigint('last_request', { mode: 'number' }).notNull(),
-})
-
-/** API keys: `rmk_` and 32 random bytes; only the SHA-256 is kept. */
-export const apiKeys = pgTable('api_keys', {
-  id: uuid().primaryKey(),
-  operatorId: uuid('operator_id')
-    .notNull()
-    .references(() => operators.id, { onDelete: 'cascade' }),
-  name: text().notNull(),
-  prefix: text().notNull(), // the first characters, to tell keys apart in a list
-  hash: text().notNull().unique(),
-  createdAt: at('created_at').notNull().defaultNow(),
-  expiresAt: at('expires_at'),
-  lastUsedAt: at('last_used_at'),
-  revokedAt: at('revoked_at'),
-})
-
 /** Single values of this installation, such as the hash of the set-up secret and the fingerprint of the sealing key. */
 export const settings = pgTable('settings', { name: text().primaryKey(), value: jsonb().notNull() })
 
@@ -141,6 +51,7 @@ export const enrolments = pgTable('enrolments', {
     .array()
     .notNull()
     .default(sql`'{}'`),
+  needsApproval: boolean('needs_approval').notNull().default(false), // who comes in with it waits for an admin
   revokedAt: at('revoked_at'),
   refusedCount: integer('refused_count').notNull().default(0),
   lastRefusedAt: at('last_refused_at'),
@@ -154,6 +65,9 @@ export const hosts = pgTable(
     name: text().notNull(),
     hostname: text().notNull(),
     publicKey: text('public_key').notNull().unique(),
+    nextPublicKey: text('next_public_key').unique(), // offered by the agent; takes over with the first proof it signs
+    keyChangedAt: at('key_changed_at'),
+    awaitsApprovalSince: at('awaits_approval_since'), // until an admin lets it in, it gets no orders and no secrets
     enrolmentId: uuid('enrolment_id').references(() => enrolments.id),
     enrolledAt: at('enrolled_at').notNull().defaultNow(),
     tags: text()

@@ -1,6 +1,6 @@
 // What the log says of an error, and what it must never say.
 import { expect, test } from 'vitest'
-import { operators } from '../db/schema.ts'
+import { operators } from '../db/schema-operators.ts'
 import { testDatabase } from '../testing.ts'
 import { describeError } from './error-log.ts'
 

@@ -1,0 +1,199 @@
+// Tables of operators: who they are, how they sign in, what their keys may do, and the record of what they did.
+import { sql } from 'drizzle-orm'
+import {
+  bigint,
+  boolean,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  text,
+  timestamp,
+  uuid,
+} from 'drizzle-orm/pg-core'
+
+const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' })
+const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' })
+
+/** People who sign in. Columns that better-auth asks for carry its names in code. */
+export const operators = pgTable('operators', {
+  id: uuid().primaryKey(),
+  name: text().notNull(),
+  email: text().notNull().unique(),
+  emailVerified: boolean('email_verified').notNull().default(false),
+  image: text(),
+  role: text().$type<'viewer' | 'operator' | 'admin'>().notNull().default('viewer'),
+  tags: text().array(), // sees and changes only hosts with one of these; null: all
+  twoFactorEnabled: boolean('two_factor_enabled').notNull().default(false),
+  createdAt: at('created_at').notNull().defaultNow(),
+  updatedAt: at('updated_at').notNull().defaultNow(),
+})
+
+/** Signed-in browsers. */
+export const operatorSessions = pgTable(
+  'operator_sessions',
+  {
+    id: uuid().primaryKey(),
+    userId: uuid('operator_id')
+      .notNull()
+      .references(() => operators.id, { onDelete: 'cascade' }),
+    token: text().notNull().unique(),
+    expiresAt: at('expires_at').notNull(),
+    provedAt: at('proved_at').notNull().defaultNow(), // when the strongest factor of the account was shown last
+    ipAddress: text('ip_address'),
+    userAgent: text('user_agent'),
+    createdAt: at('created_at').notNull().defaultNow(),
+    updatedAt: at('updated_at').notNull().defaultNow(),
+  },
+  table => [index('operator_sessions_operator').on(table.userId)],
+)
+
+/** How an operator signs in: one row per way (`credential` is e-mail and password; the password is a hash). */
+export const operatorAccounts = pgTable(
+  'operator_accounts',
+  {
+    id: uuid().primaryKey(),
+    userId: uuid('operator_id')
+      .notNull()
+      .references(() => operators.id, { onDelete: 'cascade' }),
+    accountId: text('account_id').notNull(),
+    providerId: text('provider_id').notNull(),
+    accessToken: text('access_token'),
+    refreshToken: text('refresh_token'),
+    idToken: text('id_token'),
+    accessTokenExpiresAt: at('access_token_expires_at'),
+    refreshTokenExpiresAt: at('refresh_token_expires_at'),
+    scope: text(),
+    password: text(),
+    createdAt: at('created_at').notNull().defaultNow(),
+    updatedAt: at('updated_at').notNull().defaultNow(),
+  },
+  table => [index('operator_accounts_operator').on(table.userId)],
+)
+
+/** One-time values of the sign-in library. */
+export const operatorVerifications = pgTable(
+  'operator_verifications',
+  {
+    id: uuid().primaryKey(),
+    identifier: text().notNull(),
+    value: text().notNull(),
+    expiresAt: at('expires_at').notNull(),
+    createdAt: at('created_at').notNull().defaultNow(),
+    updatedAt: at('updated_at').notNull().defaultNow(),
+  },
+  table => [index('operator_verifications_identifier').on(table.identifier)],
+)
+
+/** Sign-in attempts by address, shared by all replicas. */
+export const signInLimits = pgTable('sign_in_limits', {
+  id: uuid().primaryKey(),
+  key: text().notNull().unique(),
+  count: integer().notNull(),
+  lastRequest: bigint('last_request', { mode: 'number' }).notNull(),
+})
+
+/** Secrets of authenticator apps and recovery codes, encrypted by the sign-in library. */
+export const operatorTwoFactors = pgTable(
+  'operator_two_factors',
+  {
+    id: uuid().primaryKey(),
+    userId: uuid('operator_id')
+      .notNull()
+      .references(() => operators.id, { onDelete: 'cascade' }),
+    secret: text().notNull(),
+    backupCodes: text('backup_codes').notNull(),
+    verified: boolean().notNull().default(true),
+    failedVerificationCount: integer('failed_verification_count').notNull().default(0),
+    lockedUntil: at('locked_until'),
+  },
+  table => [index('operator_two_factors_operator').on(table.userId)],
+)
+
+/** Passkeys: the public half of a key pair that lives in an operator's device. */
+export const operatorPasskeys = pgTable(
+  'operator_passkeys',
+  {
+    id: uuid().primaryKey(),
+    operatorId: uuid('operator_id')
+      .notNull()
+      .references(() => operators.id, { onDelete: 'cascade' }),
+    name: text().notNull(),
+    credentialId: text('credential_id').notNull().unique(), // base64url
+    publicKey: bytea('public_key').notNull(),
+    counter: bigint({ mode: 'number' }).notNull(),
+    transports: text()
+      .array()
+      .notNull()
+      .default(sql`'{}'`),
+    backedUp: boolean('backed_up').notNull(),
+    createdAt: at('created_at').notNull().defaultNow(),
+    lastUsedAt: at('last_used_at'),
+  },
+  table => [index('operator_passkeys_operator').on(table.operatorId)],
+)
+
+/** Links that let a person make an account of a role that was chosen for them. Only the SHA-256 of the secret is kept. */
+export const operatorInvitations = pgTable('operator_invitations', {
+  id: uuid().primaryKey(),
+  email: text().notNull(),
+  role: text().$type<'viewer' | 'operator' | 'admin'>().notNull(),
+  tags: text().array(),
+  secretHash: text('secret_hash').notNull().unique(),
+  createdBy: text('created_by').notNull(), // an operator's e-mail, or "admin command"
+  createdAt: at('created_at').notNull().defaultNow(),
+  expiresAt: at('expires_at').notNull(),
+  acceptedAt: at('accepted_at'),
+  revokedAt: at('revoked_at'),
+})
+
+/** API keys: `rmk_` and 32 random bytes; only the SHA-256 is kept. */
+export const apiKeys = pgTable('api_keys', {
+  id: uuid().primaryKey(),
+  operatorId: uuid('operator_id')
+    .notNull()
+    .references(() => operators.id, { onDelete: 'cascade' }),
+  name: text().notNull(),
+  prefix: text().notNull(), // the first characters, to tell keys apart in a list
+  hash: text().notNull().unique(),
+  scopes: text()
+    .array()
+    .notNull()
+    .default(sql`'{*}'`), // what the key may call, at most what its operator may: `*`, or such as `jobs:write`
+  createdAt: at('created_at').notNull().defaultNow(),
+  expiresAt: at('expires_at'),
+  lastUsedAt: at('last_used_at'),
+  revokedAt: at('revoked_at'),
+})
+
+/**
+ * What was done, by whom, with what was before and after. Rows are only ever added: a trigger refuses everything else. Each holds
+ * the hash of the row before it, so that a row that is changed or missing shows.
+ */
+export const auditEvents = pgTable(
+  'audit_events',
+  {
+    number: bigint({ mode: 'number' }).primaryKey(), // 1, 2, 3 … without a hole
+    at: at('at').notNull(),
+    actorKind: text('actor_kind')
+      .$type<'operator' | 'api key' | 'host' | 'admin command' | 'server' | 'nobody'>()
+      .notNull(),
+    actorId: text('actor_id'),
+    actorName: text('actor_name').notNull(),
+    address: text(),
+    action: text().notNull(), // a procedure such as `hosts.remove`, or an event such as `enrolment refused`
+    targetKind: text('target_kind'),
+    targetId: text('target_id'),
+    targetName: text('target_name'),
+    hostIds: uuid('host_ids').array(), // the hosts it is about, for who may see only some; null: the installation as a whole
+    before: jsonb().$type<Record<string, unknown>>(), // secrets are masked
+    after: jsonb().$type<Record<string, unknown>>(),
+    hash: bytea().notNull(), // SHA-256 over the hash before it and this row
+  },
+  table => [
+    index('audit_events_target').on(table.targetId, table.number),
+    index('audit_events_actor').on(table.actorId, table.number),
+    index('audit_events_at').on(table.at),
+  ],
+)

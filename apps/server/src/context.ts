@@ -1,4 +1,5 @@
 // What a procedure gets to work with, for each of the three routers.
+import type { Role } from '@restic-manager/contract/role'
 import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import type { Bus } from './db/bus.ts'
@@ -18,8 +19,16 @@ export type Principal = {
   operatorId: string
   name: string
   email: string
-  role: 'viewer' | 'operator' | 'admin'
+  role: Role
+  /** Sees and changes only hosts with one of these, and what hangs on them. Undefined: everything. */
+  tags: readonly string[] | undefined
+  by: BySession | ByKey
 }
+
+/** `provedAt`: when the strongest factor of the account was shown last, in this session. */
+type BySession = { kind: 'session'; sessionId: string; provedAt: Date }
+/** `scopes`: what the key may call, at most what its operator may. */
+type ByKey = { kind: 'key'; keyId: string; scopes: readonly string[] }
 
 type Shared = { db: Db; bus: Bus; seal: Seal; log: Log; timing: Timing }
 

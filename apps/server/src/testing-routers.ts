@@ -23,6 +23,8 @@ export const principalOf = (role: Principal['role']): Principal => ({
   name: 'Anna',
   email: 'anna@example.com',
   role,
+  tags: undefined,
+  by: { kind: 'session', sessionId: newId(), provedAt: new Date() },
 })
 
 /** Does something again until the database is there to do it; the test's own limit ends a wait for nothing. */

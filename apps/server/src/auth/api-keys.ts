@@ -45,6 +45,8 @@ export function createApiKeys(db: Db): ApiKeys {
           name: operators.name,
           email: operators.email,
           role: operators.role,
+          tags: operators.tags,
+          scopes: apiKeys.scopes,
         })
         .from(apiKeys)
         .innerJoin(operators, eq(operators.id, apiKeys.operatorId))
@@ -56,9 +58,9 @@ export function createApiKeys(db: Db): ApiKeys {
           ),
         )
       if (found === undefined) return undefined
-      const { keyId, ...principal } = found
+      const { keyId, scopes, tags, ...operator } = found
       used.set(keyId, new Date())
-      return principal
+      return { ...operator, tags: tags ?? undefined, by: { kind: 'key', keyId, scopes } }
     },
     async flush() {
       if (used.size === 0) return

@@ -2,7 +2,7 @@
 import { eq } from 'drizzle-orm'
 import type { Principal } from '../context.ts'
 import type { Db } from '../db/open.ts'
-import { operatorSessions } from '../db/schema-operators.ts'
+import { operators, operatorSessions } from '../db/schema-operators.ts'
 import type { ApiKeys } from './api-keys.ts'
 import { sessionLifeMs, type SignIn } from './sign-in.ts'
 
@@ -34,11 +34,26 @@ export function createGetPrincipal(parts: { db: Db; signIn: SignIn; apiKeys: Api
       await db.delete(operatorSessions).where(eq(operatorSessions.id, session.session.id))
       return { principal: undefined, by: 'cookie', cookies: [] }
     }
-    const { id, name, email, role } = session.user
-    return {
-      principal: { operatorId: id, name, email, role: role as Principal['role'] },
-      by: 'cookie',
-      cookies: found.headers.getSetCookie(),
-    }
+    const principal = await principalOfSession(db, session.session.id)
+    return { principal, by: 'cookie', cookies: found.headers.getSetCookie() }
   }
+}
+
+/** Read from our own tables, so that nothing but their columns decides what somebody may do. */
+async function principalOfSession(db: Db, sessionId: string): Promise<Principal | undefined> {
+  const [found] = await db
+    .select({
+      operatorId: operators.id,
+      name: operators.name,
+      email: operators.email,
+      role: operators.role,
+      tags: operators.tags,
+      provedAt: operatorSessions.provedAt,
+    })
+    .from(operatorSessions)
+    .innerJoin(operators, eq(operators.id, operatorSessions.userId))
+    .where(eq(operatorSessions.id, sessionId))
+  if (found === undefined) return undefined
+  const { provedAt, tags, ...operator } = found
+  return { ...operator, tags: tags ?? undefined, by: { kind: 'session', sessionId, provedAt } }
 }

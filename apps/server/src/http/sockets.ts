@@ -174,7 +174,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
       const known = parts.getPrincipal(headers, { touch: false })
       known.then(
         asked => {
-          if (asked.principal?.role !== principal.role) link.close('signedOut')
+          if (!mayTheSame(asked.principal, principal)) link.close('signedOut')
         },
         // A database that does not answer signs nobody out.
         () => {},
@@ -253,6 +253,10 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
     },
   }
 }
+
+/** Whether a socket that was opened for `then` may stay open for `now`. */
+const mayTheSame = (now: Principal | undefined, then: Principal) =>
+  now?.role === then.role && JSON.stringify(now.tags) === JSON.stringify(then.tags)
 
 function refuse(socket: Duplex, { status, sentence, retryAfterSeconds }: Answer) {
   if (socket.destroyed) return

@@ -29,6 +29,11 @@ export function appliedSet(store: Store): AppliedSet {
   return text === undefined ? noSet : (JSON.parse(text) as AppliedSet)
 }
 
+/** Remembers the set that was applied. Belongs into the transaction that applies it. */
+export function keepApplied(state: State, applied: AppliedSet): void {
+  writeMeta(state, 'scheduleSet', JSON.stringify(applied))
+}
+
 /** The version that came last, applied or waiting; undefined: none came. */
 export function receivedVersion(store: Store): number | undefined {
   const text = readMeta(store, 'scheduleSetReceived')
@@ -102,7 +107,7 @@ export function applySet(
     // The same set again: what is counted began when it was applied first.
     const appliedAt = set.version === last.version && !hasChanged ? last.appliedAt : toInstant(now)
     const applied = { version: set.version, appliedAt, rejected }
-    writeMeta(state, 'scheduleSet', JSON.stringify(applied))
+    keepApplied(state, applied)
     return { applied, hasChanged }
   })
 }

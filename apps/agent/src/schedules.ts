@@ -8,6 +8,7 @@ import type { Log } from '@restic-manager/runtime/log'
 import type { AppliedConfig } from './applied-config.ts'
 import { endJob, openJobs, openRunsOf, type Ending, type Job } from './job-book.ts'
 import { appliedSet, applySet, noteReceived, readPlans, type AppliedSet, type Plan } from './plan-book.ts'
+import { openPlanCopy } from './plan-copy.ts'
 import type { ServerTime } from './server-time.ts'
 import { fireAtOf, openSlots, type OpenSlot } from './slot-book.ts'
 import { countSlots, firstUncounted, type CountedPlan } from './slot-count.ts'
@@ -58,9 +59,10 @@ export function openSchedules(parts: PlanParts): Schedules {
   const { clock } = state
   const jumped = createJumpWatch(clock)
   const jitterOf = ({ schedule }: Plan) => jitterMs(hostId, schedule.id, schedule.jitterSeconds)
+  const copy = openPlanCopy(state, log)
   let plans = loadPlans()
-  /** What is in memory may never have been committed. */
-  let isStale = false
+  /** What is in memory may never have been committed, and records that were begun anew may want their plan. */
+  let isStale = true
   let pending: { set: ScheduleSet; onApplied(applied: AppliedSet): void } | undefined
   let linkDownSince: number | undefined = clock.steady()
   let hasWoken = true
@@ -68,6 +70,11 @@ export function openSchedules(parts: PlanParts): Schedules {
   let since = new Map<string, number>()
   let callOff = () => {}
   let isRunning = false
+
+  /** Records that were begun anew go on with the slots that can still begin in time. Which of those had begun they know. */
+  function putBack(): void {
+    copy.putBack((plan, now) => now - timing.late - jitterOf(plan) - 1)
+  }
 
   function loadPlans(): Map<string, Plan | CountedPlan> {
     return new Map(readPlans(state).map(plan => [plan.schedule.id, withCounting(plan)]))
@@ -95,7 +102,11 @@ export function openSchedules(parts: PlanParts): Schedules {
 
   /** One look at everything. Answers when to look again. */
   function pass(): number {
-    if (isStale) plans = loadPlans()
+    if (isStale) {
+      putBack()
+      plans = loadPlans()
+      copy.keep()
+    }
     isStale = false
     if (hasSlept()) parts.onJobs()
     const countedTo = clock.now()
@@ -195,6 +206,7 @@ export function openSchedules(parts: PlanParts): Schedules {
     if (set.configVersion > parts.config.current().version) return false
     const { applied, hasChanged } = applySet(state, set, parts.policy(), countedTo)
     pending = undefined
+    copy.keep()
     if (hasChanged) plans = loadPlans()
     const { version, rejected } = applied
     log.info({ version, schedules: set.schedules.length, rejected }, 'schedules applied')
@@ -238,7 +250,10 @@ export function openSchedules(parts: PlanParts): Schedules {
     return true
   }
 
-  state.onLost(() => void (isStale = true))
+  state.onLost(() => {
+    isStale = true
+    putBack()
+  })
   // Jobs with access that was lent are the runner's to end: the access is gone with the last agent.
   endLateJobs(job => !job.isElevated)
   return {

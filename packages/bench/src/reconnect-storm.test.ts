@@ -6,6 +6,7 @@ test('a fleet whose server was killed comes back, and every fact it kept meanwhi
   const said: string[] = []
   const figure = await runStorm({
     ...{ agents: 40, outageSeconds: 0, oneAddress: process.platform !== 'linux' },
+    timing: { backoffCap: 1_000 },
     note: sentence => void said.push(sentence),
   })
   expect(figure, said.join('\n')).toMatchObject({ agents: 40, factsLost: 0, factsRefused: 0 })

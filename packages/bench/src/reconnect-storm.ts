@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { newId } from '@restic-manager/contract/ids'
+import type { Timing } from '@restic-manager/contract/timing'
 import { until } from '@restic-manager/testkit/until'
 import { makeOperator, type Api } from '../../../scripts/operator.ts'
 import {
@@ -23,6 +24,8 @@ export type StormOptions = {
   outageSeconds: number
   /** All come from one address, as through NAT; otherwise each has one of its own, which only Linux has enough of. */
   oneAddress: boolean
+  /** Other periods of the agents than the usual ones, for who has no time. */
+  timing?: Partial<Timing>
   note: (sentence: string) => void
 }
 
@@ -68,12 +71,8 @@ export async function benchReconnectStorm(options: Omit<StormOptions, 'note'>): 
 }
 
 /** Runs one storm with the built server on its own PostgreSQL, all limits as they are shipped. */
-export async function runStorm({
-  agents,
-  outageSeconds,
-  oneAddress,
-  note,
-}: StormOptions): Promise<StormFigure> {
+export async function runStorm(options: StormOptions): Promise<StormFigure> {
+  const { agents, outageSeconds, oneAddress, note } = options
   await using undo = new AsyncDisposableStack()
   const folder = await makeThrowAway('rm-storm-')
   undo.defer(() => removeThrowAway(folder))
@@ -85,7 +84,7 @@ export async function runStorm({
   const { url } = server
   const { api } = await makeOperator({ url, env }, { email: 'storm@example.net', name: 'Storm', folder })
   const fleet = undo.use(startStormFleet(agents))
-  const repositoryIds = await settle({ api, fleet, url, agents, oneAddress, note })
+  const repositoryIds = await settle({ ...options, api, fleet, url })
 
   note('killing the server')
   server.child.kill('SIGKILL')
@@ -138,14 +137,22 @@ export async function runStorm({
   }
 }
 
-type Settling = Pick<StormOptions, 'agents' | 'oneAddress' | 'note'> & {
+type Settling = StormOptions & {
   api: Api
   fleet: StormFleet
   url: string
 }
 
 /** Enrols the fleet and gives each host a repository. Answers them in the order of the hosts, once nobody has anything left to say. */
-async function settle({ api, fleet, url, agents, oneAddress, note }: Settling): Promise<string[]> {
+async function settle({
+  api,
+  fleet,
+  url,
+  agents,
+  oneAddress,
+  timing = {},
+  note,
+}: Settling): Promise<string[]> {
   note(`enrolling ${agents} agents`)
   const tokens: string[] = []
   for (let left = agents; left > 0; left -= MOST_USES) {
@@ -153,7 +160,7 @@ async function settle({ api, fleet, url, agents, oneAddress, note }: Settling): 
     tokens.push((await api.enrolments.create.mutate(wish)).token)
   }
   // One address may make 12,000 calls in a minute, and who joins and comes in makes three.
-  await fleet.join({ url, tokens, eachFromItsOwn: !oneAddress, everyMs: oneAddress ? 20 : 0 })
+  await fleet.join({ url, tokens, timing, eachFromItsOwn: !oneAddress, everyMs: oneAddress ? 20 : 0 })
   await watchReturn(fleet, agents, note)
   const hostIds = (await fleet.tell()).jobs.map(({ hostId }) => hostId)
   const repositoryIds: string[] = []

@@ -1,6 +1,7 @@
 // A process full of simulated agents. It is told over its channel to let them join, to let them work, and to say how they stand.
 import { newId } from '@restic-manager/contract/ids'
 import type { JobHeader } from '@restic-manager/contract/job'
+import type { Timing } from '@restic-manager/contract/timing'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startSimulatedAgent } from './simulated-agent.ts'
 import type { LinkEvent, SimulatedAgent } from './simulated-agent-options.ts'
@@ -9,6 +10,7 @@ import type { LinkEvent, SimulatedAgent } from './simulated-agent-options.ts'
 export type StormJoin = {
   url: string
   everyMs: number
+  timing: Partial<Timing>
   hosts: { hostname: string; token: string; localAddress: string | undefined }[]
 }
 
@@ -53,7 +55,7 @@ const guests: Guest[] = []
 /** Joins under way at once. */
 const AT_ONCE = 16
 
-async function join({ url, hosts, everyMs }: StormJoin) {
+async function join({ url, hosts, everyMs, timing }: StormJoin) {
   const began = performance.now()
   const waiting = [...hosts.entries()]
   await Promise.all(
@@ -63,7 +65,7 @@ async function join({ url, hosts, everyMs }: StormJoin) {
         await sleep(Math.max(0, began + place * everyMs - performance.now()))
         const counts = { isIn: false, dials: 0, turnedAway: 0, failed: 0, jobId: newId() }
         const agent = await startSimulatedAgent({
-          ...{ url, token, hostname, random: Math.random, behaviour: { logLines: 20 } },
+          ...{ url, token, hostname, timing, random: Math.random, behaviour: { logLines: 20 } },
           ...(localAddress === undefined ? {} : { localAddress }),
           onLink: event => note(counts, event),
         })

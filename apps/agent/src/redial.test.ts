@@ -26,14 +26,25 @@ test('links that do not last are dialled ever more slowly, and soon only after o
   expect(waitAfter({ ...gone, heldMs: 60_000 })).toBe(1_000)
 })
 
-test('a server that restarts is dialled again within one to three seconds, however often it does', () => {
+test('a server that restarts is dialled again within one to three seconds (row 6)', () => {
   for (const [chance, waits] of [
     [0, 1_000],
     [1, 3_000],
   ] as const) {
     const waitAfter = always(chance)
-    for (let count = 0; count < 10; count += 1) expect(waitAfter({ heldMs: 5, isRestart: true })).toBe(waits)
+    for (let count = 0; count < 10; count += 1)
+      expect(waitAfter({ heldMs: 60_000, isRestart: true })).toBe(waits)
   }
+})
+
+test('a server that sends its agents away again and again is dialled ever more slowly, never within a second, until a link was stable (row 4)', () => {
+  const waitAfter = always(1)
+  const sentAway = { heldMs: 5, isRestart: true }
+  const waits = Array.from({ length: 8 }, () => waitAfter(sentAway))
+  expect(waits).toEqual([3_000, 3_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
+  expect(waitAfter({ ...sentAway, heldMs: 60_000 })).toBe(3_000)
+  const soonest = always(0)
+  for (let count = 0; count < 8; count += 1) expect(soonest(sentAway)).toBe(1_000)
 })
 
 test('a busy server is left alone for as long as it asks, with a spread, and patience is not lost over it', () => {

@@ -31,9 +31,9 @@ export function planRedials(
     // A server that is busy spreads its agents by what it asks of each; they add a spread of their own.
     const asked = waitAsked(error)
     if (asked !== undefined) return asked * (1 + random())
-    // Nothing is wrong. The others of the fleet were sent away in the same moment.
-    if (isRestart) return baseMs * (1 + 2 * random())
-    return backoff.next(heldMs)
+    const wait = backoff.next(heldMs)
+    // Nothing is wrong, unless it happens again and again. The others of the fleet were sent away in the same moment.
+    return isRestart ? Math.max(baseMs * (1 + 2 * random()), wait) : wait
   }
 }
 

@@ -132,7 +132,9 @@ async function settleJobs(tx: Db, hostId: string, known: AgentHello['knownJobs']
         )
         .returning({ id: jobs.id })),
     )
-  for (const status of ['accepted', 'running'] as const)
+  for (const status of ['accepted', 'running'] as const) {
+    const ids = idsOf(status)
+    if (ids.length === 0) continue
     moved.push(
       ...(await tx
         .update(jobs)
@@ -143,9 +145,10 @@ async function settleJobs(tx: Db, hostId: string, known: AgentHello['knownJobs']
           acceptedAt: sql`coalesce(${jobs.acceptedAt}, now())`,
           cancelRequestedAt: sql`case when ${jobs.status} = 'expired' then null else ${jobs.cancelRequestedAt} end`,
         })
-        .where(and(eq(jobs.hostId, hostId), inArray(jobs.id, idsOf(status)), givesWayTo(status)))
+        .where(and(eq(jobs.hostId, hostId), inArray(jobs.id, ids), givesWayTo(status)))
         .returning({ id: jobs.id })),
     )
+  }
   for (const { id } of moved) await notify(tx, 'job', id)
 }
 

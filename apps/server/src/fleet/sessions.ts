@@ -1,6 +1,6 @@
 // Sessions: each connection proves the host's key anew, and two machines with one key give themselves away.
 import { createHash, createPublicKey, randomBytes, verify } from 'node:crypto'
-import { and, eq, gt, inArray, or, sql } from 'drizzle-orm'
+import { and, eq, gt, inArray, isNull, or, sql } from 'drizzle-orm'
 import {
   type ChallengeAnswer,
   type ProofAnswer,
@@ -186,30 +186,30 @@ function signatureFits(publicKey: string, { signature, ...proof }: SessionProof)
 
 /** Takes a bearer, once, and says whose newest session it opens. Throws `session_unproven`, `host_quarantined` or `host_removed`. */
 export async function claimBearer(db: Db, bearer: string): Promise<HostSession> {
-  return db.transaction(async tx => {
-    const hash = hashOf(bearer)
-    const [session] = await tx
-      .select({
-        id: agentSessions.hostId,
-        session: agentSessions.number,
-        newest: hosts.sessionNumber,
-        quarantinedAt: hosts.quarantinedAt,
-        removedAt: hosts.removedAt,
-      })
-      .from(agentSessions)
-      .innerJoin(hosts, eq(hosts.id, agentSessions.hostId))
-      .where(and(eq(agentSessions.bearerHash, hash), gt(agentSessions.bearerExpiresAt, sql`now()`)))
-    if (session === undefined)
-      throw unproven('The bearer is unknown, used or too old. Prove the session again.')
-    if (session.removedAt !== null) throw removed()
-    if (session.quarantinedAt !== null) throw quarantined()
-    const claimed = await tx
-      .update(agentSessions)
-      .set({ bearerHash: null, bearerExpiresAt: null })
-      .where(and(eq(agentSessions.bearerHash, hash), eq(agentSessions.number, session.newest)))
-      .returning({ id: agentSessions.id })
-    if (claimed.length === 0)
-      throw unproven('The bearer is unknown, used or too old. Prove the session again.')
-    return { id: session.id, session: session.session }
-  })
+  const hash = hashOf(bearer)
+  const isGood = and(eq(agentSessions.bearerHash, hash), gt(agentSessions.bearerExpiresAt, sql`now()`))
+  // One statement: a whole fleet may come at once, and each of its hosts comes through here.
+  const [claimed] = await db
+    .update(agentSessions)
+    .set({ bearerHash: null, bearerExpiresAt: null })
+    .from(hosts)
+    .where(
+      and(
+        isGood,
+        eq(hosts.id, agentSessions.hostId),
+        eq(hosts.sessionNumber, agentSessions.number),
+        isNull(hosts.quarantinedAt),
+        isNull(hosts.removedAt),
+      ),
+    )
+    .returning({ id: agentSessions.hostId, session: agentSessions.number })
+  if (claimed !== undefined) return claimed
+  const [shut] = await db
+    .select({ quarantinedAt: hosts.quarantinedAt, removedAt: hosts.removedAt })
+    .from(agentSessions)
+    .innerJoin(hosts, eq(hosts.id, agentSessions.hostId))
+    .where(isGood)
+  if (shut !== undefined && shut.removedAt !== null) throw removed()
+  if (shut !== undefined && shut.quarantinedAt !== null) throw quarantined()
+  throw unproven('The bearer is unknown, used or too old. Prove the session again.')
 }

@@ -62,3 +62,17 @@ test('the more hosts have sent in the last minute, the less each that connects m
   now = 200_000
   expect(intake.bytesPerSecond()).toBe(1024 * 1024)
 })
+
+test('a block whose turn does not come is turned away before its agent gives it up, and leaves its place to others (row 14)', async () => {
+  const intake = createLogIntake({ atOnce: 1, ofOneHost: 1, mostWaitingBytes: 10, mostWaitMs: 1 })
+  const gate = gated()
+  const slow = intake.take('slow', 1, gate.work('slow'))
+  await expect(intake.take('anna', 10, gate.work('never'))).rejects.toMatchObject({ code: 'too_many' })
+  await expect(intake.take('anna', 10, gate.work('never'))).rejects.toMatchObject({ code: 'too_many' })
+  await gate.endOne()
+  await slow
+  const after = intake.take('anna', 10, gate.work('after'))
+  await gate.endOne()
+  await after
+  expect(gate.begun).toEqual(['slow', 'after'])
+})

@@ -2,7 +2,7 @@
 import { Refusal } from '@restic-manager/contract/refusal'
 
 export type LogIntake = {
-  /** Does `work` when it is the host's turn. Throws `too_many` at once when too much waits: the block is sent again. */
+  /** Does `work` when it is the host's turn. Throws `too_many` when too much waits, or this for too long: the block is sent again. */
   take<T>(hostId: string, bytes: number, work: () => Promise<T>): Promise<T>
   /** How much of its logs a host that connects now may send, so that all who send share what this server takes in. */
   bytesPerSecond(): number
@@ -14,12 +14,17 @@ const usual = {
   /** Of one host, written or waiting: as many calls as its socket may leave open. Beyond that it is not even read. */
   ofOneHost: 8,
   mostWaitingBytes: 16 * 1024 * 1024,
+  /** Well below what an agent waits for an answer: calls it has given up would fill its socket, until not even its pings are read. */
+  mostWaitMs: 4_000,
   /** What is shared by all who sent something in the last minute. */
   bytesPerSecond: 16 * 1024 * 1024,
 }
 const mostBytesPerSecond = 1024 * 1024
 const leastBytesPerSecond = 64 * 1024
 const recentMs = 60_000
+
+const tooMany = () =>
+  new Refusal('too_many', 'Too many logs arrive at the moment. Send this block again in a while.')
 
 type Waiting = { bytes: number; enter: () => void }
 
@@ -39,12 +44,32 @@ export function createLogIntake(wish: Partial<typeof usual> = {}, now = () => pe
       own.length + (inside.get(hostId) ?? 0) >= limits.ofOneHost ||
       waitingBytes + bytes > limits.mostWaitingBytes
     )
-      throw new Refusal('too_many', 'Too many logs arrive at the moment. Send this block again in a while.')
+      throw tooMany()
     waitingBytes += bytes
-    return new Promise(enter => {
-      own.push({ bytes, enter })
+    return new Promise((enter, turnAway) => {
+      const late = setTimeout(() => {
+        leave(hostId, mine)
+        turnAway(tooMany())
+      }, limits.mostWaitMs)
+      late.unref()
+      const mine: Waiting = {
+        bytes,
+        enter() {
+          clearTimeout(late)
+          enter()
+        },
+      }
+      own.push(mine)
       queue.set(hostId, own)
     })
+  }
+
+  function leave(hostId: string, waiting: Waiting) {
+    const left = (queue.get(hostId) ?? []).filter(each => each !== waiting)
+    // Its turn stays where it was.
+    if (left.length > 0) queue.set(hostId, left)
+    else queue.delete(hostId)
+    waitingBytes -= waiting.bytes
   }
 
   function admitNext() {

@@ -1,13 +1,10 @@
 // The table of log blocks on a host's disk: rows in and out, what they take, and which give way when they take too much.
 import { encodeGap, type LogStreamBlock } from '@restic-manager/contract/log'
 import { gapBlock, type CutBlock } from './job-log.ts'
-import { openStore, type Row, type Store } from './store.ts'
+import { letShrink, openStore, type Row, type Store } from './store.ts'
 
 /** What a row takes on disk besides its text, indexes included. Without it very small blocks would be free. */
 const rowBytes = 256
-/** Pages of the file that may lie empty, and how many are given back at a time. A page is 4 KiB. */
-const mostFreePages = 4_096
-const pagesAtOnce = 1_024
 /** A row takes a tenth of a millisecond to go. */
 const rowsAtOnce = 200
 const mostLogFileBytes = 16 * 1024 * 1024
@@ -30,8 +27,7 @@ export function openBlocks(path: string): Store {
   try {
     store.one(`pragma journal_size_limit = ${mostLogFileBytes}`)
     if (Number(store.one('pragma user_version')?.user_version) < version) {
-      store.run('pragma auto_vacuum = incremental')
-      store.run('vacuum')
+      letShrink(store)
       store.transaction(() => {
         for (const statement of tables.split(';')) store.run(statement)
         store.run(`pragma user_version = ${version}`)
@@ -42,12 +38,6 @@ export function openBlocks(path: string): Store {
     store.close()
     throw error
   }
-}
-
-/** Gives a little of what lies empty back to the file system. Cheap when nothing does. */
-export function giveBackPages(store: Store): void {
-  const { freelist_count: free } = store.one('pragma freelist_count') ?? {}
-  if (Number(free) > mostFreePages) store.all(`pragma incremental_vacuum(${pagesAtOnce})`)
 }
 
 /** The rows of one store, with what waits of each job counted along: nothing here reads all rows twice. */

@@ -4,9 +4,9 @@ import type { LogStreamBlock } from '@restic-manager/contract/log'
 import type { Log } from '@restic-manager/runtime/log'
 import { createDoorbell, type Doorbell } from './doorbell.ts'
 import { gapBlock, type CutBlock } from './job-log.ts'
-import { beginningOf, BlockRows, giveBackPages, openBlocks } from './log-blocks.ts'
+import { beginningOf, BlockRows, openBlocks } from './log-blocks.ts'
 import { noReserve, type Reserve } from './reserve.ts'
-import { isDamage, moveAside, type Row, type Store } from './store.ts'
+import { giveBackPages, isDamage, moveAside, type Row, type Store } from './store.ts'
 
 export type LogSpool = {
   /** Rings whenever a block was written. */
@@ -164,7 +164,7 @@ export function openLogSpool(
         const before = 'select * from blocks where job_id = ? and first_seq < ?'
         for (const row of store.all(before, jobId, nextSeq)) rows.cutBefore(row, nextSeq)
       })
-      look(() => giveBackPages(store), undefined)
+      look(() => giveBackPages(store), false)
     },
     giveUp(jobId, firstSeq, reason) {
       change(() => {

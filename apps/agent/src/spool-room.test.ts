@@ -1,5 +1,5 @@
 // Records nobody takes: facts stay, acked ones go in time, and a host without room for more begins nothing by itself.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { newId } from '@restic-manager/contract/ids'
@@ -7,13 +7,14 @@ import { toInstant } from '@restic-manager/contract/scalars'
 import { createLog } from '@restic-manager/runtime/log'
 import { until } from '@restic-manager/testkit/until'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ackFact, factDepth, pruneFacts, setFactAside } from './facts.ts'
+import { ackFact, factDepth, pruneFacts, reconcileFacts, recordFact, setFactAside } from './facts.ts'
 import { acceptJob } from './job-intake.ts'
 import { fitWarnings } from './job-run.ts'
 import { reportSnapshots } from './reports.ts'
 import { spoolReport } from './spool-report.ts'
 import { spoolRoom } from './spool-room.ts'
 import { openState, type State } from './state.ts'
+import { giveBackPages } from './store.ts'
 import { createTestClock } from './testing-clock.ts'
 import { openDesk } from './testing-desk.ts'
 import { backupOrder, hourlyBackup } from './testing-orders.ts'
@@ -46,6 +47,27 @@ test('where room gets short what the server has goes first, and what it does not
   expect(countFacts()).toBe(200)
   expect(spoolRoom(state, { shortBytes: 1, mostBytes: 2 })).toBe('none')
   expect(factDepth(state).waiting).toBe(200)
+})
+
+test('what a long outage took of the disk is given back step by step once the server has it', () => {
+  const size = () => statSync(join(folder, 'state.db')).size
+  const header = { kind: 'backup' as const, repositoryId: newId() }
+  const end = { status: 'failed' as const, finishedAt: toInstant(clock.now()), lastLogSeq: -1 }
+  const warnings = Array.from({ length: 400 }, () => ({ code: 'unread', message: 'x'.repeat(1_000) }))
+  state.transaction(() => {
+    for (let count = 0; count < 100; count += 1)
+      recordFact(state, 'job.finished', { ...header, jobId: newId(), ...end, warnings })
+  })
+  expect(giveBackPages(state)).toBe(false)
+  reconcileFacts(state, { first: 0, rest: 100 })
+  pruneFacts(state, 0)
+  const before = size()
+  expect(before).toBeGreaterThan(35_000_000)
+  let steps = 1
+  while (giveBackPages(state)) steps += 1
+  state.run('pragma wal_checkpoint(truncate)')
+  expect(size()).toBeLessThan(18_000_000)
+  expect(steps).toBeGreaterThan(1)
 })
 
 test('an end that is told in short names its first warnings and counts the others', () => {

@@ -26,6 +26,7 @@ import { pruneSlots } from './slot-book.ts'
 import { spoolRoom } from './spool-room.ts'
 import { lockState } from './state-lock.ts'
 import { openState, type State } from './state.ts'
+import { giveBackPages } from './store.ts'
 import { createTelemetry } from './telemetry.ts'
 import { systemClock, type Clock } from './timers.ts'
 
@@ -48,6 +49,8 @@ const usualLimits: AgentLimits = {
 /** How long the last facts may take to reach the server when the agent stops. They are on disk in any case. */
 const farewellMs = 3_000
 const hourMs = 3_600_000
+/** Between two steps of giving back what a long outage took of the disk. */
+const breathMs = 10_000
 const jobsKeptMs = 90 * 24 * hourMs
 
 /** Starts the agent of an enrolled state directory. Throws `CannotStart` or `StateInUse` when it cannot. */
@@ -120,14 +123,16 @@ export async function startAgent(
   const linked = keepLinked({ stateDir, enrolment, key, parts, timing, log }, ending.signal)
 
   function tidy() {
+    let isMore = false
     try {
       pruneFacts(state, timing.factsKept)
       pruneSlots(state, timing.factsKept)
       for (const jobId of pruneJobs(state, jobsKeptMs)) spool.forget(jobId)
+      isMore = state.ifRoom(() => giveBackPages(state))
     } catch (error) {
       log.warn({ err: error }, 'what is old could not be cleared away; it is tried again in an hour')
     }
-    callOffTidying = clock.after(hourMs, tidy)
+    callOffTidying = clock.after(isMore ? breathMs : hourMs, tidy)
   }
 
   let stopped: Promise<void> | undefined

@@ -8,7 +8,7 @@ import { createDoorbell, type Doorbell } from './doorbell.ts'
 import { noReserve, type Reserve } from './reserve.ts'
 import { openStartBook, refuseBegun, type StartBook } from './start-book.ts'
 import { schemaSteps } from './state-schema.ts'
-import { FileDamaged, isDamage, moveAside, openStore, type Store } from './store.ts'
+import { FileDamaged, isDamage, letShrink, moveAside, openStore, type Store } from './store.ts'
 import { systemClock, type Clock } from './timers.ts'
 
 /**
@@ -233,6 +233,7 @@ function openSound(path: string): Store {
       throw new StateUnusable(
         `${path} was written by a newer agent. Install that version again, or enrol this host anew.`,
       )
+    if (version === 0) letShrink(store)
     if (version < schemaSteps.length) store.transaction(() => bringUpToDate(store, version))
     return store
   } catch (error) {

@@ -33,6 +33,26 @@ export function openToRead(path: string): Store {
   return storeOf(new DatabaseSync(path, { readOnly: true, timeout: 5_000 }))
 }
 
+/** Lets the file of a database shrink. Whatever it holds is copied once: best done before it holds anything. */
+export function letShrink(store: Store): void {
+  store.run('pragma auto_vacuum = incremental')
+  store.run('vacuum')
+}
+
+/** Pages of a file that may lie empty, and how many are given back at a time. A page is 4 KiB. */
+const mostFreePages = 4_096
+const pagesAtOnce = 1_024
+
+/** Gives a little of what lies empty back to the file system. Cheap when nothing does. True: there is more to give. */
+export function giveBackPages(store: Store): boolean {
+  const freePages = () => Number(store.one('pragma freelist_count')?.freelist_count)
+  const free = freePages()
+  if (free <= mostFreePages) return false
+  store.all(`pragma incremental_vacuum(${pagesAtOnce})`)
+  const left = freePages()
+  return left > mostFreePages && left < free // a file made by an older agent never shrinks
+}
+
 /** A database file holds what no database writes. */
 export class FileDamaged extends Error {}
 

@@ -11,8 +11,11 @@ import type { LogIntake } from './fleet/log-intake.ts'
 import type { Release } from './fleet/orders.ts'
 import type { Presence } from './fleet/presence.ts'
 
-/** The host behind an agent's connection. `session` fences: writes of an older session change nothing. */
-export type HostSession = { id: string; session: number }
+/**
+ * The host behind an agent's connection. Both others fence: an older `session` changes nothing, and neither does one that began on
+ * another `timeline` of the database, which may have forgotten what the host was told there.
+ */
+export type HostSession = { id: string; session: number; timeline: string }
 
 /** The person or API key behind an operator's request. */
 export type Principal = {

@@ -37,7 +37,13 @@ export type OwnPostgres = AsyncDisposable & {
   freeze(): Promise<void>
   thaw(): Promise<void>
   /** A copy that follows this one and takes no changes, until it is promoted. */
-  follow(): Promise<OwnPostgres & { promote(): Promise<void> }>
+  follow(): Promise<Standby>
+}
+
+export type Standby = OwnPostgres & {
+  /** Waits until it has all there is, and takes nothing from then on: what is committed later it lacks. */
+  fallBehind(): Promise<void>
+  promote(): Promise<void>
 }
 
 type OwnOptions = {
@@ -167,7 +173,7 @@ async function run(parts: Parts): Promise<OwnPostgres> {
 }
 
 /** A base backup by hand: the package brings no pg_basebackup. */
-async function follow(leader: Parts, leaderUrl: string, leaderPort: number) {
+async function follow(leader: Parts, leaderUrl: string, leaderPort: number): Promise<Standby> {
   const parts = await partsIn()
   const sql = connect(leaderUrl, { max: 1 })
   try {
@@ -190,6 +196,20 @@ async function follow(leader: Parts, leaderUrl: string, leaderPort: number) {
   const standby = await run({ ...parts, password: leader.password, settings: leader.settings })
   return {
     ...standby,
+    async fallBehind() {
+      await using open = new AsyncDisposableStack()
+      const [ahead, own] = [connect(leaderUrl, { max: 1 }), connect(standby.url, { max: 1 })]
+      for (const client of [ahead, own]) open.defer(() => client.end({ timeout: 1 }))
+      const [wanted] = await ahead`select pg_current_wal_lsn()::text as lsn`
+      const hasAll = async () => {
+        const [row] = await own`select pg_last_wal_replay_lsn() >= ${wanted?.['lsn']}::pg_lsn as all`
+        return row?.['all'] === true
+      }
+      while (!(await hasAll())) await sleep(15)
+      await own`alter system set primary_conninfo = ''`
+      await own`select pg_reload_conf()`
+      while ((await ahead`select from pg_stat_replication`).length > 0) await sleep(15)
+    },
     async promote() {
       const own = connect(standby.url, { max: 1 })
       await own`select pg_promote()`

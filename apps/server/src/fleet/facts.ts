@@ -7,17 +7,22 @@ import { slotJobId } from '@restic-manager/contract/slots'
 import type { HostSession } from '../context.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs, repositories, schedules, spools } from '../db/schema.ts'
+import { currentTimeline } from '../db/timeline.ts'
 import type { ScheduleRow } from './schedule-rows.ts'
 import { checkSlot } from './slot-rows.ts'
 
 /** Whose fact it is, and out of which spool. */
 export type Sender = HostSession & { spoolEpoch: string }
 
-/** True for the newest session of a host that is neither quarantined nor removed: the condition of every write in its name. */
+/**
+ * True for the newest session of a host that is neither quarantined nor removed, on the timeline it began on: the condition of every
+ * write in its name. A fact that came before hello had settled what a failover lost would hide the ones before it for good.
+ */
 export const isNewestSession = (host: HostSession) =>
   and(
     eq(hosts.id, host.id),
     eq(hosts.sessionNumber, host.session),
+    sql`${currentTimeline} = ${host.timeline}`,
     isNull(hosts.quarantinedAt),
     isNull(hosts.removedAt),
   )
@@ -35,9 +40,8 @@ export async function holdHost(tx: Db, host: HostSession, lock: 'share' | 'chang
   if (held.length === 0) throw fenced()
 }
 
-/** The refusal of a session that is no longer the newest of its host. */
-export const fenced = () =>
-  new Refusal('session_fenced', 'A newer session of this host has begun. Dial again.')
+/** The refusal of a session that is no longer the newest of its host, or whose database was replaced by a standby. */
+export const fenced = () => new Refusal('session_fenced', 'This session of the host is over. Dial again.')
 
 /** Commits with the transaction that the fact arrived. False: it was committed before, so all of it is already known. */
 export async function keepFact(tx: Db, sender: Sender, fact: Fact): Promise<boolean> {

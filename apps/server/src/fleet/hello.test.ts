@@ -3,6 +3,7 @@ import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
 import { timing } from '@restic-manager/contract/timing'
+import type { HostSession } from '../context.ts'
 import { hosts, jobs } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
 import { connectMachine, enrolMachine, helloOf, makeHost, quiet } from '../testing-fleet.ts'
@@ -19,7 +20,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.close())
 
-const greet = (sender: { id: string; session: number }, over: Parameters<typeof helloOf>[0] = {}) =>
+const greet = (sender: HostSession, over: Parameters<typeof helloOf>[0] = {}) =>
   greetAgent(database.db, sender, helloOf(over), { serverVersion: '0.1.0', timing, log: quiet })
 
 test('a host that says hello is online, with what it said of itself', async () => {

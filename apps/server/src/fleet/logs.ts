@@ -9,6 +9,7 @@ import type { LogPage } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
 import { notify } from '../db/bus.ts'
 import { jobs, logBlocks, removedLogDays } from '../db/schema.ts'
+import { currentTimeline } from '../db/timeline.ts'
 import type { Sender } from './facts.ts'
 import { explainNothing } from './job-reports.ts'
 import { lacksLogDay, logDayOf, makeLogDay } from './log-days.ts'
@@ -62,7 +63,7 @@ function appendStatement(sender: Sender, block: LogStreamBlock, nextSeq: number)
       from hosts
       where jobs.id = ${jobId} and jobs.host_id = ${sender.id} and jobs.next_log_seq = ${firstSeq}
         and hosts.id = jobs.host_id and hosts.session_number = ${sender.session}
-        and hosts.quarantined_at is null and hosts.removed_at is null
+        and hosts.quarantined_at is null and hosts.removed_at is null and ${currentTimeline} = ${sender.timeline}
       returning jobs.id, jobs.host_id, jobs.log_day
     ), late as (
       update removed_log_days set late_blocks = least(late_blocks, ${MOST_COUNTED}) + 1 from expected

@@ -5,11 +5,23 @@ import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
 import { proofText } from '@restic-manager/contract/join'
+import { encodeLine } from '@restic-manager/contract/log'
 import { timing } from '@restic-manager/contract/timing'
 import { agentSessions, hosts } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
-import { connectMachine, enrolMachine, helloOf, makeKey, proveMachine, quiet } from '../testing-fleet.ts'
+import {
+  connectMachine,
+  enrolMachine,
+  helloOf,
+  makeHost,
+  makeKey,
+  proveMachine,
+  quiet,
+} from '../testing-fleet.ts'
 import { greetAgent } from './hello.ts'
+import { startJob } from './job-reports.ts'
+import { appendLog } from './logs.ts'
+import { nextOrders, nothingSent } from './orders.ts'
 import { challengeSession, claimBearer, judgeSession, proveSession } from './sessions.ts'
 
 let database: TestDatabase
@@ -145,6 +157,28 @@ describe('two machines with one key', () => {
       greetAgent(database.db, sender, helloOf(), { serverVersion: '0.1.0', timing, log: quiet }),
     ).rejects.toMatchObject({ code: 'session_fenced' })
   })
+})
+
+test('a session that began before a standby took the place of the database changes nothing and is told nothing', async () => {
+  const { db, seal } = database
+  const host = await makeHost(db, seal)
+  const { jobId } = await host.backUp()
+  const before = { ...host.sender, timeline: '0000FFFF' }
+  const startedAt = new Date().toISOString()
+  const block = { jobId, firstSeq: 0, count: 1, startedAt, block: encodeLine(0, 'stdout', 'a line') }
+  const started = {
+    ...{ ...host.fact(), jobId, kind: 'backup' as const, repositoryId: host.repositoryId, startedAt },
+    ...{ command: 'restic backup', resticVersion: '0.18.0' },
+  }
+  const asked = [
+    () => startJob(db, before, started),
+    () => appendLog(db, before, block),
+    () => nextOrders(db, seal, before, nothingSent()),
+    () => greetAgent(db, before, helloOf(), { serverVersion: '0.1.0', timing, log: quiet }),
+  ]
+  for (const ask of asked) await expect(ask()).rejects.toMatchObject({ code: 'session_fenced' })
+  expect(await startJob(db, host.sender, started)).toEqual({ seq: started.seq })
+  expect(await appendLog(db, host.sender, block)).toEqual({ nextSeq: 1 })
 })
 
 test('a database from an older dump accepts the machine it remembers less of, and sees a copy of it afterwards', async () => {

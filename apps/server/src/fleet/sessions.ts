@@ -14,6 +14,7 @@ import type { HostSession } from '../context.ts'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { agentSessions, hosts, sessionChallenges } from '../db/schema.ts'
+import { currentTimeline } from '../db/timeline.ts'
 
 const hashOf = (bearer: string) => createHash('sha256').update(bearer).digest('hex')
 
@@ -202,7 +203,7 @@ export async function claimBearer(db: Db, bearer: string): Promise<HostSession> 
         isNull(hosts.removedAt),
       ),
     )
-    .returning({ id: agentSessions.hostId, session: agentSessions.number })
+    .returning({ id: agentSessions.hostId, session: agentSessions.number, timeline: currentTimeline })
   if (claimed !== undefined) return claimed
   const [shut] = await db
     .select({ quarantinedAt: hosts.quarantinedAt, removedAt: hosts.removedAt })

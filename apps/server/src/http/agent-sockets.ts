@@ -1,4 +1,5 @@
-// Which agents are connected to this server, and who of them must go: removed, quarantined, or outrun by a newer session.
+// Which agents are connected to this server, and who of them must go: removed, quarantined, outrun by a newer session, or of a database
+// that a standby has replaced since.
 import type { Log } from '@restic-manager/runtime/log'
 import { standingOf } from '../auth/host-standing.ts'
 import type { HostSession } from '../context.ts'
@@ -16,7 +17,7 @@ export type AgentSockets = {
 
 /** Listens for changes of hosts as long as it runs. */
 export function watchAgentSockets({ db, bus, log }: { db: Db; bus: Bus; log: Log }): AgentSockets {
-  const byHost = new Map<string, Map<Link, number>>()
+  const byHost = new Map<string, Map<Link, HostSession>>()
   const stopped = new AbortController()
   void watch()
 
@@ -34,21 +35,31 @@ export function watchAgentSockets({ db, bus, log }: { db: Db; bus: Bus; log: Log
 
   async function review(ids: string[]) {
     if (ids.length === 0) return
+    // Who comes while the database is asked may know more than its answer.
+    const asked = ids.flatMap(id => [...(byHost.get(id) ?? [])])
     const standings = await standingOf(db, ids)
-    for (const id of ids) {
+    let overtaken = 0
+    for (const [link, { id, session, timeline }] of asked) {
       const standing = standings.get(id)
-      for (const [link, session] of byHost.get(id) ?? []) {
-        if (standing === undefined || standing.shut) link.close('shut')
-        else if (session < standing.session) link.close('fenced')
+      if (standing === undefined || standing.shut) link.close('shut')
+      else if (session < standing.session) link.close('fenced')
+      else if (timeline !== standing.timeline) {
+        link.close('restart')
+        overtaken += 1
       }
     }
+    if (overtaken > 0)
+      log.warn(
+        { hosts: overtaken },
+        'a standby of the database has taken over: hosts are asked to come back and tell what it lacks',
+      )
   }
 
   return {
     add(host, link) {
-      const links = byHost.get(host.id) ?? new Map<Link, number>()
-      for (const [other, session] of links) if (session < host.session) other.close('fenced')
-      byHost.set(host.id, links.set(link, host.session))
+      const links = byHost.get(host.id) ?? new Map<Link, HostSession>()
+      for (const [other, { session }] of links) if (session < host.session) other.close('fenced')
+      byHost.set(host.id, links.set(link, host))
       link.closed.addEventListener(
         'abort',
         () => {

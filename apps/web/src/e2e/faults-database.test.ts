@@ -1,7 +1,7 @@
 // A database that goes away under a server, its host and an open page, and comes back; and one behind a pooler.
 import { mkdtemp, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { databaseUser, openDatabase, type OwnPostgres, ownPostgres } from '@restic-manager/server/testing'
+import { databaseUser, openDatabase, ownPostgres } from '@restic-manager/server/testing'
 import { launchChromium, newPage, probeChromium } from '@restic-manager/testkit/chromium'
 import { startPgBouncer } from '@restic-manager/testkit/pgbouncer'
 import { findTool } from '@restic-manager/testkit/restic'
@@ -24,18 +24,18 @@ const periods = {
   databaseAnswer: 4_000,
 }
 
-/** The scene on that PostgreSQL, with more of the server's settings. */
-async function openSceneOn(own: OwnPostgres, serverEnv: Record<string, string>): Promise<Scene> {
+/** The scene on the PostgreSQL at that address, with more of the server's settings. */
+async function openSceneOn(url: string, serverEnv: Record<string, string>): Promise<Scene> {
   await using undo = new AsyncDisposableStack()
   const folder = await mkdtemp('/tmp/rm-fault-database-')
   undo.defer(() => rm(folder, { recursive: true, force: true }))
-  const { db, close } = openDatabase(own.url, { max: 3 })
+  const { db, close } = openDatabase(url, { max: 3 })
   undo.defer(close)
   const steps = [{ flood: { lines: 20, text: 'a line' } }, { wait: 'end' }, { summary: {} }]
   const scene = undo.use(
     await openScene({
       script: { runs: { backup: { steps } } },
-      beside: { databaseUrl: own.url, db, secretKeyFile: path.join(folder, 'secret.key') },
+      beside: { databaseUrl: url, db, secretKeyFile: path.join(folder, 'secret.key') },
       serverEnv,
     }),
   )
@@ -57,7 +57,7 @@ test.skipIf('missing' in chromium)(
   async () => {
     await build()
     await using own = await ownPostgres()
-    await using scene = await openSceneOn(own, {
+    await using scene = await openSceneOn(own.url, {
       RM_PAGE_DIR: path.join(root, 'apps/web/dist'),
       RM_TIMING: JSON.stringify(periods),
     })
@@ -114,6 +114,43 @@ test.skipIf('missing' in chromium)(
   },
 )
 
+test('when a standby takes over that lacks the last writes, connected hosts tell them again; a mere restart sends nobody away (row 19)', async () => {
+  await using primary = await ownPostgres()
+  await using standby = await primary.follow()
+  const both = primary.url.replace('@127', `@127.0.0.1:${standby.port},127`)
+  await using scene = await openSceneOn(both, { RM_TIMING: JSON.stringify(periods) })
+  const { server, agent, hostId, restic } = scene
+  restic.open('end')
+  const sessions = async () => {
+    const [row] = await server.db.execute(
+      `select count(*)::int as n from agent_sessions where host_id = '${hostId}'`,
+    )
+    return row?.['n']
+  }
+  const backUp = async () => {
+    const jobId = await scene.run('backup')
+    expect(await scene.ending(jobId)).toMatchObject({ status: 'succeeded' })
+    await until(() => agent.facts().every(fact => fact.acked))
+    return jobId
+  }
+
+  const kept = await backUp()
+  await primary.stop()
+  await primary.start()
+  await backUp()
+  expect(await sessions()).toBe(1)
+
+  await standby.fallBehind()
+  const lost = await backUp()
+  await primary.kill()
+  await standby.promote()
+  await scene.reaches(lost, 'succeeded')
+  expect(await scene.statusOf(kept)).toBe('succeeded')
+  expect(await sessions()).toBe(2)
+  expect(restic.runs('backup')).toHaveLength(3)
+  await checkInvariants({ ...scene, server: { ...server, databaseUrl: standby.url } })
+})
+
 test.skipIf('missing' in pgBouncer)(
   `through a pooler in transaction mode a host enrols, runs its backups and is followed while it does${'missing' in pgBouncer ? ` (${pgBouncer.missing})` : ''}`,
   async () => {
@@ -123,7 +160,7 @@ test.skipIf('missing' in pgBouncer)(
     const program = 'path' in pgBouncer ? pgBouncer.path : ''
     const pooler = undo.use(await startPgBouncer({ path: program, port, password, user: databaseUser }))
     const scene = undo.use(
-      await openSceneOn(own, {
+      await openSceneOn(own.url, {
         DATABASE_URL: own.url.replace(`:${port}/`, `:${pooler.port}/`),
         DATABASE_DIRECT_URL: own.url,
       }),

@@ -62,7 +62,7 @@ export async function startServer(config: Config, options: StartOptions): Promis
   })
   undo.defer(close)
   const seal = await openSeal(db, config.secretKeyFile)
-  const bus = await startBus(sql, { pollMs: timing.poll })
+  const bus = await startBus(sql, { pollMs: timing.poll, log })
   undo.defer(() => bus.close())
 
   const origin = config.publicUrl ?? (config.tls ? 'https://localhost' : 'http://localhost')
@@ -78,7 +78,7 @@ export async function startServer(config: Config, options: StartOptions): Promis
     await flushKeys()
   })
 
-  const ready = createReadyCheck(database.url)
+  const ready = createReadyCheck(database.url, bus.isDeaf)
   undo.defer(() => ready.close())
   const presence = createPresence()
   const shared = { db, bus, seal, log, timing }

@@ -1,8 +1,9 @@
 // Who is waiting for what: NOTIFY inside a transaction, one LISTEN per server, wake-ups for subscriptions.
-import { setTimeout as sleep } from 'node:timers/promises'
 import { sql as query } from 'drizzle-orm'
 import type postgres from 'postgres'
 import { timing } from '@restic-manager/contract/timing'
+import type { Log } from '@restic-manager/runtime/log'
+import { listen } from './listen.ts'
 import type { Db } from './open.ts'
 
 /** What may change. The id is that of the noun; for `orders` and `schedule` it is the host's, for `progress` and `log` the job's. */
@@ -35,12 +36,13 @@ export type Bus = {
   wakeups(watch: readonly Watch[], signal: AbortSignal): AsyncIterable<Wakeup>
   /** How many readers are registered. */
   listeners(): number
+  /** Whether only the slow look tells readers of changes: the database has not let this server listen for some seconds. */
+  isDeaf(): boolean
   close(): Promise<void>
 }
 
 const channel = 'restic_manager'
 const mostPending = 1_000
-const FAREWELL_MS = 1_000
 
 /** Tells every server that something changed, if and when the transaction commits. */
 export async function notify(tx: Db, topic: Topic, id: string): Promise<void> {
@@ -57,21 +59,22 @@ export async function notifyAll(tx: Db, topic: Topic, ids: readonly string[]): P
 /** Listens on one connection of its own. After that connection was lost, everybody is woken to read everything. */
 export async function startBus(
   sql: postgres.Sql,
-  { pollMs = timing.poll }: { pollMs?: number } = {},
+  { pollMs = timing.poll, log }: { pollMs?: number; log?: Log } = {},
 ): Promise<Bus> {
   const readers = new Set<Reader>()
   const byKey = new Map<string, Set<Reader>>()
 
-  const listening = await sql.listen(
-    channel,
-    payload => {
+  const listening = await listen(sql, channel, {
+    hear(payload) {
       const cut = payload.indexOf(':')
       const change = { topic: payload.slice(0, cut) as Topic, id: payload.slice(cut + 1) }
       for (const key of [payload, `${change.topic}:*`])
         for (const reader of byKey.get(key) ?? []) reader.add(payload, change)
     },
-    () => readers.forEach(reader => reader.readAll()),
-  )
+    missed: () => readers.forEach(reader => reader.readAll()),
+    askMs: pollMs,
+    log,
+  })
 
   // Looks of different readers are spread over the period by when they registered.
   const tick = setInterval(() => {
@@ -102,16 +105,11 @@ export async function startBus(
       return reader
     },
     listeners: () => readers.size,
+    isDeaf: listening.isDeaf,
     async close() {
       clearInterval(tick)
       for (const reader of readers) reader.end()
-      // A connection that is already gone cannot be told to stop listening, and need not be; one that swallows everything never answers.
-      const patience = new AbortController()
-      await Promise.race([
-        listening.unlisten().catch(() => {}),
-        sleep(FAREWELL_MS, undefined, { signal: patience.signal }).catch(() => {}),
-      ])
-      patience.abort()
+      await listening.close()
     },
   }
 }

@@ -22,8 +22,11 @@ const freshMs = 1_000
 /** How often it is asked while somebody wants to hear of silences. */
 const lookMs = 2_000
 
-/** Asks the way the server's own calls go: through a pooler where there is one. Does nothing while nobody asks. */
-export function createReadyCheck(url: string): ReadyCheck {
+/**
+ * Asks the way the server's own calls go: through a pooler where there is one. A database that does not let the server hear of changes
+ * (`isDeaf`) is as good as silent. Does nothing while nobody asks.
+ */
+export function createReadyCheck(url: string, isDeaf: () => boolean = () => false): ReadyCheck {
   const sql = connect(url, {
     max: 1,
     prepare: false,
@@ -49,6 +52,7 @@ export function createReadyCheck(url: string): ReadyCheck {
   async function readNewest(): Promise<Answer> {
     try {
       const [row] = await sql`select max(created_at) as newest from drizzle.__drizzle_migrations`
+      if (isDeaf()) return 'database'
       return Number(row?.['newest'] ?? 0) >= newest ? undefined : 'migrations'
     } catch (error) {
       return hasSqlState(error, undefinedTable) ? 'migrations' : 'database'

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { timing as standardTiming, type Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import { createApiKeys } from './auth/api-keys.ts'
+import { openAuthSecret } from './auth/auth-secret.ts'
 import { createGetPrincipal } from './auth/principal.ts'
 import { mintSetupSecret } from './auth/setup.ts'
 import { createSignIn } from './auth/sign-in.ts'
@@ -66,7 +67,8 @@ export async function startServer(config: Config, options: StartOptions): Promis
   undo.defer(() => bus.close())
 
   const origin = config.publicUrl ?? (config.tls ? 'https://localhost' : 'http://localhost')
-  const signIn = createSignIn({ db, seal, publicUrl: origin })
+  const secret = await openAuthSecret(db, seal)
+  const signIn = createSignIn({ db, secret, publicUrl: origin })
   const apiKeys = createApiKeys(db)
   const flushKeys = () =>
     apiKeys
@@ -124,13 +126,13 @@ export async function startServer(config: Config, options: StartOptions): Promis
   const { url, port } = await http.listen()
   publicUrl.is ||= url
 
-  const secret = await mintSetupSecret(db)
+  const setupSecret = await mintSetupSecret(db)
   const running = undo.move()
   return {
     url,
     port,
     databaseUrl: database.url,
-    setupLink: secret && `${config.publicUrl ?? visitable(url)}/setup#${secret}`,
+    setupLink: setupSecret && `${config.publicUrl ?? visitable(url)}/setup#${setupSecret}`,
     dropSockets: () => http.sockets.drop(),
     listeners: () => bus.listeners(),
     async stop() {

@@ -68,7 +68,11 @@ test('nobody signs up, and an unknown e-mail is answered like a wrong password',
 
 test('on https the cookie is bound to this host alone', async () => {
   await using database = await testDatabase()
-  const signIn = createSignIn({ ...database, publicUrl: 'https://backup.example.org' })
+  const signIn = createSignIn({
+    ...database,
+    secret: 'x'.repeat(43),
+    publicUrl: 'https://backup.example.org',
+  })
   const { name, attributes } = (await signIn.$context).authCookies.sessionToken
   expect(name).toBe('__Host-restic-manager')
   expect(attributes).toMatchObject({ secure: true, httpOnly: true, path: '/', sameSite: 'strict' })
@@ -118,7 +122,7 @@ test('an API key is kept as a hash, ends when it expires or is revoked, and its 
   const getPrincipal = createGetPrincipal({
     db,
     apiKeys: keys,
-    signIn: createSignIn({ ...database, publicUrl: 'http://localhost' }),
+    signIn: createSignIn({ ...database, secret: 'x'.repeat(43), publicUrl: 'http://localhost' }),
   })
   const ask = async (key: string) =>
     (await getPrincipal(new Headers({ authorization: `Bearer ${key}` }))).principal?.email

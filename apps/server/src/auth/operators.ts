@@ -8,16 +8,21 @@ import { Name } from '@restic-manager/contract/scalars'
 import type { Principal } from '../context.ts'
 import type { Db } from '../db/open.ts'
 import { operatorAccounts, operators } from '../db/schema-operators.ts'
-import { longestPassword, shortestPassword } from './sign-in.ts'
+
+const shortestPassword = 10
+const longestPassword = 128
+
+/** A password that is being chosen. */
+export const NewPassword = z
+  .string()
+  .min(shortestPassword, `has fewer than ${shortestPassword} characters`)
+  .max(longestPassword, `has more than ${longestPassword} characters`)
 
 /** Who is to get an account. E-mails are kept in lower case. */
 export const NewOperator = z.object({
   email: z.string().trim().toLowerCase().max(254).pipe(z.email('is not an e-mail address')),
   name: Name,
-  password: z
-    .string()
-    .min(shortestPassword, `has fewer than ${shortestPassword} characters`)
-    .max(longestPassword, `has more than ${longestPassword} characters`),
+  password: NewPassword,
 })
 export type NewOperator = z.infer<typeof NewOperator>
 
@@ -37,26 +42,27 @@ export const hashOf = (password: string): Promise<string> => hashPassword(passwo
 /** Makes an account. Throws `name_taken` when the e-mail has one already. */
 export async function createOperator(
   db: Db,
-  operator: Omit<NewOperator, 'password'> & { passwordHash: string; role: Principal['role'] },
+  operator: Omit<NewOperator, 'password'> & {
+    role: Principal['role']
+    tags?: string[] | null
+    /** Undefined: this account has no password and comes in another way. */
+    passwordHash: string | undefined
+  },
 ): Promise<string> {
-  const { email, name, role, passwordHash } = operator
+  const { email, name, role, tags = null, passwordHash } = operator
   return db.transaction(async tx => {
     const made = await tx
       .insert(operators)
-      .values({ id: newId(), email, name, role, emailVerified: true })
+      .values({ id: newId(), email, name, role, tags, emailVerified: true })
       .onConflictDoNothing()
       .returning({ id: operators.id })
     const id = made[0]?.id
     if (id === undefined)
       throw new Refusal('name_taken', `There is an operator with the e-mail ${email} already.`)
-    const account = {
-      id: newId(),
-      userId: id,
-      accountId: id,
-      providerId: 'credential',
-      password: passwordHash,
+    if (passwordHash !== undefined) {
+      const account = { id: newId(), userId: id, accountId: id, providerId: 'credential' }
+      await tx.insert(operatorAccounts).values({ ...account, password: passwordHash })
     }
-    await tx.insert(operatorAccounts).values(account)
     return id
   })
 }

@@ -27,19 +27,20 @@ export async function mintSetupSecret(db: Db): Promise<string | undefined> {
   return secret
 }
 
-/** Makes the first admin. Refused once any operator exists, and without the secret of the printed link. */
+/** Makes the first admin and answers their id. Refused once any operator exists, and without the secret of the printed link. */
 export async function completeSetup(
   db: Db,
   { secret, ...operator }: NewOperator & { secret: string },
-): Promise<void> {
+): Promise<string> {
   await checkSecret(db, secret)
   const passwordHash = await hashOf(operator.password)
-  await db.transaction(async tx => {
+  return db.transaction(async tx => {
     await tx.execute(sql`select pg_advisory_xact_lock(${setupLock})`)
     await checkSecret(tx, secret)
     const { email, name } = operator
-    await createOperator(tx, { email, name, passwordHash, role: 'admin' })
+    const operatorId = await createOperator(tx, { email, name, passwordHash, role: 'admin' })
     await tx.delete(settings).where(eq(settings.name, setting))
+    return operatorId
   })
 }
 

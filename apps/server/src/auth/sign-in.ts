@@ -1,10 +1,13 @@
-// E-mail and password sign-in: better-auth on our tables, with only what we use of it.
+// Sessions and their cookies: better-auth on our tables. None of its own routes is served; who may begin a session is decided here.
 import { betterAuth } from 'better-auth'
 import { drizzleAdapter } from 'better-auth/adapters/drizzle'
+import { createAuthEndpoint } from 'better-auth/api'
+import { setSessionCookie } from 'better-auth/cookies'
+import { z } from 'zod'
 import { newId } from '@restic-manager/contract/ids'
+import { Refusal } from '@restic-manager/contract/refusal'
 import type { Db } from '../db/open.ts'
 import * as schema from '../db/schema-operators.ts'
-import type { Seal } from '../db/seal.ts'
 
 const hours = 3_600
 
@@ -12,22 +15,40 @@ const hours = 3_600
 export const sessionIdleSeconds = 12 * hours
 /** No session is older than this, however busy. In milliseconds. */
 export const sessionLifeMs = 7 * 24 * hours * 1_000
-export const shortestPassword = 10
-export const longestPassword = 128
 
-/** Carries the caller's address from our own reckoning to the rate limit; never taken from the outside. */
+/** Carries the caller's address from our own reckoning to the list of sessions; never taken from the outside. */
 export const addressHeader = 'x-restic-manager-address'
 
 export type SignIn = ReturnType<typeof createSignIn>
 
-/** `publicUrl`: the origin that browsers see. On https the cookie's name pins it to this very host. */
-export function createSignIn({ db, seal, publicUrl }: { db: Db; seal: Seal; publicUrl: string }) {
+/** Begins a session for somebody who has shown all that their account asks for. Never reachable from outside. */
+const beginning = {
+  id: 'begin-session',
+  endpoints: {
+    beginSession: createAuthEndpoint.serverOnly(
+      { method: 'POST', body: z.object({ operatorId: z.string() }), requireHeaders: true },
+      async ctx => {
+        const user = await ctx.context.internalAdapter.findUserById(ctx.body.operatorId)
+        if (user === null) throw new Refusal('operator_not_found', 'This account is gone.')
+        const session = await ctx.context.internalAdapter.createSession(user.id, false)
+        await setSessionCookie(ctx, { session, user })
+        return { sessionId: session.id }
+      },
+    ),
+  },
+}
+
+/**
+ * `secret`: what `openAuthSecret` answers. `publicUrl`: the origin that browsers see; on https the cookie's name pins it to this
+ * very host.
+ */
+export function createSignIn({ db, secret, publicUrl }: { db: Db; secret: string; publicUrl: string }) {
   const secure = publicUrl.startsWith('https:')
   return betterAuth({
     appName: 'restic-manager',
     baseURL: publicUrl,
     basePath: '/auth',
-    secret: seal.derive('session cookies').toString('base64url'),
+    secret,
     telemetry: { enabled: false },
     logger: { disabled: true },
     trustedOrigins: [publicUrl],
@@ -39,28 +60,16 @@ export function createSignIn({ db, seal, publicUrl }: { db: Db; seal: Seal; publ
         session: schema.operatorSessions,
         account: schema.operatorAccounts,
         verification: schema.operatorVerifications,
-        rateLimit: schema.signInLimits,
       },
     }),
-    emailAndPassword: {
-      enabled: true,
-      disableSignUp: true,
-      minPasswordLength: shortestPassword,
-      maxPasswordLength: longestPassword,
-    },
-    user: { additionalFields: { role: { type: 'string', input: false, required: true } } },
+    plugins: [beginning],
     session: {
       expiresIn: sessionIdleSeconds,
       updateAge: 15 * 60,
       cookieCache: { enabled: false },
     },
-    rateLimit: {
-      enabled: true,
-      storage: 'database',
-      window: 60,
-      max: 100,
-      customRules: { '/sign-in/email': { window: 60, max: 10 } },
-    },
+    // Ours counts in `limits.ts`, before anything of this library runs.
+    rateLimit: { enabled: false },
     advanced: {
       cookiePrefix: 'restic-manager',
       // It would put __Secure- before a name of our own; __Host- says more.

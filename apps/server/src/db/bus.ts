@@ -17,6 +17,7 @@ export type Topic =
   | 'schedule'
   | 'progress'
   | 'log'
+  | 'operator'
 export type BusChange = { topic: Topic; id: string }
 
 /**

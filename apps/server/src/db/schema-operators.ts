@@ -94,22 +94,20 @@ export const signInLimits = pgTable('sign_in_limits', {
   lastRequest: bigint('last_request', { mode: 'number' }).notNull(),
 })
 
-/** Secrets of authenticator apps and recovery codes, encrypted by the sign-in library. */
-export const operatorTwoFactors = pgTable(
-  'operator_two_factors',
-  {
-    id: uuid().primaryKey(),
-    userId: uuid('operator_id')
-      .notNull()
-      .references(() => operators.id, { onDelete: 'cascade' }),
-    secret: text().notNull(),
-    backupCodes: text('backup_codes').notNull(),
-    verified: boolean().notNull().default(true),
-    failedVerificationCount: integer('failed_verification_count').notNull().default(0),
-    lockedUntil: at('locked_until'),
-  },
-  table => [index('operator_two_factors_operator').on(table.userId)],
-)
+/** Authenticator apps: the sealed secret, and SHA-256 hashes of recovery codes. At most one to an operator. */
+export const operatorTwoFactors = pgTable('operator_two_factors', {
+  id: uuid().primaryKey(),
+  userId: uuid('operator_id')
+    .notNull()
+    .unique()
+    .references(() => operators.id, { onDelete: 'cascade' }),
+  secret: text().notNull(),
+  backupCodes: text('backup_codes').notNull(), // a JSON array
+  verified: boolean().notNull().default(true), // false: begun, and no code of it was seen yet
+  failedVerificationCount: integer('failed_verification_count').notNull().default(0),
+  lockedUntil: at('locked_until'),
+  lastStep: integer('last_step'), // the thirty seconds whose code was used last: no code is good twice
+})
 
 /** Passkeys: the public half of a key pair that lives in an operator's device. */
 export const operatorPasskeys = pgTable(

@@ -1,5 +1,5 @@
 // Secrets at rest: AES-256-GCM, a fresh data key for each write, wrapped by a key that is never in the database.
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { eq, sql } from 'drizzle-orm'
@@ -14,8 +14,6 @@ export type Seal = {
   seal(plain: string, place: SealPlace): string
   /** Opens what `seal` made for the same place under the same key; throws otherwise, without telling why. */
   open(sealed: string, place: SealPlace): string
-  /** 32 bytes for another purpose, from the same key. */
-  derive(purpose: string): Buffer
   /** Tells keys apart and gives nothing of the key away. */
   fingerprint: string
 }
@@ -53,7 +51,6 @@ export function makeSeal(key: Buffer): Seal {
         throw new Error('A stored secret was changed, or moved from another place.')
       }
     },
-    derive: purpose => Buffer.from(hkdfSync('sha256', key, '', `restic-manager ${purpose}`, keyBytes)),
   }
 }
 

@@ -1,32 +1,25 @@
 // /auth: signing in and out, and first-run set-up. The only things a stranger with a browser can do.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Refusal } from '@restic-manager/contract/refusal'
+import { secondWays, showsFactor } from '../auth/factors.ts'
+import { takeTry, TooMany } from '../auth/limits.ts'
 import { hasOperator, parseNewOperator } from '../auth/operators.ts'
-import type { GetPrincipal } from '../auth/principal.ts'
+import { askForPasskey, takePasskey } from '../auth/passkeys.ts'
+import { findByPassword } from '../auth/passwords.ts'
 import { completeSetup } from '../auth/setup.ts'
-import { addressHeader, type SignIn } from '../auth/sign-in.ts'
-import type { Db } from '../db/open.ts'
+import { readTicket, takeTicket } from '../auth/tickets.ts'
+import { type AuthParts, type Body, createAuthBrowser, shownIn, stepKind, textIn } from './auth-browser.ts'
+import { addProofRoutes } from './auth-proof.ts'
 import { isForeign } from './origin.ts'
 
-export type AuthParts = {
-  db: Db
-  signIn: SignIn
-  getPrincipal: GetPrincipal
-  /** What better-auth was told; requests are handed to it under this address. */
-  origin: string
-  /** What the operator said, if anything. */
-  publicUrl: string | undefined
-  addressOf: (request: FastifyRequest) => string
-}
-
-type Body = Record<string, unknown>
-
 const bodyLimit = 16 * 1024
+const limit = (max: number) => ({ bodyLimit, config: { rateLimit: { max, timeWindow: 60_000 } } })
+type Asked = FastifyRequest<{ Body: Body | null }>
 
 /** Adds the routes under `/auth`. Expects `@fastify/rate-limit` on `app`. */
 export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
-  const { db, signIn, getPrincipal, origin, publicUrl, addressOf } = parts
-  const limited = { bodyLimit, config: { rateLimit: { max: 30, timeWindow: 60_000 } } }
+  const { db, seal, getPrincipal, publicUrl, dialled } = parts
+  const browser = createAuthBrowser(parts)
 
   app.addHook('onRequest', async (request, reply) => {
     if (request.method !== 'GET' && isForeign(request.headers, publicUrl))
@@ -34,37 +27,71 @@ export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
     reply.header('cache-control', 'no-store')
     return undefined
   })
+  app.addHook('onError', async (_request, reply, error) => {
+    if (error instanceof TooMany) reply.header('retry-after', error.retryAfterSeconds)
+  })
 
-  const signInWith = (request: FastifyRequest, reply: FastifyReply, body: Body) =>
-    forward(request, reply, '/auth/sign-in/email', { email: body['email'], password: body['password'] })
-
-  /** Hands a request to better-auth with nothing from outside but the body, the cookie and the browser's name. */
-  async function forward(request: FastifyRequest, reply: FastifyReply, path: string, body: Body) {
-    const headers = new Headers({
-      'content-type': 'application/json',
-      origin,
-      [addressHeader]: addressOf(request),
-    })
-    const { cookie, 'user-agent': browser } = request.headers
-    if (cookie !== undefined) headers.set('cookie', cookie)
-    if (browser !== undefined) headers.set('user-agent', browser.slice(0, 300))
-    const answer = await signIn.handler(
-      new Request(`${origin}${path}`, { method: 'POST', headers, body: JSON.stringify(body) }),
-    )
-    for (const cookie of answer.headers.getSetCookie()) reply.header('set-cookie', cookie)
-    // Its success answer carries the session token, which belongs in the cookie alone.
-    if (answer.ok) return reply.send({ ok: true })
-    const said = (await answer.json().catch(() => ({}))) as { message?: string }
-    const retry = answer.headers.get('x-retry-after')
-    if (retry !== null) reply.header('retry-after', retry)
-    const refusal = refusalFor(answer.status, said.message)
-    return reply.status(answer.status >= 500 ? 503 : answer.status).send(refusal)
+  /** The session has begun, or `needs` says what is still asked for. */
+  async function enter(request: FastifyRequest, reply: FastifyReply, operatorId: string) {
+    const needs = await browser.beginOrAsk(request, reply, operatorId)
+    return reply.send(needs.length === 0 ? { ok: true } : { ok: true, needs })
   }
 
-  app.post<{ Body: Body | null }>('/auth/sign-in/email', limited, (request, reply) =>
-    signInWith(request, reply, request.body ?? {}),
-  )
-  app.post('/auth/sign-out', limited, (request, reply) => forward(request, reply, '/auth/sign-out', {}))
+  app.post('/auth/sign-in/email', limit(30), async (request: Asked, reply) => {
+    const email = textIn(request.body, 'email')
+    const password = textIn(request.body, 'password')
+    await browser.takeTryFrom(request, 'password', 10)
+    await takeTry(db, `password of:${email.trim().toLowerCase()}`, { max: 50, windowMs: 600_000 })
+    const operatorId = await findByPassword(db, { email, password })
+    if (operatorId === undefined) throw new Refusal('not_signed_in', 'E-mail or password is wrong.')
+    return enter(request, reply, operatorId)
+  })
+
+  app.post('/auth/sign-in/second', limit(30), async (request: Asked, reply) => {
+    await browser.takeTryFrom(request, 'second', 10)
+    const shown = shownIn(request.body)
+    const step = await readTicket<{ operatorId: string }>(db, stepKind, browser.stepOf(request))
+    if (step === undefined)
+      throw new Refusal('not_allowed', 'This took too long. Begin again with the password.')
+    const { operatorId } = step
+    const ways = await secondWays(db, operatorId)
+    if (!(await showsFactor(db, { operatorId, shown, ways, seal, publicUrl: dialled() })))
+      throw new Refusal(
+        'not_signed_in',
+        'code' in shown ? 'This code is not right, or was used before.' : 'This passkey is not known here.',
+      )
+    // Of two that show the factor at once one comes in.
+    if ((await takeTicket(db, stepKind, browser.stepOf(request))) === undefined)
+      throw new Refusal('not_allowed', 'This took too long. Begin again with the password.')
+    await browser.begin(request, reply, operatorId)
+    return reply.send({ ok: true })
+  })
+
+  app.post('/auth/sign-in/passkey', limit(30), async (request: Asked, reply) => {
+    await browser.takeTryFrom(request, 'passkey', 20)
+    const answer = { ticket: textIn(request.body, 'ticket', 100), response: request.body?.['passkey'] }
+    const operatorId = await takePasskey(db, dialled(), answer)
+    if (operatorId === undefined) throw new Refusal('not_signed_in', 'This passkey is not known here.')
+    // A passkey is two factors in one: the device, and what unlocks it.
+    await browser.begin(request, reply, operatorId)
+    return reply.send({ ok: true })
+  })
+
+  app.post('/auth/passkey/ask', limit(60), async (request, reply) => {
+    await browser.takeTryFrom(request, 'passkey ask', 60)
+    const step = await readTicket<{ operatorId: string }>(db, stepKind, browser.stepOf(request))
+    return reply.send(await askForPasskey(db, dialled(), step?.operatorId))
+  })
+
+  app.get('/auth/step', async (request, reply) => {
+    const step = await readTicket<{ operatorId: string }>(db, stepKind, browser.stepOf(request))
+    return reply.send({ needs: step === undefined ? [] : await secondWays(db, step.operatorId) })
+  })
+
+  app.post('/auth/sign-out', limit(30), async (request, reply) => {
+    await browser.end(request, reply)
+    return reply.send({ ok: true })
+  })
 
   app.get('/auth/session', async (request, reply) => {
     const { principal, cookies } = await getPrincipal(new Headers({ cookie: request.headers.cookie ?? '' }))
@@ -74,26 +101,12 @@ export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
 
   app.get('/auth/setup', async (_request, reply) => reply.send({ needed: !(await hasOperator(db)) }))
 
-  app.post<{ Body: Body | null }>(
-    '/auth/setup',
-    { bodyLimit, config: { rateLimit: { max: 10, timeWindow: 60_000 } } },
-    async (request, reply) => {
-      const body = request.body ?? {}
-      const secret = body['secret']
-      if (typeof secret !== 'string')
-        throw new Refusal('bad_input', 'The secret of the set-up link is missing.')
-      const operator = parseNewOperator(body)
-      await completeSetup(db, { ...operator, secret })
-      return signInWith(request, reply, operator)
-    },
-  )
-}
+  app.post('/auth/setup', limit(10), async (request: Asked, reply) => {
+    const secret = request.body?.['secret']
+    if (typeof secret !== 'string')
+      throw new Refusal('bad_input', 'The secret of the set-up link is missing.')
+    return enter(request, reply, await completeSetup(db, { ...parseNewOperator(request.body), secret }))
+  })
 
-function refusalFor(status: number, said: string | undefined) {
-  if (status === 401) return { code: 'not_signed_in', message: 'E-mail or password is wrong.' }
-  if (status === 429)
-    return { code: 'too_many', message: 'Too many attempts. Wait a minute, then try again.' }
-  if (status >= 500)
-    return { code: 'unavailable', message: 'The server could not do this now. Try again in a moment.' }
-  return { code: 'bad_input', message: said ?? 'The request could not be read.' }
+  addProofRoutes(app, parts, browser)
 }

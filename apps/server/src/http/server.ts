@@ -74,7 +74,9 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
   await addGuards(app, { https: origin.startsWith('https:'), addressOf, log })
   addHealth(app, parts.readiness)
   await app.register(async scope => {
-    addAuthRoutes(scope, { db: parts.operator.db, signIn, getPrincipal, origin, publicUrl, addressOf })
+    const { db, seal } = parts.operator
+    const dialled = () => parts.operator.publicUrl
+    addAuthRoutes(scope, { db, seal, signIn, getPrincipal, origin, publicUrl, dialled, addressOf })
   })
   const arrivals = createArrivals({
     most: parts.limits?.arriving ?? standardLimits.arriving,

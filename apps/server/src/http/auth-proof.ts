@@ -1,0 +1,36 @@
+// /auth/prove: shows the strongest factor of the account again, for what needs a fresh one.
+import { eq, sql } from 'drizzle-orm'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { Refusal } from '@restic-manager/contract/refusal'
+import { provingWays, showsFactor } from '../auth/factors.ts'
+import { operatorSessions } from '../db/schema-operators.ts'
+import { type AuthBrowser, type AuthParts, type Body, shownIn } from './auth-browser.ts'
+
+/** Adds `GET /auth/prove`, which says what counts, and `POST /auth/prove`, which takes it. */
+export function addProofRoutes(app: FastifyInstance, { db, seal, dialled }: AuthParts, browser: AuthBrowser) {
+  app.get('/auth/prove', async (request, reply) => {
+    const { operatorId } = await browser.sessionOf(request)
+    return reply.send({ ways: await provingWays(db, operatorId) })
+  })
+
+  const limited = { bodyLimit: 16 * 1024, config: { rateLimit: { max: 30, timeWindow: 60_000 } } }
+  app.post('/auth/prove', limited, async (request: FastifyRequest<{ Body: Body | null }>, reply) => {
+    const { operatorId, by } = await browser.sessionOf(request)
+    const shown = shownIn(request.body)
+    const ways = await provingWays(db, operatorId)
+    if (!(await showsFactor(db, { operatorId, shown, ways, seal, publicUrl: dialled() })))
+      throw new Refusal('not_allowed', wrong(shown))
+    await db
+      .update(operatorSessions)
+      .set({ provedAt: sql`now()` })
+      .where(eq(operatorSessions.id, by.sessionId))
+    return reply.send({ ok: true })
+  })
+}
+
+function wrong(shown: object) {
+  if ('password' in shown) return 'The password is wrong, or this account has something stronger to show.'
+  return 'code' in shown
+    ? 'This code is not right, or was used before.'
+    : 'This passkey is not one of this account.'
+}

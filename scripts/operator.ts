@@ -9,12 +9,13 @@ import { hasEnded } from '@restic-manager/contract/job'
 import type { JobRunRequest } from '@restic-manager/contract/requests'
 import type { JobView } from '@restic-manager/contract/views'
 import type { OperatorRouter } from '@restic-manager/server/operator-api'
+import { signedIn } from '@restic-manager/testkit/signed-in'
 import { until } from '@restic-manager/testkit/until'
 import { entries, runProgram, type Environment } from './processes.ts'
 
 export type Api = ReturnType<typeof createTRPCClient<OperatorRouter>>
 
-/** Makes an admin with a random password and an API key, through the admin command. */
+/** Makes an admin with a random password, through the admin command, and signs them in. */
 export async function makeOperator(
   server: { url: string; env: Environment },
   { email, name, folder }: { email: string; name: string; folder: string },
@@ -25,13 +26,12 @@ export async function makeOperator(
   const admin = (...argv: string[]) => runProgram([entries.admin, ...argv], server.env)
   const who = ['--email', email, '--name', name, '--role', 'admin', '--password-file', passwordFile]
   await admin('create-operator', ...who)
-  const apiKey = await admin('create-api-key', '--operator', email, '--name', 'script')
   const api = createTRPCClient<OperatorRouter>({
     links: [
       httpBatchLink({
         url: `${server.url}/trpc`,
         transformer: superjson,
-        headers: { authorization: `Bearer ${apiKey}` },
+        headers: signedIn(server.url, { email, password }),
       }),
     ],
   })

@@ -6,6 +6,8 @@ import { newId } from '@restic-manager/contract/ids'
 import { timing } from '@restic-manager/contract/timing'
 import type { AgentContext, HostSession, OperatorContext, Principal } from './context.ts'
 import { startBus } from './db/bus.ts'
+import type { Db } from './db/open.ts'
+import { operators, operatorSessions } from './db/schema-operators.ts'
 import { isOutage } from './db/outage.ts'
 import { createReadyCheck } from './db/ready.ts'
 import { createLogIntake } from './fleet/log-intake.ts'
@@ -15,17 +17,18 @@ import { testDatabase } from './testing.ts'
 import { quiet } from './testing-fleet.ts'
 import { version } from './version.ts'
 
-type Role = Principal['role'] | undefined
+/** Who calls: a stranger, somebody of a role who sees everything, or exactly this one. */
+type Caller = Principal | Principal['role'] | undefined
 
-/** A principal of a role, as sign-in would make it. */
-export const principalOf = (role: Principal['role']): Principal => ({
-  operatorId: newId(),
-  name: 'Anna',
-  email: 'anna@example.com',
-  role,
-  tags: undefined,
-  by: { kind: 'session', sessionId: newId(), provedAt: new Date() },
-})
+/** Somebody who has just signed in. */
+export async function signedIn(db: Db, role: Principal['role'], tags?: string[]): Promise<Principal> {
+  const operator = { name: 'Anna', email: `${newId()}@example.com`, role }
+  const [operatorId, sessionId] = [newId(), newId()]
+  await db.insert(operators).values({ id: operatorId, ...operator, tags: tags ?? null })
+  const expiresAt = new Date(Date.now() + 3_600_000)
+  await db.insert(operatorSessions).values({ id: sessionId, userId: operatorId, token: newId(), expiresAt })
+  return { operatorId, ...operator, tags, by: { kind: 'session', sessionId, provedAt: new Date() } }
+}
 
 /** Does something again until the database is there to do it; the test's own limit ends a wait for nothing. */
 export async function insist<T>(act: () => Promise<T>): Promise<T> {
@@ -44,15 +47,21 @@ export async function routerParts({ broken = false } = {}) {
   const bus = await startBus(database.sql)
   const ready = createReadyCheck(database.url)
   const shared = { db: database.db, bus, seal: database.seal, log: quiet, timing }
+  const { db } = database
+  const known = {
+    viewer: await signedIn(db, 'viewer'),
+    operator: await signedIn(db, 'operator'),
+    admin: await signedIn(db, 'admin'),
+  }
   if (broken) await database.sql`drop table hosts cascade`
   const wire = (closed = new AbortController().signal) => ({ closed, room: async () => {} })
   return {
     database,
     bus,
-    operatorContext: (role: Role, closed?: AbortSignal): OperatorContext => ({
+    operatorContext: (caller: Caller, closed?: AbortSignal): OperatorContext => ({
       ...shared,
       ...wire(closed),
-      principal: role && principalOf(role),
+      principal: typeof caller === 'string' ? known[caller] : caller,
       publicUrl: 'http://127.0.0.1:8470',
       plainHttp: false,
       silences: ready.silences,
@@ -80,7 +89,7 @@ export async function operatorServer(options: { broken?: boolean } = {}) {
   return {
     ...parts,
     /** Calls a procedure over HTTP and answers what its error says; all undefined when there is none. */
-    async call(role: Role, type: 'query' | 'mutation', path: string, input: unknown) {
+    async call(caller: Caller, type: 'query' | 'mutation', path: string, input: unknown) {
       const body = JSON.stringify(serialize(input))
       const url = new URL(`http://server/trpc/${path}`)
       if (type === 'query') url.searchParams.set('input', body)
@@ -89,7 +98,7 @@ export async function operatorServer(options: { broken?: boolean } = {}) {
         endpoint: '/trpc',
         req: new Request(url, type === 'query' ? {} : post),
         router: operatorRouter,
-        createContext: () => parts.operatorContext(role),
+        createContext: () => parts.operatorContext(caller),
       })
       const answer: unknown = await response.json()
       const error = deserialize((answer as { error?: never }).error ?? { json: {} }) as {
@@ -103,16 +112,18 @@ export async function operatorServer(options: { broken?: boolean } = {}) {
         message: error.message,
         ...(error.data?.complaints === undefined ? {} : { complaints: error.data.complaints }),
         keys: Object.keys(error.data ?? {}).toSorted(),
+        /** What was answered, as text; to be searched for what should not be in it. */
+        said: JSON.stringify(answer),
       }
     },
     /** Starts a subscription as the WebSocket adapter does. */
-    subscribe: (role: Role, path: string) =>
+    subscribe: (caller: Caller, path: string, input: unknown = {}) =>
       callTRPCProcedure({
         router: operatorRouter,
         path,
         type: 'subscription',
-        getRawInput: async () => ({}),
-        ctx: parts.operatorContext(role),
+        getRawInput: async () => input,
+        ctx: parts.operatorContext(caller),
         signal: new AbortController().signal,
         batchIndex: 0,
       }),

@@ -15,6 +15,7 @@ import { WebSocket } from 'ws'
 import { newId } from '@restic-manager/contract/ids'
 import type { Timing } from '@restic-manager/contract/timing'
 import { createLog } from '@restic-manager/runtime/log'
+import { signedIn, type SignedIn } from '@restic-manager/testkit/signed-in'
 import { createApiKey } from './auth/api-keys.ts'
 import { createOperator, hashOf } from './auth/operators.ts'
 import type { Principal } from './context.ts'
@@ -32,6 +33,7 @@ export { testDatabase, type TestDatabase } from './testing-database.ts'
 export { databaseUser, ownPostgres, type OwnPostgres } from './testing-own-postgres.ts'
 export { openDatabase } from './db/open.ts'
 export { ensureLogDay, turnLogDays } from './fleet/log-days.ts'
+export { unlockStale } from './fleet/stale-locks.ts'
 
 export type TestServerOptions = {
   /** Another server, whose database and sealing key this one shares. Stop this one first. */
@@ -51,7 +53,7 @@ export type TestOperator = { operatorId: string; email: string; password: string
 export type TestServer = AsyncDisposable & {
   url: string
   port: number
-  /** The operators' client, with the key of an admin. Subscriptions go over a WebSocket. */
+  /** The operators' client, of an admin who has just signed in. Subscriptions go over a WebSocket, with their key. */
   api: TRPCClient<OperatorRouter>
   apiKey: string
   databaseUrl: string
@@ -98,6 +100,8 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     ...(options.process ? { RM_TIMING: JSON.stringify(options.timing ?? {}) } : {}),
     RM_PAGE_DIR: options.pageDir ?? join(dataDir, 'no-page'),
     RM_LOG_LEVEL: process.env['RM_TEST_LOG_LEVEL'] ?? 'error',
+    // Tests ask again and again until something is true.
+    RM_API_CALLS_PER_MINUTE: '9999999',
     ...options.env,
   }
   const running = options.process ? await spawnServer(env) : await startHere(env, options)
@@ -116,8 +120,8 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       apiKey: await createApiKey(db, { email: name, name: 'test' }),
     }
   }
-  const { apiKey } = await makeOperator()
-  const client = operatorClient(running.url, apiKey)
+  const { apiKey, ...admin } = await makeOperator()
+  const client = operatorClient(running.url, apiKey, signedIn(running.url, admin))
   undo.defer(client.close)
   const owned = undo.move()
   return {
@@ -157,8 +161,11 @@ async function startHere(env: Record<string, string>, { timing, socketLimits = {
   }
 }
 
-/** A client as a tool would make it: calls over HTTP, subscriptions over one WebSocket, an API key with both. */
-export function operatorClient(url: string, apiKey: string) {
+/**
+ * A client as a tool would make it: calls over HTTP, subscriptions over one WebSocket, an API key with both. `session`: calls
+ * go by this session instead, for what no key may do.
+ */
+export function operatorClient(url: string, apiKey: string, session?: SignedIn) {
   const headers = { authorization: `Bearer ${apiKey}` }
   class KeyedWebSocket extends WebSocket {
     constructor(address: string | URL) {
@@ -177,7 +184,12 @@ export function operatorClient(url: string, apiKey: string) {
       splitLink({
         condition: op => op.type === 'subscription',
         true: wsLink({ client: socket, transformer: superjson }),
-        false: httpBatchLink({ url: `${url}/trpc`, headers, transformer: superjson, maxItems: 32 }),
+        false: httpBatchLink({
+          url: `${url}/trpc`,
+          headers: session ?? headers,
+          transformer: superjson,
+          maxItems: 32,
+        }),
       }),
     ],
   })

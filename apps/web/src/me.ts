@@ -1,5 +1,5 @@
 // Who is signed in, and what they may press.
-import type { Me } from '@restic-manager/contract/views'
+import type { Me } from '@restic-manager/contract/me'
 import { useQuery } from '@tanstack/react-query'
 import { trpc } from './trpc.ts'
 

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createTRPCClient, httpLink, TRPCClientError, type TRPCClient } from '@trpc/client'
 import superjson from 'superjson'
 import type { OperatorRouter } from '@restic-manager/server/operator-api'
+import { signedIn } from '@restic-manager/testkit/signed-in'
 import { runProgram } from '../../../scripts/processes.ts'
 import type { Secret } from './evidence.ts'
 
@@ -14,14 +15,17 @@ export type Api = TRPCClient<OperatorRouter>
 /** One call, cut off when it takes longer. */
 const callMs = 6_000
 
+/** Who asks, in all of a run. */
+export type Operator = { email: string; password: string }
+
 /** A client of one address. */
-export function connectOperator(url: string, apiKey: string): Api {
+export function connectOperator(url: string, operator: Operator): Api {
   return createTRPCClient<OperatorRouter>({
     links: [
       httpLink({
         url: `${url}/trpc`,
         transformer: superjson,
-        headers: { authorization: `Bearer ${apiKey}` },
+        headers: signedIn(url, operator),
         fetch: (address, { signal, ...options } = {}) =>
           fetch(address as URL, {
             ...(options as RequestInit),
@@ -32,12 +36,12 @@ export function connectOperator(url: string, apiKey: string): Api {
   })
 }
 
-/** Makes an admin and a key on the database of `env`. */
+/** Makes an admin on the database of `env`. */
 export async function makeOperator(
   admin: string,
   env: Record<string, string>,
   folder: string,
-): Promise<{ apiKey: string; secrets: Secret[] }> {
+): Promise<{ operator: Operator; secrets: Secret[] }> {
   const password = randomBytes(12).toString('base64url')
   const passwordFile = path.join(folder, 'operator-password')
   await writeFile(passwordFile, password, { mode: 0o600 })
@@ -46,13 +50,9 @@ export async function makeOperator(
     [admin, 'create-operator', '--email', email, '--role', 'admin', '--password-file', passwordFile],
     env,
   )
-  const apiKey = await runProgram([admin, 'create-api-key', '--operator', email, '--name', 'chaos'], env)
   return {
-    apiKey,
-    secrets: [
-      { name: 'the password of the operator', value: password },
-      { name: 'the API key of the operator', value: apiKey },
-    ],
+    operator: { email, password },
+    secrets: [{ name: 'the password of the operator', value: password }],
   }
 }
 

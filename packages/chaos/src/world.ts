@@ -103,8 +103,8 @@ export async function openWorld(options: WorldOptions, undo: AsyncDisposableStac
   await watch(database.url)
 
   const adminEnv = { ...env, RM_DATA_DIR: path.join(folder, 'server-1') }
-  const { apiKey, secrets } = await makeOperator(entries.admin, adminEnv, folder)
-  const api = connectOperator(url, apiKey)
+  const { operator, secrets } = await makeOperator(entries.admin, adminEnv, folder)
+  const api = connectOperator(url, operator)
   const { token } = await api.enrolments.create.mutate({ requestId: newId(), maxUses: 1_000 })
   secrets.push({ name: 'the enrolment token', value: token })
 
@@ -136,7 +136,7 @@ export async function openWorld(options: WorldOptions, undo: AsyncDisposableStac
     { what: `all ${all} hosts to be online`, timeoutMs: 60_000, everyMs: 200 },
   )
   const servers = made.map(({ program, port }) =>
-    Object.assign(program, { port, api: connectOperator(`http://127.0.0.1:${port}`, apiKey) }),
+    Object.assign(program, { port, api: connectOperator(`http://127.0.0.1:${port}`, operator) }),
   )
   return { folder, postgres: database, servers, hosts, simulated, api, places, secrets }
 }

@@ -44,6 +44,13 @@ export const Hook = z
   )
 export type Hook = z.infer<typeof Hook>
 
+/** Whether what is asked for brings a program with it, to be run as text by the host's shell. */
+export const hasInlineHook = (
+  work: { preHook?: Hook | undefined; postHook?: Hook | undefined } | object,
+): boolean =>
+  ('preHook' in work && work.preHook?.script !== undefined) ||
+  ('postHook' in work && work.postHook?.script !== undefined)
+
 /** How a backup works. Bandwidth in KiB per second, sizes in bytes. What the host's restic is too old for is left out, with a warning. */
 export const backupOptions = {
   iexcludes: z.array(text(4_096).min(1)).max(1_000).optional(),

@@ -11,6 +11,7 @@ export const refusals = {
   not_signed_in: 'UNAUTHORIZED',
   session_unproven: 'UNAUTHORIZED',
   not_allowed: 'FORBIDDEN',
+  second_factor_needed: 'FORBIDDEN', // show the strongest factor again, then repeat the call
   host_quarantined: 'FORBIDDEN',
   host_removed: 'FORBIDDEN',
   token_refused: 'FORBIDDEN',

@@ -104,6 +104,7 @@ export const RepositoryView = z.object({
   resticId: z.string().nullable(), // null: nobody has opened it yet
   version: z.number(), // send it back with an edit
   hosts: z.array(z.object({ id: Id, name: z.string() })),
+  hiddenHosts: z.number(), // that use or maintain it and are not seen by who asks; above 0: it cannot be changed by them
   lastBackupAt: z.date().nullable(),
   sizeBytes: z.number().nullable(),
   snapshotCount: z.number(),
@@ -255,18 +256,6 @@ export const Change = z.object({
   id: z.string(),
 })
 export type Change = z.infer<typeof Change>
-
-/** Who is asking, and what about this server they should know. */
-export const Me = z.object({
-  operatorId: Id,
-  name: z.string(),
-  email: z.string(),
-  role: z.enum(['viewer', 'operator', 'admin']),
-  serverVersion: z.string(),
-  publicUrl: z.string(), // what agents dial
-  plainHttp: z.boolean(), // the page is served without TLS to others than this machine
-})
-export type Me = z.infer<typeof Me>
 
 /** How far a schedule has reached its host. `rejected`: the host turned it down; `waiting`: it has not acked this version yet. */
 export const ScheduleSync = z.enum(['in sync', 'waiting', 'rejected'])

@@ -4,6 +4,7 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import type { EnrolmentView } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
 import { enrolments, hosts } from '../db/schema.ts'
+import { enrolmentsIn, hostsIn, type Scope, wholeFleet } from './scope.ts'
 
 /** The newest enrolments are of interest; older ones stay in the database. */
 const MOST_LISTED = 200
@@ -21,24 +22,33 @@ const columns = {
 }
 
 /** The newest enrolments first, each with the hosts it let in. */
-export async function listEnrolments(db: Db): Promise<EnrolmentView[]> {
+export async function listEnrolments(db: Db, scope: Scope): Promise<EnrolmentView[]> {
   const rows = await db
     .select(columns)
     .from(enrolments)
+    .where(enrolmentsIn(scope))
     .orderBy(desc(enrolments.createdAt), desc(enrolments.id))
     .limit(MOST_LISTED)
-  return withHosts(db, rows)
+  return withHosts(db, scope, rows)
 }
 
 /** One enrolment. Throws `enrolment_not_found`. */
-export async function viewEnrolment(db: Db, enrolmentId: string): Promise<EnrolmentView> {
+export async function viewEnrolment(
+  db: Db,
+  enrolmentId: string,
+  scope: Scope = wholeFleet,
+): Promise<EnrolmentView> {
   const rows = await db.select(columns).from(enrolments).where(eq(enrolments.id, enrolmentId))
-  const [view] = await withHosts(db, rows)
+  const [view] = await withHosts(db, scope, rows)
   if (view === undefined) throw new Refusal('enrolment_not_found', 'There is no such enrolment.')
   return view
 }
 
-async function withHosts(db: Db, rows: Omit<EnrolmentView, 'hosts'>[]): Promise<EnrolmentView[]> {
+async function withHosts(
+  db: Db,
+  scope: Scope,
+  rows: Omit<EnrolmentView, 'hosts'>[],
+): Promise<EnrolmentView[]> {
   if (rows.length === 0) return []
   const enrolled = await db
     .select({
@@ -54,6 +64,7 @@ async function withHosts(db: Db, rows: Omit<EnrolmentView, 'hosts'>[]): Promise<
     .from(hosts)
     .where(
       and(
+        hostsIn(scope),
         inArray(
           hosts.enrolmentId,
           rows.map(row => row.id),

@@ -8,6 +8,7 @@ import { enrolMachine, makeKey, quiet } from '../testing-fleet.ts'
 import { listEnrolments, viewEnrolment } from './enrolment-views.ts'
 import { createEnrolment, redeemEnrolment, revokeEnrolment } from './enrolments.ts'
 import { removeHost } from './hosts.ts'
+import { wholeFleet } from './scope.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -38,7 +39,7 @@ test('a token lets one machine in and is shown on its enrolment', async () => {
     refusedCount: 0,
     hosts: [{ id: hostId, name: 'db-1', online: false, provedAt: null }],
   })
-  expect((await listEnrolments(database.db)).map(each => each.id)).toContain(enrolmentId)
+  expect((await listEnrolments(database.db, wholeFleet)).map(each => each.id)).toContain(enrolmentId)
 })
 
 test('only a hash of a token is stored', async () => {

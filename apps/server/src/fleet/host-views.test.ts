@@ -12,6 +12,7 @@ import { removeHost, updateHost } from './hosts.ts'
 import { finishJob } from './job-reports.ts'
 import { jobPage, viewJob } from './job-views.ts'
 import { viewRepository } from './repository-views.ts'
+import { wholeFleet } from './scope.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -32,7 +33,8 @@ beforeAll(async () => {
 afterAll(() => database.close())
 
 type Request = z.infer<typeof HostListRequest>
-const list = (request: Partial<Request>) => hostPage(database.db, { limit: 200, sort: 'name', ...request })
+const list = (request: Partial<Request>) =>
+  hostPage(database.db, wholeFleet, { limit: 200, sort: 'name', ...request })
 const all = async (request: Partial<Request>) => {
   const rows = []
   for (let cursor: string | undefined; ;) {
@@ -105,13 +107,17 @@ test('a host shows its jobs, its repositories and what its last backup read', as
     ],
     suggestedBackup: { repositoryId: host.repositoryId, paths: ['/srv'], excludes: [] },
   })
-  const pages = await jobPage(database.db, { hostId: host.hostId, limit: 1 })
+  const pages = await jobPage(database.db, wholeFleet, { hostId: host.hostId, limit: 1 })
   expect(pages.rows).toMatchObject([{ id: second.jobId }])
-  const rest = await jobPage(database.db, { hostId: host.hostId, limit: 5, cursor: pages.nextCursor ?? '' })
+  const rest = await jobPage(database.db, wholeFleet, {
+    hostId: host.hostId,
+    limit: 5,
+    cursor: pages.nextCursor ?? '',
+  })
   expect(rest).toMatchObject({ rows: [{ id: first.jobId }], nextCursor: null })
-  expect((await jobPage(database.db, { limit: 9, statuses: ['incomplete'] })).rows).toMatchObject([
-    { id: first.jobId },
-  ])
+  expect((await jobPage(database.db, wholeFleet, { limit: 9, statuses: ['incomplete'] })).rows).toMatchObject(
+    [{ id: first.jobId }],
+  )
 })
 
 test('a removed host is gone from the lists, its key and bearers are dead, its open jobs given up', async () => {

@@ -12,6 +12,7 @@ import { isOlderVersion, version } from '../version.ts'
 import { cursorAt, keysOf } from './cursor.ts'
 import { briefsOf } from './job-views.ts'
 import { repositoriesOf } from './repository-views.ts'
+import { hostsIn, type Scope, wholeFleet } from './scope.ts'
 
 /**
  * Each inner query is one look into an index for each host of the page. They name their columns in full: from a single
@@ -68,9 +69,14 @@ const NameKeys = z.tuple([z.string(), z.uuid()])
 const BackupKeys = z.tuple([z.number().nullable(), z.uuid()])
 
 /** A page of the fleet. By last good backup, hosts that have none come first, then the oldest. */
-export async function hostPage(db: Db, request: z.infer<typeof HostListRequest>): Promise<HostPage> {
+export async function hostPage(
+  db: Db,
+  scope: Scope,
+  request: z.infer<typeof HostListRequest>,
+): Promise<HostPage> {
   const which = and(
     isNull(hosts.removedAt),
+    hostsIn(scope),
     request.state === undefined ? undefined : inState[request.state],
     matches(request.search?.trim() ?? ''),
   )
@@ -89,7 +95,7 @@ export async function hostPage(db: Db, request: z.infer<typeof HostListRequest>)
   return {
     rows: await withJobs(db, page),
     nextCursor: rows.length > page.length && last !== undefined ? cursorAt([key ?? null, last.id]) : null,
-    ...(await countHosts(db, which)),
+    ...(await countHosts(db, scope, which)),
   }
 }
 
@@ -116,7 +122,7 @@ function isAfter({ sort, cursor }: z.infer<typeof HostListRequest>): SQL | undef
   return sql`(${hosts.lastGoodBackupAt}, ${hosts.id}) > (${new Date(at).toISOString()}::timestamptz, ${id}::uuid)`
 }
 
-async function countHosts(db: Db, which: SQL | undefined) {
+async function countHosts(db: Db, scope: Scope, which: SQL | undefined) {
   const count = (condition: SQL | undefined) => sql<number>`count(*) filter (where ${condition})::integer`
   const [counted] = await db
     .select({
@@ -127,13 +133,13 @@ async function countHosts(db: Db, which: SQL | undefined) {
       quarantined: count(inState.quarantined),
     })
     .from(hosts)
-    .where(isNull(hosts.removedAt))
+    .where(and(isNull(hosts.removedAt), hostsIn(scope)))
   const { total, ...counts } = counted ?? { total: 0, all: 0, online: 0, offline: 0, quarantined: 0 }
   return { total, counts }
 }
 
-/** One host, whole. Throws `host_not_found`. */
-export async function viewHost(db: Db, hostId: string): Promise<HostView> {
+/** One host, whole. What the repositories say of other hosts keeps to the scope. Throws `host_not_found`. */
+export async function viewHost(db: Db, hostId: string, scope: Scope = wholeFleet): Promise<HostView> {
   const bare = await db
     .select({
       ...columns,
@@ -164,7 +170,7 @@ export async function viewHost(db: Db, hostId: string): Promise<HostView> {
     updateAvailable: isOlderVersion(row.agentVersion, version) ? version : null,
     ...(await protectionOf(db, hostId)),
     suggestedBackup: await lastBackupOf(db, hostId),
-    repositories: await repositoriesOf(db, hostId),
+    repositories: await repositoriesOf(db, hostId, scope),
   }
 }
 

@@ -9,6 +9,7 @@ import type { JobBrief, JobLive, JobPage, JobView } from '@restic-manager/contra
 import type { Db } from '../db/open.ts'
 import { hosts, jobProgress, jobs, removedLogDays, repositories, schedules, snapshots } from '../db/schema.ts'
 import { cursorAt, keysOf } from './cursor.ts'
+import { jobsIn, type Scope, wholeFleet } from './scope.ts'
 
 const isOpen = sql`${jobs.status} in ('accepted', 'running')`
 
@@ -70,11 +71,16 @@ const selectBriefs = (db: Db) => withBeside(db.select(briefColumns).from(jobs).$
 const Keys = z.tuple([z.number(), z.uuid()])
 
 /** A page of jobs, newest first. */
-export async function jobPage(db: Db, request: z.infer<typeof JobListRequest>): Promise<JobPage> {
+export async function jobPage(
+  db: Db,
+  scope: Scope,
+  request: z.infer<typeof JobListRequest>,
+): Promise<JobPage> {
   const after = keysOf(Keys, request.cursor)
   const rows = await selectBriefs(db)
     .where(
       and(
+        jobsIn(scope),
         request.hostId === undefined ? undefined : eq(jobs.hostId, request.hostId),
         request.repositoryId === undefined ? undefined : eq(jobs.repositoryId, request.repositoryId),
         request.scheduleId === undefined ? undefined : eq(jobs.scheduleId, request.scheduleId),
@@ -151,8 +157,8 @@ export async function hostOfJob(db: Db, jobId: string): Promise<string> {
   return job.hostId
 }
 
-/** What moves while a job runs. Throws `job_not_found`. */
-export async function liveJob(db: Db, jobId: string): Promise<JobLive> {
+/** What moves while a job runs. Throws `job_not_found`, also for one that has left the scope. */
+export async function liveJob(db: Db, jobId: string, scope: Scope = wholeFleet): Promise<JobLive> {
   const [row] = await db
     .select({
       status: jobs.status,
@@ -165,7 +171,7 @@ export async function liveJob(db: Db, jobId: string): Promise<JobLive> {
     .from(jobs)
     .innerJoin(hosts, eq(hosts.id, jobs.hostId))
     .leftJoin(jobProgress, eq(jobProgress.jobId, jobs.id))
-    .where(eq(jobs.id, jobId))
+    .where(and(eq(jobs.id, jobId), jobsIn(scope)))
   if (row === undefined) throw new Refusal('job_not_found', 'There is no such job.')
   const { nextLogSeq, ...live } = row
   const showsProgress = isFollowed(row.status)

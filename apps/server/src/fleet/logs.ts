@@ -13,6 +13,7 @@ import { currentTimeline } from '../db/timeline.ts'
 import type { Sender } from './facts.ts'
 import { explainNothing } from './job-reports.ts'
 import { lacksLogDay, logDayOf, makeLogDay } from './log-days.ts'
+import { jobsIn, type Scope, wholeFleet } from './scope.ts'
 
 /** Blocks read at a time, and the most text of one page. */
 const BLOCKS_AT_ONCE = 16
@@ -89,17 +90,18 @@ function checkBlock(block: LogStreamBlock) {
 
 /**
  * The entries from `fromSeq` on, at most `limit` and about a megabyte. Of a log that was removed: a gap that says so. Throws
- * `job_not_found`.
+ * `job_not_found`, also for one that has left the scope.
  */
 export async function readLog(
   db: Db,
   { jobId, fromSeq, limit }: { jobId: string; fromSeq: number; limit: number },
+  scope: Scope = wholeFleet,
 ): Promise<LogPage> {
   const [job] = await db
     .select({ nextSeq: jobs.nextLogSeq, day: jobs.logDay, removed: removedLogDays })
     .from(jobs)
     .leftJoin(removedLogDays, eq(removedLogDays.day, jobs.logDay))
-    .where(eq(jobs.id, jobId))
+    .where(and(eq(jobs.id, jobId), jobsIn(scope)))
   if (job === undefined) throw new Refusal('job_not_found', 'There is no such job.')
   if (job.removed !== null) return removedPage(job.removed, fromSeq, job.nextSeq)
   const entries: LogEntry[] = []

@@ -10,6 +10,7 @@ import { runJob } from './jobs.ts'
 import { createRepository, removeRepository, updateRepository } from './repositories.ts'
 import { keepStats } from './repository-stats.ts'
 import { listRepositories, viewRepository } from './repository-views.ts'
+import { wholeFleet } from './scope.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -115,7 +116,7 @@ test('of two repositories that are renamed alike at once one is refused with a s
 test('a host that does not exist cannot be given access, and then nothing is made', async () => {
   const request = repositoryOf({ hostIds: [newId()] })
   await expect(create(request)).rejects.toMatchObject({ code: 'host_not_found' })
-  expect((await listRepositories(database.db)).map(each => each.name)).not.toContain(request.name)
+  expect((await listRepositories(database.db, wholeFleet)).map(each => each.name)).not.toContain(request.name)
 })
 
 test('the version of every host that is touched rises, and of no other', async () => {

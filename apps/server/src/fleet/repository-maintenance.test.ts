@@ -9,6 +9,7 @@ import { accept, end, makeVault, run } from '../testing-maintenance.ts'
 import { applySet, hoursAgo, planOn } from '../testing-schedules.ts'
 import { keepStats } from './repository-stats.ts'
 import { listRepositories, viewRepository } from './repository-views.ts'
+import { wholeFleet } from './scope.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -58,10 +59,10 @@ test('retention that has not succeeded for two of its periods is overdue, in eac
   await applySet(database.db, host, hoursAgo(4))
   const overdue = await view(host)
   expect(overdue.retentionOverdueSince).toEqual(new Date(hoursAgo(3)))
-  const all = await listRepositories(database.db)
+  const all = await listRepositories(database.db, wholeFleet)
   expect(all.find(each => each.id === host.repositoryId)).toEqual(overdue)
   const patient = { ...timing, missedGrace: 6 * 3_600_000 }
-  expect(await viewRepository(database.db, host.repositoryId, patient)).toMatchObject({
+  expect(await viewRepository(database.db, host.repositoryId, { timing: patient })).toMatchObject({
     retentionOverdueSince: null,
   })
 })

@@ -6,6 +6,7 @@ import type { Db } from '../db/open.ts'
 import { hosts, jobs, schedules } from '../db/schema.ts'
 import { concernsItsRepository } from './claims.ts'
 import { briefsOf } from './job-views.ts'
+import { jobsIn, type Scope } from './scope.ts'
 import { overdueSinceOf } from './schedule-views.ts'
 
 export type RetentionPeriods = Pick<Timing, 'late' | 'missedGrace'>
@@ -14,13 +15,18 @@ export type RetentionPeriods = Pick<Timing, 'late' | 'missedGrace'>
 const MOST_SHOWN = 20
 
 /** Running or waiting forget, prune, check and unlock jobs, by repository, in the order they lined up. */
-export async function maintenanceOf(db: Db, repositoryIds: string[]): Promise<Map<string, JobBrief[]>> {
+export async function maintenanceOf(
+  db: Db,
+  scope: Scope,
+  repositoryIds: string[],
+): Promise<Map<string, JobBrief[]>> {
   if (repositoryIds.length === 0) return new Map()
   const open = await db
     .select({ id: jobs.id, repositoryId: jobs.repositoryId })
     .from(jobs)
     .where(
       and(
+        jobsIn(scope),
         inArray(jobs.repositoryId, repositoryIds),
         inArray(jobs.status, ['queued', 'accepted', 'running']),
         inArray(jobs.kind, ['forget', 'prune', 'check', 'unlock']),

@@ -8,6 +8,10 @@ import type { Db } from '../db/open.ts'
 import { hostRepositories, hosts, repositories } from '../db/schema.ts'
 import { concernsItsRepository } from './claims.ts'
 import { maintenanceOf, retentionOverdueOf, type RetentionPeriods } from './repository-maintenance.ts'
+import { hiddenHostsOf, hostsIn, repositoriesIn, type Scope, wholeFleet } from './scope.ts'
+
+/** Who looks, and how long a retention may be late. */
+type Seen = { scope: Scope; timing: RetentionPeriods }
 
 const asDate = (value: unknown) => (value === null ? null : new Date(value as string))
 
@@ -72,12 +76,15 @@ const columns = {
     ),
 }
 
-/** All repositories by name. */
-export const listRepositories = (db: Db, periods: RetentionPeriods = timing): Promise<RepositoryView[]> =>
-  selectRepositories(db, undefined, periods)
+/** All repositories of the scope by name. */
+export const listRepositories = (
+  db: Db,
+  scope: Scope,
+  periods: RetentionPeriods = timing,
+): Promise<RepositoryView[]> => selectRepositories(db, repositoriesIn(scope), { scope, timing: periods })
 
 /** The repositories a host has access to, by name. */
-export const repositoriesOf = (db: Db, hostId: string): Promise<RepositoryView[]> =>
+export const repositoriesOf = (db: Db, hostId: string, scope: Scope): Promise<RepositoryView[]> =>
   selectRepositories(
     db,
     inArray(
@@ -87,35 +94,40 @@ export const repositoriesOf = (db: Db, hostId: string): Promise<RepositoryView[]
         .from(hostRepositories)
         .where(eq(hostRepositories.hostId, hostId)),
     ),
-    timing,
+    { scope, timing },
   )
 
 /** One repository. Throws `repository_not_found`. */
 export async function viewRepository(
   db: Db,
   repositoryId: string,
-  periods: RetentionPeriods = timing,
+  seen: Partial<Seen> = {},
 ): Promise<RepositoryView> {
-  const [view] = await selectRepositories(db, eq(repositories.id, repositoryId), periods)
+  const [view] = await selectRepositories(db, eq(repositories.id, repositoryId), {
+    scope: wholeFleet,
+    timing,
+    ...seen,
+  })
   if (view === undefined) throw new Refusal('repository_not_found', 'There is no such repository.')
   return view
 }
 
+/** Of a repository that others share, their names are seen only where it needs them: who maintains it, and whom a job waits for. */
 async function selectRepositories(
   db: Db,
   which: SQL | undefined,
-  periods: RetentionPeriods,
+  { scope, timing: periods }: Seen,
 ): Promise<RepositoryView[]> {
   const rows = await db
-    .select(columns)
+    .select({ ...columns, hiddenHosts: hiddenHostsOf(scope) })
     .from(repositories)
     .leftJoin(keepers, and(eq(keepers.id, repositories.maintenanceHostId), isNull(keepers.removedAt)))
     .where(which)
     .orderBy(asc(repositories.name), asc(repositories.id))
   const ids = rows.map(row => row.id)
   const [users, maintenance, overdue] = await Promise.all([
-    usersOf(db, ids),
-    maintenanceOf(db, ids),
+    usersOf(db, scope, ids),
+    maintenanceOf(db, scope, ids),
     retentionOverdueOf(db, ids, periods),
   ])
   return rows.map(({ keeper, ...row }) =>
@@ -129,13 +141,13 @@ async function selectRepositories(
 }
 
 /** The hosts with access, by repository. */
-async function usersOf(db: Db, repositoryIds: string[]) {
+async function usersOf(db: Db, scope: Scope, repositoryIds: string[]) {
   if (repositoryIds.length === 0) return new Map<string, { id: string; name: string }[]>()
   const users = await db
     .select({ repositoryId: hostRepositories.repositoryId, id: hosts.id, name: hosts.name })
     .from(hostRepositories)
     .innerJoin(hosts, and(eq(hosts.id, hostRepositories.hostId), isNull(hosts.removedAt)))
-    .where(inArray(hostRepositories.repositoryId, repositoryIds))
+    .where(and(inArray(hostRepositories.repositoryId, repositoryIds), hostsIn(scope)))
     .orderBy(asc(hosts.name), asc(hosts.id))
   return Map.groupBy(users, user => user.repositoryId)
 }

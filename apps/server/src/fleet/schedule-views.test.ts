@@ -12,6 +12,7 @@ import { viewHost } from './host-views.ts'
 import { jobPage } from './job-views.ts'
 import { createRepository } from './repositories.ts'
 import { listSchedules, viewSchedule } from './schedule-views.ts'
+import { wholeFleet } from './scope.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -118,7 +119,7 @@ test('schedules are listed by name, of one host or on one repository', async () 
   const a = await planOn(database.db, host, { name: 'a' })
   await planOn(database.db, other)
   const idsOf = async (request: { hostId?: string; repositoryId?: string }) =>
-    (await listSchedules(database.db, request, timing)).map(({ id }) => id)
+    (await listSchedules(database.db, wholeFleet, request, timing)).map(({ id }) => id)
   expect(await idsOf({ hostId: host.hostId })).toEqual([a, b])
   expect(await idsOf({ repositoryId: host.repositoryId })).toEqual([a, b])
   expect(await idsOf({ hostId: host.hostId, repositoryId: other.repositoryId })).toEqual([])
@@ -131,7 +132,7 @@ test('jobs say which schedule and slot they are for, and a range which slots it 
   await fire(database.db, host, fireOf(host, scheduleId, hoursAgo(0)))
   await tellNotRun(database.db, host, { scheduleId, from: hoursAgo(5), to: hoursAgo(2), count: 4 })
   await host.backUp()
-  const { rows } = await jobPage(database.db, { scheduleId, limit: 10 })
+  const { rows } = await jobPage(database.db, wholeFleet, { scheduleId, limit: 10 })
   expect(rows).toMatchObject([
     { status: 'queued', scheduleName: 'nightly', scheduledFor: new Date(hoursAgo(0)), slotCount: 1 },
     {
@@ -154,7 +155,7 @@ test('a job that another host runs names whom it serves, and one that waits name
   const { jobId } = await host.backUp()
   const scheduleId = await planOn(database.db, host, { kind: 'prune' })
   await fire(database.db, host, fireOf(host, scheduleId, hoursAgo(0)))
-  const { rows } = await jobPage(database.db, { scheduleId, limit: 10 })
+  const { rows } = await jobPage(database.db, wholeFleet, { scheduleId, limit: 10 })
   expect(rows).toMatchObject([
     {
       hostId: maintainer.hostId,

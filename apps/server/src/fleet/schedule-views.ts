@@ -11,6 +11,7 @@ import { hosts, repositories, schedules } from '../db/schema.ts'
 import { briefsOf } from './job-views.ts'
 import { countable, draftOf, timetableOf } from './schedule-rows.ts'
 import { scheduleNotFound } from './schedules.ts'
+import { ofHostsIn, type Scope } from './scope.ts'
 
 /** A list is for one host or one repository; without either it is cut here. */
 const MOST_LISTED = 1_000
@@ -20,12 +21,14 @@ type Periods = Pick<Timing, 'late' | 'missedGrace'>
 /** The schedules of a host or on a repository, by name. */
 export async function listSchedules(
   db: Db,
+  scope: Scope,
   { hostId, repositoryId }: z.infer<typeof ScheduleListRequest>,
   periods: Periods,
 ): Promise<ScheduleView[]> {
   return selectSchedules(
     db,
     and(
+      ofHostsIn(scope, schedules.hostId),
       hostId === undefined ? undefined : eq(schedules.hostId, hostId),
       repositoryId === undefined ? undefined : arrayContains(schedules.repositoryIds, [repositoryId]),
     ),

@@ -14,6 +14,7 @@ import { removeHost } from './hosts.ts'
 import { removeRepository } from './repositories.ts'
 import { listSchedules, viewSchedule } from './schedule-views.ts'
 import { createSchedule, removeSchedule, setScheduleEnabled, updateSchedule } from './schedules.ts'
+import { wholeFleet } from './scope.ts'
 
 let database: TestDatabase
 let host: TestHost
@@ -172,7 +173,7 @@ test('a removed host has no schedules to see or to edit', async () => {
   const gone = await makeHost(database.db, database.seal, 'gone-1')
   const scheduleId = await planOn(database.db, gone)
   await removeHost(database.db, { hostId: gone.hostId, confirmName: 'gone-1' })
-  expect(await listSchedules(database.db, { hostId: gone.hostId }, timing)).toEqual([])
+  expect(await listSchedules(database.db, wholeFleet, { hostId: gone.hostId }, timing)).toEqual([])
   await expect(removeSchedule(database.db, { scheduleId, version: 1 })).rejects.toMatchObject({
     code: 'host_not_found',
   })

@@ -7,6 +7,7 @@ import type { SnapshotPage, SnapshotRow } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
 import { jobs, repositories, snapshotCounts, snapshots } from '../db/schema.ts'
 import { cursorAt, keysOf } from './cursor.ts'
+import { ofHostsIn, type Scope, wholeFleet } from './scope.ts'
 
 const selectSnapshots = (db: Db) =>
   db
@@ -35,19 +36,21 @@ const Keys = z.tuple([z.number(), z.string().max(64), z.uuid()])
 /** A page of snapshots, newest first. */
 export async function snapshotPage(
   db: Db,
+  scope: Scope,
   request: z.infer<typeof SnapshotListRequest>,
 ): Promise<SnapshotPage> {
   const after = keysOf(Keys, request.cursor)
   const { hostId, repositoryId } = request
-  const inScope = (table: typeof snapshots | typeof snapshotCounts) =>
+  const asked = (table: typeof snapshots | typeof snapshotCounts) =>
     and(
+      ofHostsIn(scope, table.hostId),
       hostId === undefined ? undefined : eq(table.hostId, hostId),
       repositoryId === undefined ? undefined : eq(table.repositoryId, repositoryId),
     )
   const rows = await selectSnapshots(db)
     .where(
       and(
-        inScope(snapshots),
+        asked(snapshots),
         after &&
           sql`(${snapshots.time}, ${snapshots.id}, ${snapshots.repositoryId})
             < (${new Date(after[0]).toISOString()}::timestamptz, ${after[1]}, ${after[2]}::uuid)`,
@@ -58,7 +61,7 @@ export async function snapshotPage(
   const [counted] = await db
     .select({ total: sql<number>`coalesce(sum(${snapshotCounts.count}), 0)::integer` })
     .from(snapshotCounts)
-    .where(inScope(snapshotCounts))
+    .where(asked(snapshotCounts))
   const page = rows.slice(0, request.limit)
   const last = page.at(-1)
   const hasMore = rows.length > page.length && last !== undefined
@@ -73,9 +76,14 @@ export async function snapshotPage(
 export async function viewSnapshot(
   db: Db,
   { repositoryId, snapshotId }: z.infer<typeof SnapshotRequest>,
+  scope: Scope = wholeFleet,
 ): Promise<SnapshotRow> {
   const [row] = await selectSnapshots(db).where(
-    and(eq(snapshots.repositoryId, repositoryId), eq(snapshots.id, snapshotId)),
+    and(
+      eq(snapshots.repositoryId, repositoryId),
+      eq(snapshots.id, snapshotId),
+      ofHostsIn(scope, snapshots.hostId),
+    ),
   )
   if (row === undefined)
     throw new Refusal('repository_not_found', 'There is no such snapshot in this repository.')

@@ -14,6 +14,7 @@ import { removeRepository, updateRepository } from './repositories.ts'
 import { viewRepository } from './repository-views.ts'
 import { snapshotPage, viewSnapshot } from './snapshot-views.ts'
 import { keepSnapshotReport } from './snapshots.ts'
+import { wholeFleet } from './scope.ts'
 
 let database: TestDatabase
 let host: TestHost
@@ -60,7 +61,7 @@ const report = (of: TestHost, ...pages: Snapshot[][]) => {
 const keep = (of: TestHost, message: ReturnType<typeof page>) =>
   keepSnapshotReport(database.db, of.sender, message)
 const idsOf = async (of: TestHost) => {
-  const { rows } = await snapshotPage(database.db, { repositoryId: of.repositoryId, limit: 200 })
+  const { rows } = await snapshotPage(database.db, wholeFleet, { repositoryId: of.repositoryId, limit: 200 })
   return rows.map(row => row.id).toSorted()
 }
 const ids = (...snapshots: Snapshot[]) => snapshots.map(each => each.id).toSorted()
@@ -239,7 +240,7 @@ test('ten thousand snapshots are mirrored, and their newest says how much is pro
 
   const seen = new Set<string>()
   for (let cursor: string | undefined, pages = 0; pages < 100; pages += 1) {
-    const at = await snapshotPage(database.db, { hostId: big.hostId, limit: 200, cursor })
+    const at = await snapshotPage(database.db, wholeFleet, { hostId: big.hostId, limit: 200, cursor })
     for (const row of at.rows) seen.add(row.id)
     if (at.nextCursor === null) break
     cursor = at.nextCursor
@@ -253,8 +254,8 @@ test('everywhere the number of snapshots is that of the newest report, and goes 
   const numbers = async () => [
     (await viewHost(db, own.hostId)).snapshotCount,
     (await viewRepository(db, own.repositoryId)).snapshotCount,
-    (await snapshotPage(db, { repositoryId: own.repositoryId, limit: 1 })).total,
-    (await snapshotPage(db, { hostId: own.hostId, limit: 1 })).total,
+    (await snapshotPage(db, wholeFleet, { repositoryId: own.repositoryId, limit: 1 })).total,
+    (await snapshotPage(db, wholeFleet, { hostId: own.hostId, limit: 1 })).total,
   ]
   expect(await numbers()).toEqual([0, 0, 0, 0])
   await keep(own, page(own, [snapshot(own.hostId), snapshot(own.hostId), snapshot(own.hostId)]))

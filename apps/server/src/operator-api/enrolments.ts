@@ -11,17 +11,16 @@ import { admin, router, viewer } from './trpc.ts'
 const NewEnrolment = z.object({ enrolmentId: Id, token: z.string(), expiresAt: z.date() })
 
 export const enrolmentsRouter = router({
-  create: admin
-    .input(EnrolmentCreateRequest)
+  create: admin({ input: EnrolmentCreateRequest, of: { tags: 'own tags' }, fresh: true })
     .output(NewEnrolment)
     .mutation(({ ctx, input }) => createEnrolment(ctx.db, { ...input, createdBy: ctx.principal.email })),
-  get: viewer
-    .input(EnrolmentRequest)
+  get: viewer({ input: EnrolmentRequest, of: { enrolmentId: 'enrolment' } })
     .output(EnrolmentView)
-    .query(({ ctx, input }) => viewEnrolment(ctx.db, input.enrolmentId)),
-  list: viewer.output(z.array(EnrolmentView)).query(({ ctx }) => listEnrolments(ctx.db)),
-  revoke: admin
-    .input(EnrolmentRequest)
+    .query(({ ctx, input }) => viewEnrolment(ctx.db, input.enrolmentId, ctx.scope)),
+  list: viewer({ of: 'fleet' })
+    .output(z.array(EnrolmentView))
+    .query(({ ctx }) => listEnrolments(ctx.db, ctx.scope)),
+  revoke: admin({ input: EnrolmentRequest, of: { enrolmentId: 'enrolment' } })
     .output(z.void())
     .mutation(({ ctx, input }) => revokeEnrolment(ctx.db, input.enrolmentId)),
 })

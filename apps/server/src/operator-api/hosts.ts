@@ -12,20 +12,17 @@ import { removeHost, updateHost } from '../fleet/hosts.ts'
 import { admin, router, viewer } from './trpc.ts'
 
 export const hostsRouter = router({
-  list: viewer
-    .input(HostListRequest)
+  list: viewer({ input: HostListRequest, of: 'fleet' })
     .output(HostPage)
-    .query(({ ctx, input }) => hostPage(ctx.db, input)),
-  get: viewer
-    .input(HostRequest)
+    .query(({ ctx, input }) => hostPage(ctx.db, ctx.scope, input)),
+  get: viewer({ input: HostRequest, of: { hostId: 'host' } })
     .output(HostView)
-    .query(({ ctx, input }) => viewHost(ctx.db, input.hostId)),
-  update: admin
-    .input(HostUpdateRequest)
+    .query(({ ctx, input }) => viewHost(ctx.db, input.hostId, ctx.scope)),
+  // Tags decide who sees a host, so whoever is limited by them does not change them.
+  update: admin({ input: HostUpdateRequest, of: { hostId: 'host', tags: 'installation' } })
     .output(z.void())
     .mutation(({ ctx, input }) => updateHost(ctx.db, input)),
-  remove: admin
-    .input(HostRemoveRequest)
+  remove: admin({ input: HostRemoveRequest, of: { hostId: 'host' } })
     .output(z.void())
     .mutation(({ ctx, input }) => removeHost(ctx.db, input)),
 })

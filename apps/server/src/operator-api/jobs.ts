@@ -10,13 +10,16 @@ import {
   JobRunRequest,
   JobTailRequest,
 } from '@restic-manager/contract/requests'
+import { hasInlineHook } from '@restic-manager/contract/command'
 import { type JobLive, JobPage, JobView, LogPage } from '@restic-manager/contract/views'
 import type { OperatorContext } from '../context.ts'
 import { unlessOutage } from '../db/outage.ts'
 import { hostOfJob, jobPage, liveJob, viewJob } from '../fleet/job-views.ts'
 import { cancelJob, runJob } from '../fleet/jobs.ts'
 import { readLog } from '../fleet/logs.ts'
+import { jobRemoves, removes } from '../fleet/removals.ts'
 import { retryJob } from '../fleet/retries.ts'
+import type { Scope, Thing } from '../fleet/scope.ts'
 import { withWireErrors } from '../wire-errors.ts'
 import { operator, router, viewer } from './trpc.ts'
 
@@ -24,48 +27,60 @@ import { operator, router, viewer } from './trpc.ts'
 const TAIL_LINES = 1_000
 
 export const jobsRouter = router({
-  list: viewer
-    .input(JobListRequest)
+  list: viewer({ input: JobListRequest, of: 'fleet' })
     .output(JobPage)
-    .query(({ ctx, input }) => jobPage(ctx.db, input)),
-  get: viewer
-    .input(JobRequest)
+    .query(({ ctx, input }) => jobPage(ctx.db, ctx.scope, input)),
+  get: viewer({ input: JobRequest, of: { jobId: 'job' } })
     .output(JobView)
     .query(({ ctx, input }) => viewJob(ctx.db, input.jobId)),
-  run: operator
-    .input(JobRunRequest)
+  run: operator({
+    input: JobRunRequest,
+    of: { hostId: 'host', repositoryId: 'repository' },
+    also: thingsOfRun,
+    fresh: ({ kind, spec }) => removes(kind, spec) || hasInlineHook(spec),
+  })
     .output(z.object({ jobId: Id }))
     .mutation(({ ctx, input }) => runJob(ctx.db, input, { requestedBy: ctx.principal.email, ...ctx.timing })),
-  retry: operator
-    .input(JobRetryRequest)
+  retry: operator({
+    input: JobRetryRequest,
+    of: { jobId: 'job' },
+    fresh: ({ jobId }, db) => jobRemoves(db, jobId),
+  })
     .output(z.object({ jobId: Id }))
     .mutation(({ ctx, input }) =>
       retryJob(ctx.db, input, { requestedBy: ctx.principal.email, ...ctx.timing }),
     ),
-  cancel: operator
-    .input(JobRequest)
+  cancel: operator({ input: JobRequest, of: { jobId: 'job' } })
     .output(z.void())
     .mutation(({ ctx, input }) =>
       cancelJob(ctx.db, { ...input, requestedBy: ctx.principal.email }, ctx.timing),
     ),
-  log: viewer
-    .input(JobLogRequest)
+  log: viewer({ input: JobLogRequest, of: { jobId: 'job' } })
     .output(LogPage)
     .query(({ ctx, input }) => readLog(ctx.db, input)),
 
-  follow: viewer
-    .input(JobRequest)
-    .subscription(({ ctx, input, signal }) => withWireErrors(followJob(ctx, input.jobId, signal))),
-  tail: viewer
-    .input(JobTailRequest)
-    .subscription(({ ctx, input, signal }) => withWireErrors(tailLog(ctx, input, signal))),
+  follow: viewer({ input: JobRequest, of: { jobId: 'job' } }).subscription(({ ctx, input, signal }) =>
+    withWireErrors(followJob(ctx, input.jobId, signal)),
+  ),
+  tail: viewer({ input: JobTailRequest, of: { jobId: 'job' } }).subscription(({ ctx, input, signal }) =>
+    withWireErrors(tailLog(ctx, input, signal)),
+  ),
 })
 
-type Watcher = Pick<OperatorContext, 'db' | 'bus' | 'closed' | 'room'>
+/** Whose snapshots a forget thins; and the repository, when it is changed for everybody who uses it. */
+function thingsOfRun({ kind, spec, repositoryId }: JobRunRequest): Thing[] {
+  const isForAll = removes(kind, spec) || kind === 'unlock'
+  return [
+    ...(kind === 'forget' ? spec.targets.map(({ hostId }) => ({ kind: 'host' as const, id: hostId })) : []),
+    ...(isForAll ? [{ kind: 'shared repository' as const, id: repositoryId }] : []),
+  ]
+}
+
+type Watcher = Pick<OperatorContext, 'db' | 'bus' | 'closed' | 'room'> & { scope: Scope }
 
 /** Status and numbers of one job. Newest wins: what a slow reader missed is not said again. */
 async function* followJob(
-  { db, bus, closed, room }: Watcher,
+  { db, bus, closed, room, scope }: Watcher,
   jobId: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<JobLive> {
@@ -76,7 +91,7 @@ async function* followJob(
   const watch = [...ofJob, { topic: 'host' as const, id: hostId }]
   let said: string | undefined
   for await (const _ of bus.wakeups(watch, until)) {
-    const live = await unlessOutage(() => liveJob(db, jobId))
+    const live = await unlessOutage(() => liveJob(db, jobId, scope))
     const saying = JSON.stringify(live)
     if (live === undefined || saying === said) continue
     await room()
@@ -88,7 +103,7 @@ async function* followJob(
 
 /** The log as it comes. Every value is tracked by the number to go on from, so a broken tail is taken up where it ended. */
 async function* tailLog(
-  { db, bus, closed, room }: Watcher,
+  { db, bus, closed, room, scope }: Watcher,
   { jobId, fromSeq, lastEventId }: z.infer<typeof JobTailRequest>,
   signal: AbortSignal | undefined,
 ) {
@@ -98,7 +113,7 @@ async function* tailLog(
   for await (const _ of bus.wakeups([{ topic: 'log', id: jobId }], until)) {
     for (;;) {
       const page: LogPage | undefined = await unlessOutage(() =>
-        readLog(db, { jobId, fromSeq: nextSeq, limit: TAIL_LINES }),
+        readLog(db, { jobId, fromSeq: nextSeq, limit: TAIL_LINES }, scope),
       )
       if (page === undefined || until.aborted) break
       if (page.entries.length > 0 || isFirst) {

@@ -1,7 +1,9 @@
 // live.*: tells a page what to read again, at most a few times a second, and when nothing can be read.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Change } from '@restic-manager/contract/views'
-import type { Wakeup } from '../db/bus.ts'
+import type { Topic, Wakeup } from '../db/bus.ts'
+import { unlessOutage } from '../db/outage.ts'
+import { changesWithin } from '../fleet/changes-within.ts'
 import { router, viewer } from './trpc.ts'
 
 /** At least this long between two rounds, so that a busy fleet does not become a busy page. */
@@ -17,18 +19,22 @@ type DatabaseState = { silentSince: Date | null }
 
 const everything: Change = { topic: 'everything', id: '' }
 
-const watched = ['host', 'job', 'repository', 'snapshots', 'enrolment', 'progress'] as const
+const told = ['host', 'job', 'repository', 'snapshots', 'enrolment'] as const
+const watched = [...told, 'progress'] as const
+
+const isTold = (topic: Topic): topic is (typeof told)[number] => (told as readonly Topic[]).includes(topic)
 
 export const liveRouter = router({
   /** Says what to read again, never what it is now. */
-  changes: viewer.subscription(async function* ({ ctx, signal }): AsyncGenerator<Change> {
+  changes: viewer({ of: 'fleet' }).subscription(async function* ({ ctx, signal }): AsyncGenerator<Change> {
     const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
     const stirred = new Map<string, number>()
     for await (const wakeup of ctx.bus.wakeups(
       watched.map(topic => ({ topic })),
       until,
     )) {
-      const changes = worthSaying(wakeup, stirred, performance.now())
+      const heard = worthSaying(wakeup, stirred, performance.now())
+      const changes = (await unlessOutage(() => changesWithin(ctx.db, ctx.scope, heard))) ?? [everything]
       for (const change of changes) {
         await ctx.room()
         if (until.aborted) return
@@ -41,7 +47,10 @@ export const liveRouter = router({
   }),
 
   /** Whether the database answers: as it is now, then whenever that changes. Nothing else could tell a page that all of it is old. */
-  database: viewer.subscription(async function* ({ ctx, signal }): AsyncGenerator<DatabaseState> {
+  database: viewer({ of: 'fleet' }).subscription(async function* ({
+    ctx,
+    signal,
+  }): AsyncGenerator<DatabaseState> {
     const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
     for await (const since of ctx.silences(until)) {
       await ctx.room()
@@ -57,8 +66,7 @@ export function worthSaying(wakeup: Wakeup, stirred: Map<string, number>, nowMs:
   for (const [jobId, at] of stirred) if (nowMs - at >= PROGRESS_MS) stirred.delete(jobId)
   const said = new Map<string, Change>()
   for (const { topic, id } of wakeup.changes) {
-    if (topic === 'orders' || topic === 'schedule' || topic === 'log' || topic === 'progress') continue
-    said.set(`${topic}:${id}`, { topic, id })
+    if (isTold(topic)) said.set(`${topic}:${id}`, { topic, id })
   }
   if (said.size > MOST_CHANGES) return [everything]
   for (const { topic, id } of wakeup.changes) {

@@ -18,29 +18,38 @@ import { admin, operator, router, viewer } from './trpc.ts'
 const NewRepository = z.object({ repositoryId: Id, password: z.string().nullable() })
 
 export const repositoriesRouter = router({
-  list: viewer.output(z.array(RepositoryView)).query(({ ctx }) => listRepositories(ctx.db, ctx.timing)),
-  get: viewer
-    .input(RepositoryRequest)
+  list: viewer({ of: 'fleet' })
+    .output(z.array(RepositoryView))
+    .query(({ ctx }) => listRepositories(ctx.db, ctx.scope, ctx.timing)),
+  get: viewer({ input: RepositoryRequest, of: { repositoryId: 'repository' } })
     .output(RepositoryView)
-    .query(({ ctx, input }) => viewRepository(ctx.db, input.repositoryId, ctx.timing)),
-  create: admin
-    .input(RepositoryCreateRequest)
+    .query(({ ctx, input }) => viewRepository(ctx.db, input.repositoryId, ctx)),
+  create: admin({
+    input: RepositoryCreateRequest,
+    of: { hostIds: 'own hosts', maintenanceHostId: 'host' },
+  })
     .output(NewRepository)
     .mutation(({ ctx, input }) =>
       createRepository(ctx.db, ctx.seal, input, { requestedBy: ctx.principal.email }),
     ),
-  update: admin
-    .input(RepositoryUpdateRequest)
+  // Another address, or another host with access, would be told the secrets that are kept here.
+  update: admin({
+    input: RepositoryUpdateRequest,
+    of: { repositoryId: 'shared repository', hostIds: 'own hosts', maintenanceHostId: 'host' },
+    fresh: true,
+  })
     .output(z.void())
     .mutation(({ ctx, input }) =>
       updateRepository(ctx.db, ctx.seal, input, { requestedBy: ctx.principal.email, ...ctx.timing }),
     ),
-  remove: admin
-    .input(RepositoryRemoveRequest)
+  remove: admin({
+    input: RepositoryRemoveRequest,
+    of: { repositoryId: 'shared repository' },
+    fresh: true,
+  })
     .output(z.void())
     .mutation(({ ctx, input }) => removeRepository(ctx.db, input)),
-  test: operator
-    .input(RepositoryTestRequest)
+  test: operator({ input: RepositoryTestRequest, of: { repositoryId: 'repository', hostId: 'host' } })
     .output(z.object({ jobId: Id }))
     .mutation(({ ctx, input }) =>
       runJob(

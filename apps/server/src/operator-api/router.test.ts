@@ -116,6 +116,7 @@ describe('what an error says', () => {
       refusal: 'host_not_found',
       message: 'There is no such host.',
       keys: ['code', 'httpStatus', 'refusal'],
+      said: expect.any(String),
     })
   })
 

@@ -1,17 +1,25 @@
 // What dashboards, scripts and tools may call. Its type is the typed client's whole knowledge of the server.
+import { accountRouter } from './account.ts'
 import { enrolmentsRouter } from './enrolments.ts'
 import { hostsRouter } from './hosts.ts'
 import { jobsRouter } from './jobs.ts'
+import { keysRouter } from './keys.ts'
 import { liveRouter } from './live.ts'
 import { meRouter } from './me.ts'
 import { repositoriesRouter } from './repositories.ts'
 import { schedulesRouter } from './schedules.ts'
+import { sessionsRouter } from './sessions.ts'
 import { settingsRouter } from './settings.ts'
 import { snapshotsRouter } from './snapshots.ts'
 import { router } from './trpc.ts'
+import { usersRouter } from './users.ts'
 
 export const operatorRouter = router({
   me: meRouter,
+  account: accountRouter,
+  sessions: sessionsRouter,
+  keys: keysRouter,
+  users: usersRouter,
   hosts: hostsRouter,
   enrolments: enrolmentsRouter,
   repositories: repositoriesRouter,

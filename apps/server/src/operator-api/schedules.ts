@@ -12,53 +12,74 @@ import {
   ScheduleRunNowRequest,
   ScheduleUpdateRequest,
 } from '@restic-manager/contract/requests'
+import { hasInlineHook } from '@restic-manager/contract/command'
+import type { ScheduleDraft } from '@restic-manager/contract/schedule'
 import { SchedulePreview, ScheduleView } from '@restic-manager/contract/views'
+import { removes, scheduleRemoves } from '../fleet/removals.ts'
 import { previewSlots } from '../fleet/schedule-preview.ts'
 import { previewRetention, runScheduleNow } from '../fleet/schedule-runs.ts'
 import { listSchedules, viewSchedule } from '../fleet/schedule-views.ts'
+import type { Thing } from '../fleet/scope.ts'
 import { createSchedule, removeSchedule, setScheduleEnabled, updateSchedule } from '../fleet/schedules.ts'
 import { admin, operator, router, viewer } from './trpc.ts'
 
 /** What to send back with the next edit. */
 const Edited = z.object({ version: z.number() })
 
+type Draft = { schedule: ScheduleDraft }
+
+/** The repositories of a draft; for a prune as what is changed for everybody who uses them. */
+const thingsOfDraft = ({ schedule: { kind, repositoryIds } }: Draft): Thing[] =>
+  repositoryIds.map(id => ({ kind: kind === 'prune' ? 'shared repository' : 'repository', id }))
+
+/** Whether a draft removes something for good, or makes the host run programs. */
+const isTelling = ({ schedule }: Draft): boolean => removes(schedule.kind) || hasInlineHook(schedule)
+
 export const schedulesRouter = router({
-  list: viewer
-    .input(ScheduleListRequest)
+  list: viewer({ input: ScheduleListRequest, of: 'fleet' })
     .output(z.array(ScheduleView))
-    .query(({ ctx, input }) => listSchedules(ctx.db, input, ctx.timing)),
-  get: viewer
-    .input(ScheduleRequest)
+    .query(({ ctx, input }) => listSchedules(ctx.db, ctx.scope, input, ctx.timing)),
+  get: viewer({ input: ScheduleRequest, of: { scheduleId: 'schedule' } })
     .output(ScheduleView)
     .query(({ ctx, input }) => viewSchedule(ctx.db, input.scheduleId, ctx.timing)),
-  create: admin
-    .input(ScheduleCreateRequest)
+  create: admin({
+    input: ScheduleCreateRequest,
+    of: { hostId: 'host' },
+    also: thingsOfDraft,
+    fresh: isTelling,
+  })
     .output(z.object({ scheduleId: Id }))
     .mutation(({ ctx, input }) => createSchedule(ctx.db, input)),
-  update: admin
-    .input(ScheduleUpdateRequest)
+  update: admin({
+    input: ScheduleUpdateRequest,
+    of: { scheduleId: 'schedule' },
+    also: thingsOfDraft,
+    fresh: isTelling,
+  })
     .output(Edited)
     .mutation(({ ctx, input }) => updateSchedule(ctx.db, input)),
-  setEnabled: operator
-    .input(ScheduleEnableRequest)
+  setEnabled: operator({ input: ScheduleEnableRequest, of: { scheduleId: 'schedule' } })
     .output(Edited)
     .mutation(({ ctx, input }) => setScheduleEnabled(ctx.db, input)),
-  remove: admin
-    .input(ScheduleRemoveRequest)
+  remove: admin({ input: ScheduleRemoveRequest, of: { scheduleId: 'schedule' } })
     .output(z.void())
     .mutation(({ ctx, input }) => removeSchedule(ctx.db, input)),
-  preview: viewer
-    .input(SchedulePreviewRequest)
+  preview: viewer({ input: SchedulePreviewRequest, of: 'self' })
     .output(SchedulePreview)
     .query(({ input }) => previewSlots(input)),
-  previewRetention: operator
-    .input(RetentionPreviewRequest)
+  previewRetention: operator({
+    input: RetentionPreviewRequest,
+    of: { hostId: 'host', repositoryId: 'repository', scheduleIds: 'schedule' },
+  })
     .output(z.object({ jobId: Id }))
     .mutation(({ ctx, input }) =>
       previewRetention(ctx.db, input, { requestedBy: ctx.principal.email, timing: ctx.timing }),
     ),
-  runNow: operator
-    .input(ScheduleRunNowRequest)
+  runNow: operator({
+    input: ScheduleRunNowRequest,
+    of: { scheduleId: 'schedule' },
+    fresh: ({ scheduleId }, db) => scheduleRemoves(db, scheduleId),
+  })
     .output(z.object({ jobIds: z.array(Id) }))
     .mutation(({ ctx, input }) =>
       runScheduleNow(ctx.db, input, { requestedBy: ctx.principal.email, timing: ctx.timing }),

@@ -6,12 +6,13 @@ import { readLogDays, updateSettings } from '../fleet/settings.ts'
 import { admin, router, viewer } from './trpc.ts'
 
 export const settingsRouter = router({
-  get: viewer.output(SettingsView).query(async ({ ctx }) => ({
-    logDays: await readLogDays(ctx.db),
-    logSizes: await logDaySizes(ctx.db),
-  })),
-  update: admin
-    .input(SettingsUpdateRequest)
+  get: viewer({ of: 'installation' })
+    .output(SettingsView)
+    .query(async ({ ctx }) => ({
+      logDays: await readLogDays(ctx.db),
+      logSizes: await logDaySizes(ctx.db),
+    })),
+  update: admin({ input: SettingsUpdateRequest, of: 'installation' })
     .output(z.void())
     .mutation(({ ctx, input }) => updateSettings(ctx.db, input)),
 })

@@ -5,12 +5,10 @@ import { snapshotPage, viewSnapshot } from '../fleet/snapshot-views.ts'
 import { router, viewer } from './trpc.ts'
 
 export const snapshotsRouter = router({
-  list: viewer
-    .input(SnapshotListRequest)
+  list: viewer({ input: SnapshotListRequest, of: 'fleet' })
     .output(SnapshotPage)
-    .query(({ ctx, input }) => snapshotPage(ctx.db, input)),
-  get: viewer
-    .input(SnapshotRequest)
+    .query(({ ctx, input }) => snapshotPage(ctx.db, ctx.scope, input)),
+  get: viewer({ input: SnapshotRequest, of: { repositoryId: 'repository' } })
     .output(SnapshotRow)
-    .query(({ ctx, input }) => viewSnapshot(ctx.db, input)),
+    .query(({ ctx, input }) => viewSnapshot(ctx.db, input, ctx.scope)),
 })

@@ -1,0 +1,21 @@
+// Whether the person behind a session has shown just now that it is them.
+import { and, eq, sql } from 'drizzle-orm'
+import type { Db } from '../db/open.ts'
+import { operatorSessions } from '../db/schema-operators.ts'
+
+/** For so long after the strongest factor was shown, a session may do what needs it. */
+export const freshForMs = 10 * 60_000
+
+/** Reckoned by the database, which wrote the time down. A socket may have been opened before the factor was shown: its word is old. */
+export async function isFresh(db: Db, { sessionId }: { sessionId: string }): Promise<boolean> {
+  const [session] = await db
+    .select({ id: operatorSessions.id })
+    .from(operatorSessions)
+    .where(
+      and(
+        eq(operatorSessions.id, sessionId),
+        sql`${operatorSessions.provedAt} > now() - ${freshForMs} * interval '1 millisecond'`,
+      ),
+    )
+  return session !== undefined
+}

@@ -1,0 +1,122 @@
+// What of the fleet somebody sees and changes: the hosts with one of their tags, and what hangs on these hosts.
+import { and, arrayOverlaps, inArray, or, type SQL, sql, type SQLWrapper } from 'drizzle-orm'
+import type { PgTable } from 'drizzle-orm/pg-core'
+import { Refusal, type RefusalCode } from '@restic-manager/contract/refusal'
+import type { Db } from '../db/open.ts'
+import { enrolments, hosts, jobs, repositories, schedules } from '../db/schema.ts'
+
+/** Tags of hosts, one of which is enough. Undefined: no limit. */
+export type Scope = readonly string[] | undefined
+
+/** No limit. */
+export const wholeFleet: Scope = undefined
+
+/** The hosts of a scope. Also those that were removed: their records stay with whom they belonged to. */
+export const hostsIn = (scope: Scope): SQL | undefined => scope && arrayOverlaps(hosts.tags, [...scope])
+
+/** Rows whose `hostId` is a host of the scope. */
+export const ofHostsIn = (scope: Scope, hostId: SQLWrapper): SQL | undefined =>
+  scope &&
+  sql`${hostId} in (select seen.id from hosts as seen where seen.tags && ${sql.param([...scope], hosts.tags)})`
+
+/** Jobs on hosts of the scope, and those that another host runs for one of them. */
+export const jobsIn = (scope: Scope): SQL | undefined =>
+  scope && or(ofHostsIn(scope, jobs.hostId), ofHostsIn(scope, jobs.forHostId))
+
+/** Repositories that hosts of the scope use or maintain. */
+export const repositoriesIn = (scope: Scope): SQL | undefined =>
+  scope &&
+  or(
+    ofHostsIn(scope, repositories.maintenanceHostId),
+    sql`${repositories.id} in (select used.repository_id from host_repositories as used
+      where ${ofHostsIn(scope, sql`used.host_id`)})`,
+  )
+
+/** How many hosts outside of the scope use or maintain a repository; names the columns of `repositories` in full. */
+export const hiddenHostsOf = (scope: Scope): SQL<number> =>
+  scope === undefined
+    ? sql<number>`0`
+    : sql<number>`(select count(*)::integer from hosts as other
+        where other.removed_at is null and not (other.tags && ${sql.param([...scope], hosts.tags)})
+        and (other.id = repositories.maintenance_host_id or exists (select 1 from host_repositories as used
+          where used.host_id = other.id and used.repository_id = repositories.id)))`
+
+export const enrolmentsIn = (scope: Scope): SQL | undefined =>
+  scope && arrayOverlaps(enrolments.tags, [...scope])
+
+/** Something that a request is about. `shared repository`: one that is changed for everybody who uses it. */
+export type Thing = {
+  kind: 'host' | 'job' | 'schedule' | 'repository' | 'shared repository' | 'enrolment'
+  id: string
+}
+
+type Place = {
+  table: PgTable
+  id: SQLWrapper
+  within: (scope: Scope) => SQL | undefined
+  absent: [RefusalCode, string]
+}
+
+const repository: Place = {
+  table: repositories,
+  id: repositories.id,
+  within: repositoriesIn,
+  absent: ['repository_not_found', 'There is no such repository.'],
+}
+
+const places: Record<Thing['kind'], Place> = {
+  host: { table: hosts, id: hosts.id, within: hostsIn, absent: ['host_not_found', 'There is no such host.'] },
+  job: { table: jobs, id: jobs.id, within: jobsIn, absent: ['job_not_found', 'There is no such job.'] },
+  schedule: {
+    table: schedules,
+    id: schedules.id,
+    within: scope => ofHostsIn(scope, schedules.hostId),
+    absent: ['schedule_not_found', 'There is no such schedule.'],
+  },
+  enrolment: {
+    table: enrolments,
+    id: enrolments.id,
+    within: enrolmentsIn,
+    absent: ['enrolment_not_found', 'There is no such enrolment.'],
+  },
+  repository,
+  'shared repository': repository,
+}
+
+/** The ids of these that are there and within the scope. */
+export async function idsWithin(
+  db: Db,
+  scope: Scope,
+  { kind, ids }: { kind: Thing['kind']; ids: readonly string[] },
+): Promise<Set<string>> {
+  const { table, id, within } = places[kind]
+  if (ids.length === 0) return new Set()
+  const found = await db
+    .select({ id: sql<string>`${id}` })
+    .from(table)
+    .where(and(sql`${id} in ${[...new Set(ids)]}`, within(scope)))
+  return new Set(found.map(row => row.id))
+}
+
+/**
+ * Throws what is thrown for something that does not exist, when one of these is outside of the scope: nobody learns from a
+ * refusal what there is. Throws `not_allowed` for a repository that is seen and that others use as well.
+ */
+export async function requireWithin(db: Db, scope: Scope, things: readonly Thing[]): Promise<void> {
+  if (scope === undefined) return
+  for (const [kind, wanted] of Map.groupBy(things, thing => thing.kind)) {
+    const ids = [...new Set(wanted.map(thing => thing.id.toLowerCase()))]
+    const seen = await idsWithin(db, scope, { kind, ids })
+    if (seen.size < ids.length) throw new Refusal(...places[kind].absent)
+    if (kind !== 'shared repository') continue
+    const shared = await db
+      .select({ id: repositories.id })
+      .from(repositories)
+      .where(and(inArray(repositories.id, ids), sql`${hiddenHostsOf(scope)} > 0`))
+    if (shared.length > 0)
+      throw new Refusal(
+        'not_allowed',
+        'Hosts that you do not see use or maintain this repository too. Somebody who sees them all has to do this.',
+      )
+  }
+}

@@ -1,0 +1,83 @@
+// What a procedure is about, and the checks that come from it: host tags, what a key is for, a fresh second factor.
+import type { ProcedureType } from '@trpc/server'
+import { Refusal } from '@restic-manager/contract/refusal'
+import { isFresh } from '../auth/fresh.ts'
+import type { OperatorContext, Principal } from '../context.ts'
+import type { Db } from '../db/open.ts'
+import { requireWithin, type Thing } from '../fleet/scope.ts'
+
+/**
+ * What a field of an input names. `installation`: only who sees every host may send it. `own hosts`: hosts, at least one.
+ * `own tags`: tags, of which one has to be among one's own.
+ */
+export type FieldKind = Thing['kind'] | 'installation' | 'own hosts' | 'own tags'
+
+/**
+ * `of`: the fields that name what the call is about; or `fleet` for what keeps to `ctx.scope` by itself, such as a list; or
+ * `installation` for what concerns everybody; or `self` for one's own account and for what concerns nobody. `also`: more that
+ * it is about, read from the rest of the input. `fresh`: the strongest factor of the account has to have been shown just now.
+ */
+export type Rule<Input> = {
+  of: 'self' | 'fleet' | 'installation' | Partial<Record<keyof Input & string, FieldKind>>
+  also?: (input: Input) => readonly Thing[]
+  fresh?: true | ((input: Input, db: Db) => boolean | Promise<boolean>)
+}
+
+/** A rule as it stands beside a procedure, whatever that takes. */
+// oxlint-disable-next-line typescript/no-explicit-any -- each rule reads the input of its own procedure
+export type AnyRule = Rule<any>
+
+type Asked = Pick<OperatorContext, 'db'> & { principal: Principal }
+
+/** Refuses what is outside of the principal's tags as if it were not there. */
+export async function checkRule<Input>(
+  { db, principal }: Asked,
+  rule: Rule<Input>,
+  input: Input,
+): Promise<void> {
+  const { tags } = principal
+  if (tags === undefined || rule.of === 'self' || rule.of === 'fleet') return
+  if (rule.of === 'installation') throw onlyForAll()
+  const things = [...(rule.also?.(input) ?? [])]
+  for (const [field, kind] of Object.entries(rule.of) as [keyof Input, FieldKind][]) {
+    const value: unknown = input[field]
+    if (kind === 'own tags') checkOwnTags(tags, value)
+    else if (kind === 'own hosts' && idsIn(value).length === 0)
+      throw new Refusal('not_allowed', 'Choose at least one of your hosts.')
+    if (kind === 'own tags' || value === undefined || value === null) continue
+    if (kind === 'installation') throw onlyForAll()
+    for (const id of idsIn(value)) things.push({ kind: kind === 'own hosts' ? 'host' : kind, id })
+  }
+  await requireWithin(db, tags, things)
+}
+
+const idsIn = (value: unknown): string[] => (Array.isArray(value) ? value : [value ?? []].flat()).map(String)
+
+const onlyForAll = () =>
+  new Refusal('not_allowed', 'This concerns every host, and you are limited to hosts with certain tags.')
+
+function checkOwnTags(own: readonly string[], given: unknown) {
+  if (!idsIn(given).some(tag => own.includes(tag)))
+    throw new Refusal('not_allowed', `Give it at least one of your tags: ${own.join(', ')}.`)
+}
+
+/** Refuses an API key what it was not made for. Its scopes are `*`, or such as `jobs:read` and `jobs:write`. */
+export function checkKey({ by }: Principal, { path, type }: { path: string; type: ProcedureType }): void {
+  if (by.kind !== 'key' || by.scopes.includes('*')) return
+  const scope = `${path.slice(0, path.indexOf('.'))}:${type === 'mutation' ? 'write' : 'read'}`
+  if (!by.scopes.includes(scope))
+    throw new Refusal('not_allowed', `This API key may not do this. It would need the scope ${scope}.`)
+}
+
+/** Refuses what needs a person who is there now. A key never is. */
+export async function checkFresh<Input>(
+  { db, principal }: Asked,
+  { fresh }: Rule<Input>,
+  input: Input,
+): Promise<void> {
+  if (fresh === undefined || (fresh !== true && !(await fresh(input, db)))) return
+  if (principal.by.kind === 'key')
+    throw new Refusal('not_allowed', 'An API key cannot do this. Sign in on the page and do it there.')
+  if (!(await isFresh(db, principal.by)))
+    throw new Refusal('second_factor_needed', 'Show again that it is you, then this is done.')
+}

@@ -1,0 +1,41 @@
+// users.*: who may sign in and do what, for admins of all hosts.
+import { z } from 'zod'
+import {
+  InvitationCreated,
+  InvitationCreateRequest,
+  InvitationRequest,
+  UserRequest,
+  UsersView,
+  UserUpdateRequest,
+} from '@restic-manager/contract/operators'
+import { createInvitation, listInvitations, revokeInvitation } from '../auth/invitations.ts'
+import { revokeSessions } from '../auth/sessions.ts'
+import { listUsers, removeUser, updateUser } from '../auth/users.ts'
+import { admin, router } from './trpc.ts'
+
+export const usersRouter = router({
+  list: admin({ of: 'installation' })
+    .output(UsersView)
+    .query(async ({ ctx }) => ({
+      users: await listUsers(ctx.db),
+      invitations: await listInvitations(ctx.db),
+    })),
+  invite: admin({ input: InvitationCreateRequest, of: 'installation', fresh: true })
+    .output(InvitationCreated)
+    .mutation(async ({ ctx, input }) => {
+      const secret = await createInvitation(ctx.db, { ...input, createdBy: ctx.principal.email })
+      return { link: `${ctx.publicUrl}/invitation#${secret}` }
+    }),
+  revokeInvitation: admin({ input: InvitationRequest, of: 'installation', fresh: true })
+    .output(z.void())
+    .mutation(({ ctx, input }) => revokeInvitation(ctx.db, input.invitationId)),
+  update: admin({ input: UserUpdateRequest, of: 'installation', fresh: true })
+    .output(z.void())
+    .mutation(({ ctx, input }) => updateUser(ctx.db, input)),
+  signOut: admin({ input: UserRequest, of: 'installation', fresh: true })
+    .output(z.void())
+    .mutation(({ ctx, input }) => revokeSessions(ctx.db, input)),
+  remove: admin({ input: UserRequest, of: 'installation', fresh: true })
+    .output(z.void())
+    .mutation(({ ctx, input }) => removeUser(ctx.db, input.operatorId)),
+})

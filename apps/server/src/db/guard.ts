@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type postgres from 'postgres'
 import type { Gate } from './gate.ts'
+import { createHotStatements } from './hot-statements.ts'
 import { outageIn } from './outage.ts'
-import { deadlockDetected, hasSqlState, serializationFailure } from './sql-state.ts'
+import { answerChanged, deadlockDetected, hasSqlState, serializationFailure } from './sql-state.ts'
 
 type Guard = {
   gate: Gate
@@ -24,9 +25,14 @@ const TRIES = 5
  * that one is done again from its start: what is given to `begin` must do nothing outside of the database.
  */
 export function guardClient(pool: postgres.Sql, { gate, preamble, onTrouble }: Guard): postgres.Sql {
+  const hot = createHotStatements()
+  /** Where the pool itself prepares nothing, as behind a pooler, this does not either. */
+  const prepared = (query: string, parameters: unknown[] = [], options?: postgres.UnsafeQueryOptions) =>
+    parameters.length > 0 && hot.use(query) ? { ...options, prepare: true } : options
+
   async function pass<T>(act: () => Promise<T>): Promise<T> {
     try {
-      return await gate.pass(() => untilNothingIsInTheWay(act))
+      return await gate.pass(() => untilNothingIsInTheWay(act, hot.stop))
     } catch (error) {
       const outage = outageIn(error)
       if (outage !== undefined) onTrouble?.(outage.code)
@@ -36,7 +42,7 @@ export function guardClient(pool: postgres.Sql, { gate, preamble, onTrouble }: G
 
   function unsafe(query: string, parameters?: never[], options?: postgres.UnsafeQueryOptions) {
     const ask = <T>(shape: (asked: Ask) => PromiseLike<T>) =>
-      pass(async () => shape(pool.unsafe(query, parameters, options)))
+      pass(async () => shape(pool.unsafe(query, parameters, prepared(query, parameters, options))))
     let answer: Promise<postgres.Row[]> | undefined
     return {
       // oxlint-disable-next-line unicorn/no-thenable -- as the driver: asked once somebody waits for it, and only once
@@ -51,19 +57,25 @@ export function guardClient(pool: postgres.Sql, { gate, preamble, onTrouble }: G
       pool.begin(tx => {
         // Not waited for: it travels with the first statement, and its failure fails the transaction.
         if (preamble !== undefined) void tx.unsafe(preamble).execute()
-        return scope(tx)
+        const ask: typeof tx.unsafe = tx.unsafe.bind(tx)
+        const unsafeInside: typeof tx.unsafe = (query, parameters, options) =>
+          ask(query, parameters, prepared(query, parameters, options))
+        return scope(Object.assign(tx, { unsafe: unsafeInside }))
       }),
     )
 
   return { options: pool.options, unsafe, begin } as unknown as postgres.Sql
 }
 
-async function untilNothingIsInTheWay<T>(act: () => Promise<T>): Promise<T> {
+async function untilNothingIsInTheWay<T>(act: () => Promise<T>, stopPreparing: () => void): Promise<T> {
   for (let tried = 1; ; tried += 1) {
     try {
       return await act()
     } catch (error) {
-      const wasUndone = hasSqlState(error, deadlockDetected) || hasSqlState(error, serializationFailure)
+      const isOutdated = hasSqlState(error, answerChanged)
+      if (isOutdated) stopPreparing()
+      const wasUndone =
+        isOutdated || hasSqlState(error, deadlockDetected) || hasSqlState(error, serializationFailure)
       if (!wasUndone || tried >= TRIES) throw error
       await sleep(Math.random() * 20 * 2 ** tried)
     }

@@ -5,6 +5,8 @@ export const checkViolation = '23514'
 export const lockNotAvailable = '55P03'
 export const deadlockDetected = '40P01'
 export const serializationFailure = '40001'
+/** A prepared statement that would answer with other columns than when it was prepared. */
+export const answerChanged = '0A000'
 
 /** Every code in an error and in what caused it, outermost first. */
 export function codesIn(error: unknown): string[] {

@@ -9,6 +9,7 @@ import { BadUsage, type Command, read, required } from './admin-command.ts'
 import { useDatabase } from './admin-database.ts'
 import { createApiKey } from './auth/api-keys.ts'
 import { createOperator, hashOf, isSameOperator, parseNewOperator } from './auth/operators.ts'
+import { resetSecondFactor } from './auth/users.ts'
 import { createEnrolment } from './fleet/enrolments.ts'
 
 const Role = z.enum(['viewer', 'operator', 'admin'])
@@ -52,6 +53,21 @@ export const createApiKeyCommand: Command = {
       days === undefined ? undefined : read(z.coerce.number().int().min(1).max(3_650), days, '--days')
     const wish = { email, name, ...(life && { expiresAt: new Date(Date.now() + life * 86_400_000) }) }
     return ({ config, log }) => useDatabase(config, log, db => createApiKey(db, wish))
+  },
+}
+
+/** Lets somebody who lost every second factor in again. */
+export const resetSecondFactorCommand: Command = {
+  usage: '--email E',
+  help: 'takes the authenticator app and the passkeys off an account and ends its sessions: the password alone lets in again',
+  texts: ['email'],
+  async prepare(values) {
+    const email = required(values, 'email').trim().toLowerCase()
+    return ({ config, log }) =>
+      useDatabase(config, log, async db => {
+        await resetSecondFactor(db, email)
+        return `${email} signs in with the password alone now. Set up a second factor again.`
+      })
   },
 }
 

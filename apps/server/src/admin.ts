@@ -1,6 +1,11 @@
 // The admin program: accounts, keys, enrolments and the server's own backup, with the rights of whoever owns the data directory.
 import { createLog } from '@restic-manager/runtime/log'
-import { createApiKeyCommand, createEnrolmentCommand, createOperatorCommand } from './admin-accounts.ts'
+import {
+  createApiKeyCommand,
+  createEnrolmentCommand,
+  createOperatorCommand,
+  resetSecondFactorCommand,
+} from './admin-accounts.ts'
 import { BadUsage, type Command, readValues } from './admin-command.ts'
 import { backupCommand, restoreCommand } from './admin-dumps.ts'
 import { BadSetting, readConfig, settingsHelp } from './config.ts'
@@ -8,6 +13,7 @@ import { version } from './version.ts'
 
 const commands: Partial<Record<string, Command>> = {
   'create-operator': createOperatorCommand,
+  'reset-second-factor': resetSecondFactorCommand,
   'create-api-key': createApiKeyCommand,
   'create-enrolment': createEnrolmentCommand,
   backup: backupCommand,

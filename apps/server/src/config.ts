@@ -30,6 +30,8 @@ export type Config = {
   tls: { certFile: string; keyFile: string } | undefined
   /** Agents of other machines may come without TLS. */
   allowPlainHttp: boolean
+  /** Calls that one API key may make over HTTP, on each server. */
+  apiCallsPerMinute: number
   /** Where the built page lies. */
   pageDir: string
   /** The periods to keep; the usual ones unless a test or somebody who knows why gave others. */
@@ -126,6 +128,16 @@ const variables = {
     fallback: 'no',
     help: 'let agents of other machines in without TLS; their secrets can then be read on the way',
   },
+  RM_API_CALLS_PER_MINUTE: {
+    shape: z
+      .string()
+      .regex(/^\d{1,7}$/)
+      .transform(Number)
+      .refine(value => value >= 1),
+    accepted: 'a number from 1 to 9999999',
+    fallback: '600',
+    help: 'how often one API key may call in a minute, on each server',
+  },
   RM_PAGE_DIR: {
     shape: path,
     accepted: 'a folder',
@@ -191,6 +203,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     trustedProxies: read('RM_TRUSTED_PROXIES') ?? new BlockList(),
     allowPlainHttp: read('RM_ALLOW_PLAIN_HTTP') ?? false,
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined,
+    apiCallsPerMinute: read('RM_API_CALLS_PER_MINUTE') ?? 0,
     pageDir: resolve(read('RM_PAGE_DIR') ?? ''),
     timing: read('RM_TIMING') ?? timing,
   }

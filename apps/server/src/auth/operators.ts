@@ -3,6 +3,7 @@ import { hashPassword, verifyPassword } from 'better-auth/crypto'
 import { and, eq } from 'drizzle-orm'
 import { z } from 'zod'
 import { newId } from '@restic-manager/contract/ids'
+import { Email } from '@restic-manager/contract/operators'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { Name } from '@restic-manager/contract/scalars'
 import type { Principal } from '../context.ts'
@@ -20,7 +21,7 @@ export const NewPassword = z
 
 /** Who is to get an account. E-mails are kept in lower case. */
 export const NewOperator = z.object({
-  email: z.string().trim().toLowerCase().max(254).pipe(z.email('is not an e-mail address')),
+  email: Email,
   name: Name,
   password: NewPassword,
 })
@@ -34,6 +35,13 @@ export function parseNewOperator(input: unknown): NewOperator {
     ({ path, message }) => `The ${path.join('.') || 'request'} ${message}.`,
   )
   throw new Refusal('bad_input', issues.join(' '))
+}
+
+/** Reads a password that is being chosen, or throws a refusal that says what is wrong with it. */
+export function parseNewPassword(input: unknown): string {
+  const parsed = NewPassword.safeParse(input)
+  if (parsed.success) return parsed.data
+  throw new Refusal('bad_input', `The password ${parsed.error.issues[0]?.message ?? 'cannot be used'}.`)
 }
 
 /** The hash that is stored; slow on purpose, so make it before a transaction begins. */

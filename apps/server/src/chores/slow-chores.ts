@@ -1,6 +1,9 @@
 // What is done every minute or more seldom. One server does each round, whichever is free.
 import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
+import { forgetLimits } from '../auth/limits.ts'
+import { forgetSessions } from '../auth/sessions.ts'
+import { forgetTickets } from '../auth/tickets.ts'
 import type { Db } from '../db/open.ts'
 import { clearLeftovers } from '../fleet/leftovers.ts'
 import { turnLogDays } from '../fleet/log-days.ts'
@@ -25,6 +28,15 @@ export const slowChores: readonly SlowChore[] = [
     async run({ db, log, timing }) {
       const unlocks = await unlockStale(db, timing)
       if (unlocks > 0) log.warn({ repositories: unlocks }, 'locks were left over and are being removed')
+    },
+  },
+  {
+    name: 'forget-sign-ins',
+    cron: '*/10 * * * *',
+    async run({ db }) {
+      await forgetSessions(db)
+      await forgetTickets(db)
+      await forgetLimits(db)
     },
   },
   { name: 'clear-leftovers', cron: '*/10 * * * *', run: ({ db }) => clearLeftovers(db) },

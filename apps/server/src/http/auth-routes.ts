@@ -9,6 +9,7 @@ import { findByPassword } from '../auth/passwords.ts'
 import { completeSetup } from '../auth/setup.ts'
 import { readTicket, takeTicket } from '../auth/tickets.ts'
 import { type AuthParts, type Body, createAuthBrowser, shownIn, stepKind, textIn } from './auth-browser.ts'
+import { addInvitationRoutes } from './auth-invitation.ts'
 import { addProofRoutes } from './auth-proof.ts'
 import { isForeign } from './origin.ts'
 
@@ -109,4 +110,5 @@ export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
   })
 
   addProofRoutes(app, parts, browser)
+  addInvitationRoutes(app, parts, browser)
 }

@@ -5,6 +5,7 @@ import fastifyHelmet from '@fastify/helmet'
 import fastifyRateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { Refusal, refusals } from '@restic-manager/contract/refusal'
+import { createKeyLimits } from '../auth/key-limits.ts'
 import type { GetPrincipal } from '../auth/principal.ts'
 import type { SignIn } from '../auth/sign-in.ts'
 import type { Config } from '../config.ts'
@@ -83,7 +84,8 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
     placeMs: parts.limits?.arrivingMs ?? standardLimits.arrivingMs,
   })
   const join = { ...parts.join, arrivals }
-  const trpc = { operator: parts.operator, join, getPrincipal, transport, addressOf, log }
+  const keyLimits = createKeyLimits(config.apiCallsPerMinute)
+  const trpc = { operator: parts.operator, join, getPrincipal, keyLimits, transport, addressOf, log }
   await app.register(async scope => {
     await addOperatorRoutes(scope, trpc)
   })

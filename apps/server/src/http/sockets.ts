@@ -14,6 +14,7 @@ import { operatorRouter } from '../operator-api/router.ts'
 import { type Arrivals, Busy } from '../fleet/arrivals.ts'
 import type { AgentSockets } from './agent-sockets.ts'
 import { describeError } from './error-log.ts'
+import { watchOperatorSockets } from './operator-sockets.ts'
 import { isForeign } from './origin.ts'
 import { type Link, type LinkLimits, makeLink } from './socket-link.ts'
 import { isPrivate, plainHttpSentence, type TransportRules } from './transport.ts'
@@ -94,6 +95,8 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
   const acceptor = new WebSocketServer(acceptance)
   const links = new Map<Link, WebSocket>()
   const unproven = countUnproven(server, limits.unproven, transport.trustedProxies)
+  const { getPrincipal } = parts
+  const watched = watchOperatorSockets({ bus: operator.bus, getPrincipal, recheckMs: limits.recheckMs })
   let draining = false
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -137,7 +140,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
       const headers = new Headers()
       for (const name of ['cookie', 'authorization'] as const)
         if (request.headers[name] !== undefined) headers.set(name, request.headers[name])
-      const asked = await parts.getPrincipal(headers)
+      const asked = await getPrincipal(headers)
       const { principal } = asked
       if (principal === undefined) return { status: 401, sentence: 'Sign in first.' }
       // Browsers always say where a WebSocket comes from. A cookie without that word is not from our page.
@@ -170,18 +173,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
   function beginOperator(socket: WebSocket, request: IncomingMessage, { principal, headers }: Operator) {
     const link = open(socket, limits)
     const ctx: OperatorContext = { ...operator, principal, closed: link.closed, room: link.room }
-    const recheck = setInterval(() => {
-      const known = parts.getPrincipal(headers, { touch: false })
-      known.then(
-        asked => {
-          if (!mayTheSame(asked.principal, principal)) link.close('signedOut')
-        },
-        // A database that does not answer signs nobody out.
-        () => {},
-      )
-    }, limits.recheckMs)
-    recheck.unref()
-    link.closed.addEventListener('abort', () => clearInterval(recheck), { once: true })
+    watched.add(principal, headers, link)
     hand(socket, request, () =>
       getWSConnectionHandler({
         wss: acceptor,
@@ -249,14 +241,11 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
       while (links.size > 0 && performance.now() < gone) await sleep(20)
       this.drop()
       clearInterval(ticking)
+      watched.stop()
       acceptor.close()
     },
   }
 }
-
-/** Whether a socket that was opened for `then` may stay open for `now`. */
-const mayTheSame = (now: Principal | undefined, then: Principal) =>
-  now?.role === then.role && JSON.stringify(now.tags) === JSON.stringify(then.tags)
 
 function refuse(socket: Duplex, { status, sentence, retryAfterSeconds }: Answer) {
   if (socket.destroyed) return

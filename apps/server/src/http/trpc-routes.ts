@@ -2,6 +2,8 @@
 import { fastifyTRPCPlugin, type FastifyTRPCPluginOptions } from '@trpc/server/adapters/fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '@restic-manager/runtime/log'
+import type { KeyLimits } from '../auth/key-limits.ts'
+import { TooMany } from '../auth/limits.ts'
 import type { GetPrincipal } from '../auth/principal.ts'
 import type { JoinContext, OperatorContext } from '../context.ts'
 import { Busy } from '../fleet/arrivals.ts'
@@ -16,6 +18,7 @@ export type TrpcParts = {
   operator: Omit<OperatorContext, 'principal' | 'closed' | 'room'>
   join: Omit<JoinContext, 'address'>
   getPrincipal: GetPrincipal
+  keyLimits: KeyLimits
   transport: TransportRules
   addressOf: (request: FastifyRequest) => string
   log: Log
@@ -35,12 +38,22 @@ export function logBug(log: Log, path: string | undefined, error: { code: string
 export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) {
   const { operator, getPrincipal, log } = parts
   const { publicUrl } = parts.transport
+  const takeCalls = (res: FastifyReply, keyId: string, calls: number) => {
+    try {
+      parts.keyLimits.take(keyId, calls)
+    } catch (error) {
+      if (error instanceof TooMany) res.header('retry-after', error.retryAfterSeconds)
+      throw asWireError(error)
+    }
+  }
   const createContext = async ({
     req,
     res,
+    info,
   }: {
     req: FastifyRequest
     res: FastifyReply
+    info: { calls: readonly unknown[] }
   }): Promise<OperatorContext> => {
     const headers = new Headers()
     const { cookie, authorization } = req.headers
@@ -50,6 +63,7 @@ export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) 
       throw asWireError(error)
     })
     for (const line of cookies) res.header('set-cookie', line)
+    if (principal?.by.kind === 'key') takeCalls(res, principal.by.keyId, info.calls.length)
     const left = new AbortController()
     res.raw.once('close', () => left.abort())
     return { ...operator, principal, closed: left.signal, room: async () => {} }

@@ -54,9 +54,29 @@ test('who does not come on loses the place', async () => {
   expect(await arrivals.step('next', done)).toBe('done')
 })
 
-test('the more hosts have to come again, the wider they are spread, up to a quarter of a minute', () => {
-  const arrivals = createArrivals(limits, () => 0.999)
+test('the more hosts wait, the later each is asked to come again, up to half a minute', () => {
+  const arrivals = createArrivals(limits, () => 0)
   expect(arrivals.turnAway().retryAfterSeconds).toBe(1)
-  for (let host = 0; host < 5_000; host += 1) arrivals.turnAway()
-  expect(arrivals.turnAway().retryAfterSeconds).toBe(15)
+  const asked = Array.from({ length: 5_000 }, () => arrivals.turnAway().retryAfterSeconds)
+  expect(asked).toEqual(asked.toSorted((a, b) => a - b))
+  // Who waits once to twice the time it was asked comes by its turn, when sixty get in each second.
+  expect(asked[1_200]).toBe(10)
+  expect(asked.at(-1)).toBeLessThanOrEqual(30)
+})
+
+test('a server that lets its hosts in slowly asks the others to wait longer', () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  try {
+    const arrivals = createArrivals({ most: 1, placeMs: 60_000 }, () => 0)
+    for (let host = 0; host < 200; host += 1) {
+      const place = arrivals.seat(`host ${host}`)
+      vi.advanceTimersByTime(200)
+      for (const part of ['orders', 'schedules'] as const) place.told(part)
+    }
+    for (let host = 0; host < 99; host += 1) arrivals.turnAway()
+    // The hundredth, of whom five get in each second.
+    expect(arrivals.turnAway().retryAfterSeconds).toBeGreaterThanOrEqual(9)
+  } finally {
+    vi.useRealTimers()
+  }
 })

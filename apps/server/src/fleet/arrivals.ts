@@ -20,7 +20,7 @@ export type Place = {
 /** A fleet that lost its server comes back as one. Whoever finds no place is sent away before the database is asked anything. */
 export type Arrivals = {
   isFull(): boolean
-  /** What to tell who has to come again: the more do, the wider they are spread. */
+  /** What to tell who has to come again: about when its turn comes, by how many wait and how fast hosts get in. */
   turnAway(): Busy
   /** Does one step of a host's way in. Throws `Busy` when it has no place and there is none. */
   step<T>(hostId: string, work: () => Promise<T>): Promise<T>
@@ -41,9 +41,12 @@ export class Busy extends Refusal {
   }
 }
 
-const LONGEST_WAIT_SECONDS = 15
-/** How many may come again in a second before they are spread wider. */
-const EASY_PER_SECOND = 10
+/** An agent waits between once and twice what it is asked. */
+const LONGEST_WAIT_SECONDS = 30
+/** How many hosts get in each second, until it is known better. Too high costs a host another short call, too low leaves places empty. */
+const FIRST_GUESS_PER_SECOND = 60
+/** The longest time between two hosts that is believed: longer, and nobody was coming. */
+const LONGEST_GAP_MS = 1_000
 
 /** All places free. One for each server process. `random` stands between 0 and 1. */
 export function createArrivals(
@@ -53,7 +56,11 @@ export function createArrivals(
   /** By host, or by bearer while the host is not known; each with when it was taken. The oldest come first. */
   const places = new Map<string, number>()
   const bearers = new Map<string, { hostId: string; until: number }>()
-  const turned = { second: 0, count: 0, before: 0 }
+  /** When the turn of the last one in the queue comes. */
+  let queuedUntil = 0
+  let gapMs = 1_000 / FIRST_GUESS_PER_SECOND
+  /** When the last host got in while others waited. */
+  let lastInAt: number | undefined
 
   function isFull() {
     if (places.size < most) return false
@@ -63,15 +70,18 @@ export function createArrivals(
   }
 
   function turnAway() {
-    const second = Math.floor(performance.now() / 1_000)
-    if (second !== turned.second) {
-      turned.before = second === turned.second + 1 ? turned.count : 0
-      turned.second = second
-      turned.count = 0
-    }
-    turned.count += 1
-    const spread = Math.max(turned.count, turned.before) / EASY_PER_SECOND
-    return new Busy(1 + Math.floor(random() * Math.min(LONGEST_WAIT_SECONDS, spread)))
+    const now = performance.now()
+    queuedUntil = Math.max(now, Math.min(queuedUntil, now + 2_000 * LONGEST_WAIT_SECONDS) + gapMs)
+    const askedSeconds = (queuedUntil - now) / 2_000
+    // Whole seconds, right on the average.
+    return new Busy(Math.max(1, Math.min(LONGEST_WAIT_SECONDS, Math.floor(askedSeconds + random()))))
+  }
+
+  /** Measures how fast hosts get in, which is the server's own speed only while there are more than it lets in. */
+  function countIn() {
+    const now = performance.now()
+    if (lastInAt !== undefined) gapMs += (Math.min(now - lastInAt, LONGEST_GAP_MS) - gapMs) / 50
+    lastInAt = places.size >= most ? now : undefined
   }
 
   function take(key: string) {
@@ -116,8 +126,9 @@ export function createArrivals(
       }
       return {
         told(part) {
-          missing.delete(part)
-          if (missing.size === 0) leave()
+          if (!missing.delete(part) || missing.size > 0) return
+          countIn()
+          leave()
         },
         leave,
       }

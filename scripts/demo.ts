@@ -13,6 +13,7 @@ import {
   build,
   enrolAgent,
   makeThrowAway,
+  policyOfThrowAway,
   removeThrowAway,
   startAgentProgram,
   startServerProgram,
@@ -148,6 +149,7 @@ async function main() {
     }
 
     say('Enrolling three agents and making their files …')
+    const policy = await policyOfThrowAway(folder)
     const hosts: DemoHost[] = []
     for (const each of demoHosts) {
       const host: DemoHost = {
@@ -164,7 +166,7 @@ async function main() {
       const asRoot = process.getuid?.() === 0 && host.name === 'nas-lyon'
       programs.push(
         await startAgentProgram(host.name, host.stateDir, {
-          env: { RM_LOG_LEVEL: env.RM_LOG_LEVEL },
+          env: { RM_LOG_LEVEL: env.RM_LOG_LEVEL, ...policy },
           through: asRoot ? withoutRootsEyes : [],
         }),
       )

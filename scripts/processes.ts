@@ -1,8 +1,9 @@
 // Starts and stops the built server and agents as processes of their own, for `npm start`, the demo and the screenshots.
 import { spawn, type ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -173,6 +174,16 @@ export async function makeThrowAway(prefix: string): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), prefix))
   await chmod(folder, 0o711)
   return folder
+}
+
+/** An agent of a throw-away folder may keep repositories anywhere: its own policy file in `folder` says so. */
+export async function policyOfThrowAway(folder: string): Promise<Environment> {
+  const file = path.join(folder, 'policy.json')
+  const fresh = `${file}.${randomUUID()}` // several agents of one folder may start at once
+  await writeFile(fresh, JSON.stringify({ repositories: ['**'] }))
+  await chmod(fresh, 0o644)
+  await rename(fresh, file)
+  return { RM_POLICY_FILE: file }
 }
 
 /** Removes a folder in which a server kept its data in `server`, with the database that may lie elsewhere behind a link. */

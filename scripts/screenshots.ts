@@ -15,6 +15,7 @@ import {
   build,
   enrolAgent,
   root,
+  policyOfThrowAway,
   startAgentProgram,
   startServerProgram,
   stopProgram,
@@ -84,11 +85,14 @@ async function main() {
     const signedIn = await signIn(server.url, operator)
     await shoot(server.url, [{ name: 'hosts-empty', at: '/hosts' }], signedIn)
 
+    const policy = await policyOfThrowAway(folder)
     const hosts: Host[] = []
     for (const each of fleet) {
       const stateDir = path.join(folder, 'agents', each.name)
       await enrolAgent({ url: server.url, env }, stateDir, each.name)
-      const agent = await startAgentProgram(each.name, stateDir, { env: { RM_LOG_LEVEL: 'error' } })
+      const agent = await startAgentProgram(each.name, stateDir, {
+        env: { RM_LOG_LEVEL: 'error', ...policy },
+      })
       programs.push(agent)
       hosts.push({ ...each, id: '', repositoryId: '', folder: path.join(folder, 'srv', each.name) })
     }

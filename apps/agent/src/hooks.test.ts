@@ -35,6 +35,8 @@ const policy = (hooks: HostPolicy['hooks']): HostPolicy => ({
   found: true,
   hooks,
   hooksFolder: join(folder, 'hooks'),
+  repositories: [],
+  restore: { roots: [], inPlace: false },
 })
 function addHook(name: string, text: string) {
   const path = join(folder, 'hooks', name)

@@ -8,12 +8,13 @@ import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import type { AppliedConfig } from './applied-config.ts'
 import type { Enrolment } from './identity.ts'
-import { complaintAboutHooks, runHook, type HookDesk } from './hooks.ts'
+import { runHook, type HookDesk } from './hooks.ts'
 import { endRun, markRespawned, markRunning, readSpec, type Ending, type Job } from './job-book.ts'
 import { startJobLog, type JobLog } from './job-log.ts'
 import type { Outcome, RepositoryContext } from './jobs/context.ts'
 import { runJob } from './jobs/run.ts'
 import type { LogSpool } from './log-spool.ts'
+import { bandwidthOf, complaintAboutWork } from './policy-orders.ts'
 import type { HostPolicy } from './policy.ts'
 import { processStart } from './processes.ts'
 import { reportAfterJob } from './reports.ts'
@@ -95,7 +96,7 @@ export async function carryOut(
       const restic = await shop.restic()
       if (restic === null) return failure('restic_missing')
       const spec = readSpec(state, job.id)
-      const complaint = complaintAboutHooks(shop.policy, 'paths' in spec ? spec : {})
+      const complaint = complaintAboutWork(shop.policy, { spec, access: repository })
       if (complaint !== undefined) return { ...failure('refused_by_policy'), error: complaint }
       context = repositoryContext(shop, repository, restic, signal, elevated !== undefined)
       return await runJob(
@@ -200,7 +201,8 @@ export function repositoryContext(
   isElevated = false,
 ): RepositoryContext {
   const { enrolment, folders, timing } = shop
-  return { hostId: enrolment.hostId, repository, isElevated, restic, folders, signal, timing }
+  const bandwidth = bandwidthOf(shop.policy)
+  return { hostId: enrolment.hostId, repository, isElevated, restic, folders, signal, timing, bandwidth }
 }
 
 /** An outcome without a run, in the words the contract has for it. */

@@ -183,7 +183,7 @@ test('the status says what runs next, what was rejected, what this host allows, 
   expect(said).toMatch(
     /Rejected: +[0-9a-f-]+ \(hooks_not_allowed\): The policy file of this host allows no hooks/,
   )
-  expect(said).toMatch(/Policy file: +.*policy\.json \(there is none\): no hooks\n/)
+  expect(said).toMatch(/Policy file: +.*policy\.json\n {2}hooks: +none\n {2}repositories: +\*\*\n/)
   expect(said).toMatch(
     /Newer agent: +9\.9\.9, at https:\/\/example\.com\/agent\. It is not installed by itself\.\n/,
   )

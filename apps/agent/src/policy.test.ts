@@ -4,7 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { PolicySummary } from '@restic-manager/contract/agent'
-import { defaultPolicyFile, findHookProgram, policySummary, readHostPolicy } from './policy.ts'
+import { usualPatterns } from '@restic-manager/contract/policy'
+import {
+  defaultPolicyFile,
+  findHookProgram,
+  policySummary,
+  readHostPolicy,
+  usualLocalFolder,
+} from './policy.ts'
+import { complaintAboutWork } from './policy-orders.ts'
+import { usualPolicy } from './policy-places.ts'
 
 let folder: string
 let file: string
@@ -14,6 +23,8 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
+const usual = { localFolder: '/var/backups/restic', restoreRoot: '/var/lib/agent/restores' }
+const read = (at = file) => readHostPolicy(at, usual)
 const write = (policy: unknown, mode = 0o644) => {
   writeFileSync(file, typeof policy === 'string' ? policy : JSON.stringify(policy))
   chmodSync(file, mode)
@@ -25,47 +36,57 @@ const addHook = (name: string, mode = 0o755) => {
 }
 
 test('a host without a policy file allows no hooks', () => {
-  const policy = readHostPolicy(file)
+  const policy = read()
   expect(policy).toMatchObject({ found: false, hooks: 'off' })
   expect(policy).not.toHaveProperty('problem')
-  expect(policySummary(policy)).toEqual({ hooks: 'off' })
+  expect(policySummary(policy)).toEqual({
+    hooks: 'off',
+    repositories: usualPatterns('/var/backups/restic'),
+    restore: { roots: ['/var/lib/agent/restores'], inPlace: false },
+  })
 })
 
 test('the file says which hooks run, and where the programs lie', () => {
   write({ hooks: 'listed' })
-  expect(readHostPolicy(file)).toMatchObject({ hooks: 'listed', hooksFolder: join(folder, 'hooks') })
+  expect(read()).toMatchObject({ hooks: 'listed', hooksFolder: join(folder, 'hooks') })
   write({ hooks: 'inline', hooksFolder: '/opt/hooks' })
-  expect(readHostPolicy(file)).toMatchObject({ hooks: 'inline', hooksFolder: '/opt/hooks' })
+  expect(read()).toMatchObject({ hooks: 'inline', hooksFolder: '/opt/hooks' })
   write({})
-  expect(readHostPolicy(file)).toMatchObject({ found: true, hooks: 'off' })
+  expect(read()).toMatchObject({ found: true, hooks: 'off' })
 })
 
 test.each([
   ['is no JSON', '{ "hooks": "listed", }', /JSON/],
   ['has a key nobody knows', { hooks: 'inline', hook: 'off' }, /hook/],
   ['has a value nobody knows', { hooks: 'on' }, /hooks/],
+  [
+    'has a pattern that says more than it seems',
+    { repositories: ['/srv/**/a'] },
+    /repositories.*only at its end/,
+  ],
+  ['has a word for a number', { uploadKibps: 'fast' }, /uploadKibps/],
+  ['would restore beside where one stands', { restoreRoots: ['restores'] }, /absolute/],
   ['names a folder that depends on where one stands', { hooks: 'listed', hooksFolder: 'hooks' }, /absolute/],
 ])('a file that %s allows nothing and says why', (_, policy, words) => {
   write(policy)
-  const read = readHostPolicy(file)
-  expect(read).toMatchObject({ found: true, hooks: 'off', problem: expect.stringMatching(words) })
+  expect(read()).toMatchObject({ found: true, hooks: 'off', problem: expect.stringMatching(words) })
 })
 
 test('a file that others may write, or put another in the place of, is not followed', () => {
   write({ hooks: 'inline' }, 0o664)
-  expect(readHostPolicy(file)).toMatchObject({
+  expect(read()).toMatchObject({
     hooks: 'off',
     problem: expect.stringContaining('written by others'),
   })
   write({ hooks: 'inline' }, 0o644)
   chmodSync(folder, 0o777)
-  expect(readHostPolicy(file)).toMatchObject({ hooks: 'off', problem: expect.stringContaining(folder) })
+  expect(read()).toMatchObject({ hooks: 'off', problem: expect.stringContaining(folder) })
 })
 
 test.skipIf(process.getuid?.() !== 0)('a file of another user is not followed', () => {
   write({ hooks: 'inline' })
   chownSync(file, 65_534, 65_534)
-  expect(readHostPolicy(file)).toMatchObject({ hooks: 'off', problem: expect.stringContaining('65534') })
+  expect(read()).toMatchObject({ hooks: 'off', problem: expect.stringContaining('65534') })
 })
 
 test('the server hears of the programs that can run, and of no others', () => {
@@ -77,8 +98,11 @@ test('the server hears of the programs that can run, and of no others', () => {
   mkdirSync(join(folder, 'hooks', 'folder'))
   symlinkSync('/bin/sh', join(folder, 'hooks', 'leads-out'))
   symlinkSync(join(folder, 'hooks', 'dump'), join(folder, 'hooks', 'alias'))
-  const summary = policySummary(readHostPolicy(file))
-  expect(PolicySummary.parse(summary)).toEqual({ hooks: 'listed', hookNames: ['a.sh', 'alias', 'dump'] })
+  const summary = policySummary(read())
+  expect(PolicySummary.parse(summary)).toMatchObject({
+    hooks: 'listed',
+    hookNames: ['a.sh', 'alias', 'dump'],
+  })
 })
 
 test.each(['../evil', 'a/b', '/bin/sh', '', '.', '..', '-c', 'a b', 'a\0b', 'leads-out', 'absent'])(
@@ -88,7 +112,7 @@ test.each(['../evil', 'a/b', '/bin/sh', '', '.', '..', '-c', 'a b', 'a\0b', 'lea
     addHook('dump')
     writeFileSync(join(folder, 'evil'), '')
     symlinkSync('/bin/sh', join(folder, 'hooks', 'leads-out'))
-    expect(findHookProgram(readHostPolicy(file), name)).toEqual({ complaint: expect.any(String) })
+    expect(findHookProgram(read(), name)).toEqual({ complaint: expect.any(String) })
   },
 )
 
@@ -111,9 +135,62 @@ test('a link that others could lead elsewhere is not followed, wherever it leads
   symlinkSync(join(open, 'policy.json'), join(folder, 'by-two-links.json'))
   const problem = expect.stringContaining(`${open} can be written by others`)
   for (const by of [join(open, 'policy.json'), join(folder, 'by-two-links.json')])
-    expect(readHostPolicy(by)).toMatchObject({ hooks: 'off', problem })
+    expect(read(by)).toMatchObject({ hooks: 'off', problem })
   const hooksFolder = join(open, 'hooks')
-  expect(findHookProgram({ ...readHostPolicy(file), hooksFolder }, 'dump')).toEqual({ complaint: problem })
+  expect(findHookProgram({ ...read(), hooksFolder }, 'dump')).toEqual({ complaint: problem })
   symlinkSync(file, join(folder, 'our-own-link.json'))
-  expect(readHostPolicy(join(folder, 'our-own-link.json'))).toMatchObject({ hooks: 'listed' })
+  expect(read(join(folder, 'our-own-link.json'))).toMatchObject({ hooks: 'listed' })
+})
+
+test('what the owner says of repositories, environment, speed and restores is kept, told, and refused by its key', () => {
+  write({
+    repositories: ['rest:https://vault.example.com/**'],
+    environment: [],
+    uploadKibps: 500,
+    restoreRoots: ['/srv/restores'],
+    restoreInPlace: true,
+  })
+  const policy = read()
+  expect(PolicySummary.parse(policySummary(policy))).toEqual({
+    hooks: 'off',
+    repositories: ['rest:https://vault.example.com/**'],
+    environment: [],
+    uploadKibps: 500,
+    restore: { roots: ['/srv/restores'], inPlace: true },
+  })
+  const complaint = (url: string, environment?: Record<string, string>) =>
+    complaintAboutWork(policy, { spec: {}, access: { url, environment } })
+  expect(complaint('rest:https://vault.example.com/a/')).toBeUndefined()
+  expect(complaint('rest:https://elsewhere.example.com/a/')).toContain('"repositories"')
+  expect(complaint('/var/backups/restic/a')).toContain('"repositories"')
+  expect(complaint('rest:https://vault.example.com/a/', { RESTIC_CACERT: '/ca.pem' })).toContain(
+    '"environment"',
+  )
+})
+
+test('a file that is not followed lets no job run, and says so', () => {
+  write({ uploadkibps: 500 })
+  const access = { url: 'rest:https://vault.example.com/' }
+  expect(complaintAboutWork(read(), { spec: {}, access })).toMatch(/not followed.*uploadkibps/)
+  expect(policySummary(read())).toMatchObject({ repositories: [], problem: expect.any(String) })
+})
+
+test('folders that were repositories before stay allowed, and a server cannot add to them later', () => {
+  const before = [{ url: '/mnt/usb/restic/' }, { url: 'rest:https://h/' }, { url: '/srv/*' }]
+  expect(usualPolicy(folder, before).knownPlaces).toEqual(['/mnt/usb/restic/'])
+  const later = usualPolicy(folder, [{ url: '/etc/cron.d' }])
+  const policy = readHostPolicy(join(folder, 'none.json'), later)
+  const complaint = (url: string) => complaintAboutWork(policy, { spec: {}, access: { url } })
+  expect(complaint('/mnt/usb/restic')).toBeUndefined()
+  expect(complaint('/etc/cron.d')).toContain('"repositories"')
+  writeFileSync(join(folder, 'known-places.json'), '{')
+  expect(usualPolicy(folder, [{ url: '/etc' }]).knownPlaces).toEqual([])
+})
+
+test('the usual folder is one that the user of the agent can write to', () => {
+  expect(usualLocalFolder('linux', 0, '/root')).toBe('/var/backups/restic')
+  expect(usualLocalFolder('linux', 1000, '/home/noor')).toBe(
+    '/home/noor/.local/share/restic-manager/repositories',
+  )
+  expect(usualLocalFolder('win32', undefined, 'C:\\Users\\noor')).toBe('C:\\backups')
 })

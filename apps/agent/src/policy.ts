@@ -1,28 +1,54 @@
 // What this host lets a server do. It stands in a file of the host's owner, which the server cannot change.
 import { accessSync, constants, readdirSync, realpathSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import type { PolicySummary } from '@restic-manager/contract/agent'
+import { AddressPattern, usualPatterns } from '@restic-manager/contract/policy'
 import { z } from 'zod'
 import { readFileIfThere } from './files.ts'
+import { fitText } from './restic/fit-text.ts'
 import { complaintAboutTrust } from './trusted-path.ts'
 
 export type HostPolicy = {
   file: string
-  /** Whether there is such a file. Without one nothing beyond plain restic is allowed. */
+  /** Whether there is such a file. Without one nothing beyond plain restic is allowed, and local repositories in one folder. */
   found: boolean
-  /** Why the file is not followed, as a sentence. Nothing is allowed then. */
+  /** Why the file is not followed, as a sentence. Nothing is allowed then: no job runs. */
   problem?: string
   /** `listed`: the programs in the folder of hooks. `inline`: also the text of scripts that the server sends. */
   hooks: PolicySummary['hooks']
   hooksFolder: string
+  /** Patterns of the addresses a repository may have. */
+  repositories: readonly string[]
+  /** Names a server may set for a storage, of those that the storage takes. Undefined: all of these. */
+  environment?: readonly string[] | undefined
+  /** Limits of every restic, whatever the server says. KiB per second. */
+  uploadKibps?: number | undefined
+  downloadKibps?: number | undefined
+  /** Where a restore may write, and whether it may write over what is there. */
+  restore: NonNullable<PolicySummary['restore']>
 }
 
+/** What holds where the file says nothing. `knownPlaces`: folders that were repositories before there were rules for them. */
+export type UsualPolicy = { localFolder: string; restoreRoot: string; knownPlaces?: readonly string[] }
+
 const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path')
+
+const kibps = z.int().min(1).max(100_000_000)
 
 /** Strict: a word this agent does not know may be a limit it would not keep. */
 const PolicyFile = z.strictObject({
   hooks: z.enum(['off', 'listed', 'inline']).optional(),
   hooksFolder: absolutePath.optional(),
+  repositories: z.array(AddressPattern).max(100).optional(),
+  environment: z
+    .array(z.string().regex(/^[A-Z][A-Z0-9_]{0,59}$/))
+    .max(100)
+    .optional(),
+  uploadKibps: kibps.optional(),
+  downloadKibps: kibps.optional(),
+  restoreRoots: z.array(absolutePath.max(4_096)).max(20).optional(),
+  restoreInPlace: z.boolean().optional(),
 })
 
 const MAX_NAMES = 200
@@ -35,17 +61,37 @@ export function defaultPolicyFile(platform: NodeJS.Platform, env: NodeJS.Process
   return '/etc/restic-manager/policy.json'
 }
 
+/** The one folder for local repositories where the file says nothing of them. It is not of the agent's own records: those may be thrown away. */
+export function usualLocalFolder(
+  platform: NodeJS.Platform = process.platform,
+  uid = process.getuid?.(),
+  home = homedir(),
+): string {
+  if (platform === 'win32') return 'C:\\backups'
+  return uid === 0 ? '/var/backups/restic' : join(home, '.local/share/restic-manager/repositories')
+}
+
 /** Reads the file. One that cannot be followed allows nothing, and `problem` says why. Never throws. */
-export function readHostPolicy(file: string): HostPolicy {
-  const nothing = { file, hooks: 'off', hooksFolder: join(dirname(file), 'hooks') } as const
-  const refused = (problem: string) => ({ ...nothing, found: true, problem })
+export function readHostPolicy(file: string, usual: UsualPolicy): HostPolicy {
+  const hooksFolder = join(dirname(file), 'hooks')
+  const refused = (problem: string): HostPolicy => ({
+    ...{ file, found: true, problem, hooks: 'off', hooksFolder },
+    ...{ repositories: [], environment: [], restore: { roots: [], inPlace: false } },
+  })
   try {
     const text = readFileIfThere(file)
-    if (text === undefined) return { ...nothing, found: false }
-    const distrust = complaintAboutTrust(file)
+    const distrust = text === undefined ? undefined : complaintAboutTrust(file)
     if (distrust !== undefined) return refused(distrust)
-    const { hooks = 'off', hooksFolder = nothing.hooksFolder } = PolicyFile.parse(JSON.parse(text))
-    return { file, found: true, hooks, hooksFolder }
+    const said = PolicyFile.parse(text === undefined ? {} : JSON.parse(text))
+    const { restoreRoots, restoreInPlace, ...rest } = said
+    return {
+      ...rest,
+      ...{ file, found: text !== undefined },
+      hooks: said.hooks ?? 'off',
+      hooksFolder: said.hooksFolder ?? hooksFolder,
+      repositories: said.repositories ?? [...usualPatterns(usual.localFolder), ...(usual.knownPlaces ?? [])],
+      restore: { roots: restoreRoots ?? [usual.restoreRoot], inPlace: restoreInPlace ?? false },
+    }
   } catch (error) {
     return refused(`${file} cannot be read: ${wordsOf(error)}`)
   }
@@ -53,8 +99,17 @@ export function readHostPolicy(file: string): HostPolicy {
 
 /** What the server learns of it, so that the page offers only what can run. Looks at the folder of hooks anew. */
 export function policySummary(policy: HostPolicy): PolicySummary {
-  if (policy.hooks === 'off') return { hooks: 'off' }
-  return { hooks: policy.hooks, hookNames: hookNamesIn(policy) }
+  const { hooks, repositories, environment, uploadKibps, downloadKibps, restore, problem } = policy
+  return {
+    hooks,
+    ...(hooks === 'off' ? {} : { hookNames: hookNamesIn(policy) }),
+    repositories: [...repositories],
+    ...(environment === undefined ? {} : { environment: [...environment] }),
+    ...(uploadKibps === undefined ? {} : { uploadKibps }),
+    ...(downloadKibps === undefined ? {} : { downloadKibps }),
+    restore,
+    ...(problem === undefined ? {} : { problem: fitText(problem, 2_000) }),
+  }
 }
 
 /** The program a name stands for, or why it must not run, as a sentence. */

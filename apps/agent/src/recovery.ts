@@ -20,6 +20,7 @@ import type { Outcome, RepositoryContext } from './jobs/context.ts'
 import { removeLeftLock } from './jobs/locks.ts'
 import { collectWarnings } from './jobs/warnings.ts'
 import { findSnapshotOf } from './jobs/snapshots.ts'
+import { complaintAboutWork } from './policy-orders.ts'
 import { resticWithTag, stillRuns, stopOrphan } from './processes.ts'
 import { reportAfterJob } from './reports.ts'
 
@@ -49,7 +50,7 @@ export async function settleInterrupted(shop: Workshop, job: Job, stopping: Abor
     if (!isGone) log.error({ jobId: job.id, pid }, 'a restic of the last agent cannot be stopped')
   }
 
-  const repository = shop.config.repository(job.header.repositoryId)
+  const repository = allowedRepository(shop, job.header.repositoryId)
   const restic = await shop.restic()
   const context = repository && restic ? repositoryContext(shop, repository, restic, stopping) : undefined
   const found = await outcomeOf(job, context, log)
@@ -66,6 +67,12 @@ export async function settleInterrupted(shop: Workshop, job: Job, stopping: Abor
   if (context === undefined) return
   if (job.pid !== undefined) await removeLeftLock(context, job.pid)
   if (!stopping.aborted) await reportAfterJob(shop, context, { kind: job.kind, outcome, hurry: stopping })
+}
+
+/** The policy of this host may have been tightened since the job began: then the repository is not asked. */
+function allowedRepository({ config, policy }: Workshop, repositoryId: string) {
+  const access = config.repository(repositoryId)
+  return access && complaintAboutWork(policy, { spec: {}, access }) === undefined ? access : undefined
 }
 
 /**

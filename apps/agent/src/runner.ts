@@ -14,8 +14,10 @@ import {
 } from './job-book.ts'
 import { acceptJob, endUnseen, refuseJob, repeatAnswer, repeatOutcome } from './job-intake.ts'
 import { carryOut, endAfterMistake, type Workshop } from './job-run.ts'
+import { complaintAboutWork } from './policy-orders.ts'
 import { settleInterrupted } from './recovery.ts'
 import { isDiskFull } from './reserve.ts'
+import { fitText } from './restic/fit-text.ts'
 import { reasonAgainst } from './slot-book.ts'
 
 const cancelled: Ending = {
@@ -169,9 +171,9 @@ export function startRunner(shop: Workshop, onLook: () => void = () => {}): Runn
   })
   consider()
 
-  function refuse(order: CommandRun, reason: string): void {
-    log.info({ jobId: order.jobId, reason }, 'an order is turned down')
-    refuseJob(state, order, reason, reasonSentence(reason) ?? 'This host has decided otherwise.')
+  function refuse(order: CommandRun, reason: string, why = reasonSentence(reason)): void {
+    log.info({ jobId: order.jobId, reason, why }, 'an order is turned down')
+    refuseJob(state, order, reason, fitText(why ?? 'This host has decided otherwise.', 2_000))
   }
 
   /** What cannot be accepted for want of room is turned down: that takes less, and there is room held back for it. */
@@ -196,10 +198,14 @@ export function startRunner(shop: Workshop, onLook: () => void = () => {}): Runn
         return
       }
       const against = reasonAgainst(state, order)
-      if (against !== undefined) refuse(order, against)
-      else if (elevatedAccess === undefined && shop.config.repository(repositoryId) === undefined)
-        refuse(order, 'configuration_missing')
-      else accept(order)
+      if (against !== undefined) return refuse(order, against)
+      const access = elevatedAccess ?? shop.config.repository(repositoryId)
+      if (access === undefined) return refuse(order, 'configuration_missing')
+      // Only its maintenance host prunes a repository, and each time with access of its own.
+      if (order.kind === 'prune' && elevatedAccess === undefined) return refuse(order, 'no_maintenance_host')
+      const complaint = complaintAboutWork(shop.policy, { spec: order.spec, access })
+      if (complaint !== undefined) return refuse(order, 'refused_by_policy', complaint)
+      accept(order)
     },
     cancel(jobId, header) {
       if (markCancelled(state, jobId)) {

@@ -16,6 +16,7 @@ import { noteLink, readLinkStatus } from './link-status.ts'
 import { openLogSpool } from './log-spool.ts'
 import { pauseFor } from './pause.ts'
 import { openReserve } from './reserve.ts'
+import { usualPolicy } from './policy-places.ts'
 import { policySummary, readHostPolicy } from './policy.ts'
 import { sweepLentAccess } from './restic/lend-access.ts'
 import { findRestic, type Restic } from './restic/version.ts'
@@ -88,7 +89,10 @@ export async function startAgent(
   const applied = openAppliedConfig(stateDir, log, reserve)
   let limits = usualLimits
 
-  const policy = readHostPolicy(config.policyFile)
+  const policy = readHostPolicy(
+    config.policyFile,
+    open(() => usualPolicy(stateDir, applied.current().repositories)),
+  )
   if (policy.problem !== undefined)
     log.error(
       { problem: policy.problem },

@@ -4,12 +4,15 @@ import { join } from 'node:path'
 import { openAppliedConfig } from './applied-config.ts'
 import type { PolicySummary } from '@restic-manager/contract/agent'
 import type { Log } from '@restic-manager/runtime/log'
+import { plainText } from '@restic-manager/runtime/plain-text'
 import { factDepth } from './facts.ts'
 import { readEnrolment } from './identity.ts'
 import { openJobs } from './job-book.ts'
 import { readLinkStatus, type LinkStatus } from './link-status.ts'
 import { readNewerAgent } from './newer-agent.ts'
 import { describePlan, readPlanStatus, type PlanStatus } from './plan-status.ts'
+import { describePolicy } from './policy-status.ts'
+import { usualPolicy } from './policy-places.ts'
 import { policySummary, readHostPolicy } from './policy.ts'
 import { reserveBytes } from './reserve.ts'
 import { isStateLocked } from './state-lock.ts'
@@ -59,14 +62,14 @@ export function readStatus(
   Object.assign(status, {
     ...{ agentRuns: isStateLocked(stateDir), hostId, hostName, server },
     config: { version: config.version, repositories: config.repositories.length },
-    policy: policyStatus(policyFile),
+    policy: policyStatus(stateDir, policyFile),
   })
   if (existsSync(join(stateDir, 'state.db'))) readMemory(stateDir, status, now)
   return status
 }
 
-function policyStatus(policyFile: string): AgentStatus['policy'] {
-  const policy = readHostPolicy(policyFile)
+function policyStatus(stateDir: string, policyFile: string): AgentStatus['policy'] {
+  const policy = readHostPolicy(policyFile, usualPolicy(stateDir, undefined))
   const { file, found, problem } = policy
   return { file, found, allows: policySummary(policy), ...(problem === undefined ? {} : { problem }) }
 }
@@ -133,11 +136,8 @@ export function describeStatus(status: AgentStatus): string {
     ['Last contact', link?.lastContactAt],
     ['restic', link?.resticVersion ?? 'none found'],
     ['Configuration', `version ${config?.version}, ${config?.repositories} repositories`],
-    [
-      'Policy file',
-      policy && `${policy.file}${policy.found ? '' : ' (there is none)'}: ${allowed(policy.allows)}`,
-    ],
-    ['Policy problem', policy?.problem],
+    ['Policy file', policy && `${policy.file}${policy.found ? '' : ' (there is none)'}`],
+    ...(policy === undefined ? [] : describePolicy(policy.allows)),
     ...(plan === undefined ? [] : describePlan(plan)),
     [
       'Jobs',
@@ -148,7 +148,7 @@ export function describeStatus(status: AgentStatus): string {
   ]
   return lines
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${`${name}:`.padEnd(20)}${value}\n`)
+    .map(([name, value]) => `${plainText(name)}:`.padEnd(20) + `${plainText(value ?? '')}\n`)
     .join('')
 }
 
@@ -163,12 +163,4 @@ function describeTroubles(spool: NonNullable<AgentStatus['spool']>): [string, st
     ['Spool', resetAt && `begun anew at ${resetAt}: what happened before may be missing on the server`],
     ['Damaged spool', movedAside],
   ]
-}
-
-function allowed({ hooks, hookNames = [] }: PolicySummary): string {
-  if (hooks === 'off') return 'no hooks'
-  const named = hookNames.length === 0 ? 'none there' : hookNames.join(', ')
-  return hooks === 'listed'
-    ? `hooks from its folder (${named})`
-    : `hooks from its folder (${named}) and as scripts of the server`
 }

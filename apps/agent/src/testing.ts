@@ -1,7 +1,7 @@
 // For tests only: a real agent, in this process or as one of its own, that cleans up after itself.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { timing, type Timing } from '@restic-manager/contract/timing'
@@ -42,7 +42,7 @@ export type AgentOptions = {
   timing?: Partial<Timing>
   /** How much of its logs may wait on disk. Only for an agent in this process. */
   logBudget?: AgentConfig['logBudget']
-  /** What the host allows. When left out there is no such file. */
+  /** What the host allows. When left out a repository may be anywhere: those of tests lie in folders of their own. */
   policyFile?: string
   /** The time it lives in. One clock may be shared by many agents, also by ones in processes of their own. */
   clock?: TestClock
@@ -87,7 +87,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
   })
 
   let current = options
-  const policyFile = options.policyFile ?? join(stateDir, 'policy.json')
+  const policyFile = options.policyFile ?? allowAnyPlace(stateDir)
   let running: { stop(): Promise<void>; kill(): Promise<void>; pid?: number | undefined } | undefined
   let output = ''
   const start = async () => {
@@ -171,6 +171,14 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
       if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true })
     },
   }
+}
+
+/** A policy as if nobody had thought of repositories: without it a local one may lie in the usual folder only. */
+export function allowAnyPlace(folder: string): string {
+  const file = join(folder, 'policy.json')
+  writeFileSync(file, JSON.stringify({ repositories: ['**'] }))
+  chmodSync(file, 0o644) // the umask of whoever runs the tests may be open
+  return file
 }
 
 /** Moves of the clock reach the process, and it has done what falls due in them before the test goes on. */

@@ -6,6 +6,7 @@ import {
   build,
   enrolAgent,
   makeThrowAway,
+  policyOfThrowAway,
   removeThrowAway,
   startAgentProgram,
   startServerProgram,
@@ -29,7 +30,7 @@ export async function startFleet() {
   )
   const stateDir = path.join(folder, 'agent')
   await enrolAgent({ url: server.url, env }, stateDir, 'bench-host')
-  const agent = await startAgentProgram('agent', stateDir)
+  const agent = await startAgentProgram('agent', stateDir, { env: await policyOfThrowAway(folder) })
   const { rows } = await until(
     () => api.hosts.list.query({}),
     ({ counts }) => counts.online === 1,

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { fakeRestic, type FakeRestic } from '@restic-manager/testkit/fake-restic'
 import type { FakeRun, FakeStep } from '@restic-manager/testkit/fake-restic-script'
 import { startTcpProxy, type TcpProxy } from '@restic-manager/testkit/tcp-proxy'
-import { runProgram } from '../../../scripts/processes.ts'
+import { policyOfThrowAway, runProgram } from '../../../scripts/processes.ts'
 import type { Chance } from './chance.ts'
 import { makeProgram, type Program } from './program.ts'
 
@@ -44,7 +44,7 @@ export async function startRealHost(
     RM_RESTIC: restic.path,
     RM_TIMING: JSON.stringify(timing),
     RM_LOG_LEVEL: 'info',
-    RM_POLICY_FILE: path.join(folder, 'no-policy.json'),
+    ...(await policyOfThrowAway(folder)),
   }
   const server = `http://127.0.0.1:${link.port}`
   await runProgram(

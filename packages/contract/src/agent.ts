@@ -5,12 +5,22 @@ import { AckedSeq } from './fact.ts'
 import { Id } from './ids.ts'
 import { JobStatus } from './job.ts'
 import { ConfigUpdate } from './repository.ts'
-import { Count, Instant, Name, Sentence, text, Version } from './scalars.ts'
+import { Count, Instant, Name, Path, Sentence, text, Version } from './scalars.ts'
 
-/** What the host's local policy allows, so that the page can grey out the rest. `hookNames`: the programs in its folder of hooks. */
+/**
+ * What the host's local policy allows, so that the page can grey out the rest. `hookNames`: the programs in its folder of
+ * hooks. `repositories`: patterns of addresses; absent: an older agent, which allows all. `environment`: absent: what the
+ * storage takes. Limits in KiB per second. `problem`: why the file is not followed; nothing runs then.
+ */
 export const PolicySummary = z.object({
   hooks: z.enum(['off', 'listed', 'inline']),
   hookNames: z.array(text(100)).max(200).optional(),
+  repositories: z.array(text(400)).max(250).optional(),
+  environment: z.array(text(60)).max(100).optional(),
+  uploadKibps: z.int().min(1).optional(),
+  downloadKibps: z.int().min(1).optional(),
+  restore: z.object({ roots: z.array(Path).max(20), inPlace: z.boolean() }).optional(),
+  problem: Sentence.optional(),
 })
 export type PolicySummary = z.infer<typeof PolicySummary>
 

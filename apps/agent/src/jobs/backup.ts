@@ -1,7 +1,7 @@
 // backup: restic reads the folders and saves a snapshot, tagged so that it can be told whose it is.
 import type { BackupSpec } from '@restic-manager/contract/command'
 import { snapshotTags } from '@restic-manager/contract/snapshots'
-import { backupArgs, type BackupRequest } from '../restic/args.ts'
+import { backupArgs, slowerOf, type BackupRequest } from '../restic/args.ts'
 import { shownCommand } from '../restic/shown-command.ts'
 import { announceWork, clearLeftLock, untilUnlocked } from './attempts.ts'
 import { withBackupFiles } from './backup-files.ts'
@@ -79,10 +79,10 @@ function save(
 function planOf(context: JobContext, spec: BackupSpec, warnings: WarningList): Plan {
   const { hostId, hostname, scheduleId, jobId, timing, restic } = context
   const { nice, ionice, ...options } = spec.options ?? {}
-  const upload = options.uploadKibps === undefined ? Infinity : options.uploadKibps * KIB
+  const { uploadKibps = Infinity } = slowerOf(options, context.bandwidth ?? {})
   return {
     before: findPriority({ nice, ionice }, warnings),
-    patienceMs: Math.max(timing.hungAfter, (2 * HELD_BACK_BYTES * 1_000) / upload),
+    patienceMs: Math.max(timing.hungAfter, (2 * HELD_BACK_BYTES * 1_000) / (uploadKibps * KIB)),
     request: {
       ...withinReach(options, restic.version, warnings),
       hostname,

@@ -46,9 +46,10 @@ export type CommandEnd = {
 export const LOCKLESS_GRACE_MS = 5_000
 
 /** What the arguments of a command depend on. */
-export const targetOf = ({ repository, restic }: RepositoryContext): Target => ({
+export const targetOf = ({ repository, restic, bandwidth }: RepositoryContext): Target => ({
   access: repository,
   version: restic.version,
+  ...(bandwidth === undefined ? {} : { bandwidth }),
 })
 
 /** Runs one command. Never rejects for restic's failures. */

@@ -6,6 +6,7 @@ import type { LogStream } from '@restic-manager/contract/log'
 import type { JobReason } from '@restic-manager/contract/reasons'
 import type { RepositoryAccess } from '@restic-manager/contract/repository'
 import type { Timing } from '@restic-manager/contract/timing'
+import type { Bandwidth } from '../restic/args.ts'
 import type { Folders } from '../restic/environment.ts'
 import type { JsonValue } from '../restic/messages.ts'
 
@@ -21,6 +22,8 @@ export type RepositoryContext = {
   folders: Folders
   signal: AbortSignal
   timing: Timing
+  /** What the owner of the host lets any restic take of the network. */
+  bandwidth?: Bandwidth
 }
 
 /**

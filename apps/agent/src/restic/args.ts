@@ -1,10 +1,14 @@
 // The arguments of each restic command, by what the version can do.
+import { slower } from '@restic-manager/contract/policy'
 import { backendOf } from '@restic-manager/contract/repository'
 import type { Access } from './environment.ts'
 import { capabilitiesOf } from './version.ts'
 
-/** Which repository a command is for, and which restic runs it. */
-export type Target = { access: Access; version: string }
+/** Limits in KiB per second. */
+export type Bandwidth = { uploadKibps?: number | undefined; downloadKibps?: number | undefined }
+
+/** Which repository a command is for, which restic runs it, and what of the network the host lets it take. */
+export type Target = { access: Access; version: string; bandwidth?: Bandwidth }
 
 /** What a backup leaves out and how it works. A limit is in KiB per second, a size in bytes. */
 export type BackupRequest = {
@@ -31,10 +35,9 @@ export type BackupFiles = {
 
 /** Without `files` every pattern is spelt out and the paths are left to the caller: what a person may see. */
 export function backupArgs(target: Target, request: BackupRequest, files?: BackupFiles): string[] {
-  const { compression, uploadKibps, downloadKibps, readConcurrency, excludeLargerThan } = request
-  const given = <T>(value: T | undefined, flag: string) => (value === undefined ? [] : [`${flag}=${value}`])
+  const { compression, readConcurrency, excludeLargerThan } = request
   return [
-    ...globalArgs(target),
+    ...globalArgs({ ...target, bandwidth: slowerOf(request, target.bandwidth ?? {}) }),
     'backup',
     '--json',
     ...retryLockArgs(target, request.lockWaitMs),
@@ -47,12 +50,16 @@ export function backupArgs(target: Target, request: BackupRequest, files?: Backu
     ...given(excludeLargerThan, '--exclude-larger-than'),
     ...(request.oneFileSystem === true ? ['--one-file-system'] : []),
     ...given(compression, '--compression'),
-    ...given(uploadKibps, '--limit-upload'),
-    ...given(downloadKibps, '--limit-download'),
     ...(capabilitiesOf(target.version).readConcurrency ? given(readConcurrency, '--read-concurrency') : []),
     ...(files === undefined ? [] : ['--files-from-raw', files.paths]),
   ]
 }
+
+/** What is asked for, within what the owner of the host allows. */
+export const slowerOf = (asked: Bandwidth, allowed: Bandwidth): Bandwidth => ({
+  uploadKibps: slower(asked.uploadKibps, allowed.uploadKibps),
+  downloadKibps: slower(asked.downloadKibps, allowed.downloadKibps),
+})
 
 /** Patterns as a file of them holds them, one a line: restic would put the environment in place of a `$`. */
 export function excludeFileText(patterns: readonly string[]): string {
@@ -118,7 +125,13 @@ export function retryLockArgs({ version }: Target, lockWaitMs: number): string[]
 }
 
 /** ssh must never ask anything. The agent gives restic no terminal, so that an old one cannot be asked either. */
-export function globalArgs({ access, version }: Target): string[] {
+export function globalArgs({ access, version, bandwidth = {} }: Target): string[] {
   const quietSsh = backendOf(access.url) === 'sftp' && capabilitiesOf(version).sftpArgs
-  return quietSsh ? ['-o', 'sftp.args=-oBatchMode=yes -oServerAliveInterval=60 -oServerAliveCountMax=4'] : []
+  return [
+    ...(quietSsh ? ['-o', 'sftp.args=-oBatchMode=yes -oServerAliveInterval=60 -oServerAliveCountMax=4'] : []),
+    ...given(bandwidth.uploadKibps, '--limit-upload'),
+    ...given(bandwidth.downloadKibps, '--limit-download'),
+  ]
 }
+
+const given = <T>(value: T | undefined, flag: string) => (value === undefined ? [] : [`${flag}=${value}`])

@@ -4,6 +4,7 @@ import {
   build,
   entries,
   makeThrowAway,
+  policyOfThrowAway,
   removeThrowAway,
   runProgram,
   startAgentProgram,
@@ -39,7 +40,8 @@ export async function openHouse() {
         [entries.agent, 'enrol', '--server', url, '--token', token, '--state-dir', stateDir, '--name', name],
         {},
       )
-      programs.push(await startAgentProgram(name, stateDir, { env: { RM_LOG_LEVEL: 'error' } }))
+      const env = { RM_LOG_LEVEL: 'error', ...(await policyOfThrowAway(folder)) }
+      programs.push(await startAgentProgram(name, stateDir, { env }))
     },
     async [Symbol.asyncDispose]() {
       for (const program of programs.toReversed()) await stopProgram(program)

@@ -1,0 +1,23 @@
+// What this host does not do although its server says so: every order passes here when it comes, and again when it runs.
+import { complaintAboutAccess } from '@restic-manager/contract/policy'
+import type { BackupSpec } from '@restic-manager/contract/command'
+import type { RepositoryAccess } from '@restic-manager/contract/repository'
+import { complaintAboutHooks } from './hooks.ts'
+import type { HostPolicy } from './policy.ts'
+import type { Bandwidth } from './restic/args.ts'
+
+type Work = { spec: object; access: Pick<RepositoryAccess, 'url' | 'credential' | 'environment'> }
+
+/** What any restic may take of the network, whatever the server says. */
+export const bandwidthOf = ({ uploadKibps, downloadKibps }: HostPolicy): Bandwidth => ({
+  uploadKibps,
+  downloadKibps,
+})
+
+/** Why the policy of this host keeps a job from running, as a sentence that names the key; undefined when it does not. */
+export function complaintAboutWork(policy: HostPolicy, { spec, access }: Work): string | undefined {
+  return (
+    complaintAboutAccess(policy, access) ??
+    complaintAboutHooks(policy, 'paths' in spec ? (spec as BackupSpec) : {})
+  )
+}

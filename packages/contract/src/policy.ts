@@ -1,0 +1,121 @@
+// What the owner of a host lets a server use as a repository: the rules that the agent keeps and the page shows.
+import { z } from 'zod'
+import { rcloneRemoteOf, readRcloneSection } from './rclone.ts'
+import { BackendKind, backendOf, backends, type RepositoryAccess } from './repository.ts'
+
+/** Everything, also every folder of the host. */
+const ANYTHING = '**'
+
+/** What a host allows whose owner says nothing of repositories: every storage but folders outside of this one. */
+export function usualPatterns(localFolder: string): string[] {
+  const away = BackendKind.options.filter(kind => kind !== 'local').map(kind => `${kind}:**`)
+  return [`${localFolder}${localFolder.includes('\\') ? '\\' : '/'}**`, ...away]
+}
+
+/** What is wrong with a pattern, as a sentence; undefined when it can be used. */
+export function complaintAboutPattern(pattern: string): string | undefined {
+  if (pattern === ANYTHING) return undefined
+  if (backendOf(pattern) === undefined)
+    return `${JSON.stringify(pattern)} must be an absolute path, or begin with ${BackendKind.options.filter(kind => kind !== 'local').join(':, ')}:.`
+  const stars = pattern.indexOf(ANYTHING)
+  if (stars !== -1 && (stars !== pattern.length - 2 || !/[:/\\]$/.test(pattern.slice(0, stars))))
+    return `${JSON.stringify(pattern)} may have ** only at its end, after a slash or a colon.`
+  return undefined
+}
+
+/** A pattern of repository addresses. `*` is a part of one step, `**` at the end is everything below. */
+export const AddressPattern = z
+  .string()
+  .min(1)
+  .max(400)
+  .superRefine((pattern, ctx) => {
+    const complaint = complaintAboutPattern(pattern)
+    if (complaint !== undefined) ctx.addIssue({ code: 'custom', message: complaint })
+  })
+
+type Asked = Pick<RepositoryAccess, 'url' | 'credential' | 'environment'>
+/** What a policy says of repositories, as the host itself reads it or as it told its server. */
+export type AccessRules = {
+  readonly [K in 'repositories' | 'environment']?: readonly string[] | undefined
+} & { readonly problem?: string | undefined }
+
+/** Whether one of the patterns allows a repository to be there. */
+export function isAllowedPlace(patterns: readonly string[], place: string): boolean {
+  const address = straightened(place)
+  return patterns.some(pattern => matches(pattern, address))
+}
+
+function matches(pattern: string, address: string): boolean {
+  if (pattern === ANYTHING) return true
+  const kind = backendOf(pattern)
+  if (kind === undefined || kind !== backendOf(address)) return false
+  if (pattern === `${kind}:**`) return true
+  // What leads up again is below nothing.
+  if (/(^|[:/])(\.|%2e){2}([/?#]|$)/i.test(address)) return false
+  const straight = straightened(pattern)
+  const isOpen = straight.endsWith(ANYTHING)
+  const fixed = isOpen ? straight.slice(0, -2) : straight
+  const below = !isOpen ? '' : fixed.endsWith('/') ? '(/.*)?' : '.*'
+  const steps = (isOpen ? fixed.replace(/\/$/, '') : fixed)
+    .split('*')
+    .map(part => part.replaceAll(/[\\^$.|?+()[\]{}]/g, String.raw`\$&`))
+  // A star never crosses what ends a step, a host name or a user name.
+  return new RegExp(`^${steps.join('[^/?#@:]*')}${below}$`, 's').test(address)
+}
+
+/** One spelling of an address: slashes that mean nothing are dropped, and Windows knows no capital letters. */
+function straightened(address: string): string {
+  if (backendOf(address) !== 'local') return address.replaceAll('\\', '/').replace(/\/+$/, '')
+  const path = address.replaceAll('\\', '/').replaceAll(/\/(\.?\/)+/g, '/')
+  const short = path.length > 1 ? path.replace(/\/\.?$/, '') : path
+  return /^[A-Za-z]:/.test(short) ? short.toLowerCase() : short
+}
+
+/** Where restic will write: through a remote that is a folder of the host, that folder. */
+export function placeOf({ url, credential }: Pick<Asked, 'url' | 'credential'>): string {
+  if (credential === undefined || rcloneRemoteOf(url) === undefined) return url
+  const remote = readRcloneSection(credential)
+  if ('complaint' in remote || remote.type !== 'local') return url
+  const path = url.slice(url.indexOf(':', 'rclone:'.length) + 1)
+  return backendOf(path) === 'local' ? path : `/${path}`
+}
+
+/**
+ * Why the policy of a host keeps it from using a repository, as a sentence that names the key of its file; undefined
+ * when it does not. Nothing is known of a host whose agent tells nothing of repositories.
+ */
+export function complaintAboutAccess(policy: AccessRules, access: Asked): string | undefined {
+  if (policy.problem !== undefined)
+    return `The policy file of this host is not followed, so no job runs. ${policy.problem}`
+  const { repositories, environment } = policy
+  const kind = backendOf(access.url)
+  const usable: readonly string[] = kind === undefined ? [] : backends[kind].environment
+  for (const name of Object.keys(access.environment ?? {})) {
+    if (!usable.includes(name)) return `${name} may not be set for a repository of the kind ${kind}.`
+    if (environment !== undefined && !environment.includes(name))
+      return `The policy of this host does not let a server set ${name}: see "environment" in its policy file.`
+  }
+  const place = placeOf(access)
+  if (repositories === undefined || isAllowedPlace(repositories, place)) return undefined
+  return `The policy of this host does not allow a repository at ${place}: see "repositories" in its policy file. Allowed: ${inShort(repositories)}.`
+}
+
+function inShort(patterns: readonly string[]): string {
+  const shown = patterns.slice(0, 12)
+  const more = patterns.length - shown.length
+  return [...(shown.length === 0 ? ['nothing'] : shown), ...(more > 0 ? [`${more} more`] : [])].join(', ')
+}
+
+/** The first folder below which a host lets local repositories be made; undefined when it names none. */
+export function localFolderOf({ repositories = [] }: AccessRules): string | undefined {
+  const folder = repositories.find(
+    pattern => backendOf(pattern) === 'local' && /^[^*]+[\\/]\*\*$/.test(pattern),
+  )
+  return folder?.slice(0, -3)
+}
+
+/** The slower of two limits; undefined means none. */
+export function slower(one: number | undefined, other: number | undefined): number | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  return Math.min(one, other)
+}

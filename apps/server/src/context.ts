@@ -8,6 +8,7 @@ import type { ReadyCheck } from './db/ready.ts'
 import type { Seal } from './db/seal.ts'
 import type { Arrivals, Place } from './fleet/arrivals.ts'
 import type { LogIntake } from './fleet/log-intake.ts'
+import type { HostNews } from './fleet/news.ts'
 import type { Release } from './fleet/orders.ts'
 import type { Presence } from './fleet/presence.ts'
 
@@ -53,6 +54,7 @@ export type AgentContext = Shared &
     connection: { spoolEpoch: string | undefined; place?: Place }
     presence: Presence
     logIntake: LogIntake
+    news: HostNews
     release: Release
   }
 

@@ -16,6 +16,7 @@ import { createReadyCheck } from './db/ready.ts'
 import { openSeal } from './db/seal.ts'
 import { createTroubleLog } from './db/trouble-log.ts'
 import { createLogIntake } from './fleet/log-intake.ts'
+import { createHostNews } from './fleet/news.ts'
 import { createPresence } from './fleet/presence.ts'
 import { claimBearer } from './fleet/sessions.ts'
 import { watchAgentSockets } from './http/agent-sockets.ts'
@@ -103,6 +104,7 @@ export async function startServer(config: Config, options: StartOptions): Promis
       ...shared,
       presence,
       logIntake: createLogIntake(),
+      news: createHostNews(db),
       get release() {
         return { version, packageUrl: config.agentPackageUrl ?? publicUrl.is }
       },

@@ -8,7 +8,7 @@ import {
 } from '@restic-manager/contract/agent'
 import { toInstant } from '@restic-manager/contract/scalars'
 import { greetAgent } from '../fleet/hello.ts'
-import { nextOrders, nothingSent } from '../fleet/orders.ts'
+import { isNewTo, nextOrders, nothingSent } from '../fleet/orders.ts'
 import { version } from '../version.ts'
 import type { AgentContext } from '../context.ts'
 import { unlessOutage } from '../db/outage.ts'
@@ -50,15 +50,20 @@ async function* tellOrders(
 ): AsyncGenerator<AgentOrder> {
   const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
   const sent = nothingSent()
-  for await (const _ of ctx.bus.wakeups([{ topic: 'orders', id: ctx.host.id }], until)) {
-    for (;;) {
+  for await (const { poll, changes } of ctx.bus.wakeups([{ topic: 'orders', id: ctx.host.id }], until)) {
+    if (poll === true && changes.length === 0) {
+      const now = await unlessOutage(() => ctx.news(ctx.host))
+      if (now !== undefined && !isNewTo(sent, now)) continue
+    }
+    do {
       const orders = await unlessOutage(() => nextOrders(ctx.db, ctx.seal, ctx.host, sent, ctx.release))
-      if (orders?.length === 0) ctx.connection.place?.told('orders')
-      if (orders === undefined || orders.length === 0 || until.aborted) break
+      if (orders === undefined) break
       for (const order of orders) {
+        if (until.aborted) return
         await ctx.room()
         yield AgentOrder.parse(order)
       }
-    }
+      ctx.connection.place?.told('orders')
+    } while (sent.hasMore)
   }
 }

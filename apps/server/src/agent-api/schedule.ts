@@ -13,7 +13,7 @@ import { unlessOutage } from '../db/outage.ts'
 import { fireSchedule } from '../fleet/fires.ts'
 import { countForeignIds } from '../fleet/foreign-ids.ts'
 import { keepNotRun } from '../fleet/not-run.ts'
-import { ackSchedules, scheduleSetFor, scheduleVersionOf } from '../fleet/schedule-sets.ts'
+import { ackSchedules, scheduleSetFor } from '../fleet/schedule-sets.ts'
 import { withWireErrors } from '../wire-errors.ts'
 import { procedure, router } from './trpc.ts'
 
@@ -44,12 +44,14 @@ async function* tellSchedules(
 ): AsyncGenerator<ScheduleSet> {
   const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
   let sent: number | undefined
-  for await (const _ of ctx.bus.wakeups([{ topic: 'schedule', id: ctx.host.id }], until)) {
-    const version = await unlessOutage(() => scheduleVersionOf(ctx.db, ctx.host))
-    if (version === undefined || version === sent) continue
+  for await (const { poll, changes } of ctx.bus.wakeups([{ topic: 'schedule', id: ctx.host.id }], until)) {
+    if (poll === true && changes.length === 0) {
+      const now = await unlessOutage(() => ctx.news(ctx.host))
+      if (now?.scheduleVersion === sent && sent !== undefined) continue
+    }
     await ctx.room()
     const set = await unlessOutage(() => scheduleSetFor(ctx.db, ctx.host))
-    if (set === undefined) continue
+    if (set === undefined || set.version === sent) continue
     if (until.aborted) return
     yield ScheduleSet.parse(set)
     sent = set.version

@@ -1,5 +1,5 @@
 // What a host has to be told, and what this connection has told it already.
-import { inArray, sql } from 'drizzle-orm'
+import { inArray } from 'drizzle-orm'
 import type { AgentOrder } from '@restic-manager/contract/agent'
 import type { ElevatedAccess } from '@restic-manager/contract/command'
 import type { JobKind, JobStatus } from '@restic-manager/contract/job'
@@ -12,6 +12,8 @@ import { isOlderVersion } from '../version.ts'
 import { configurationOf } from './configuration.ts'
 import { elevatedAccessOf } from './elevated-access.ts'
 import { fenced, isNewestSession } from './facts.ts'
+import type { Standing } from './news.ts'
+import { cancelledOf, queuedOf } from './orders-due.ts'
 
 /** What was said on one connection. A new connection begins with nothing, so whatever is not answered is said again. */
 export type Sent = {
@@ -19,20 +21,28 @@ export type Sent = {
   runs: Set<string>
   cancels: Set<string>
   toldOfRelease: boolean
+  /** There was more than fits into the last batch. */
+  hasMore: boolean
 }
 export const nothingSent = (): Sent => ({
   configVersion: undefined,
   runs: new Set(),
   cancels: new Set(),
   toldOfRelease: false,
+  hasMore: false,
 })
 
 /** The newest agent there is, as this server knows it, and where its package lies. */
 export type Release = { version: string; packageUrl: string }
 
-/** Orders in one batch, and open jobs that are looked at. What is beyond waits until these are answered. */
+/** Jobs of one kind in one batch. */
 const BATCH = 50
-const MOST_OPEN = 1_000
+
+/** Whether this connection was not told all of `now` yet. */
+export const isNewTo = (sent: Sent, now: Standing): boolean =>
+  now.configVersion !== sent.configVersion ||
+  now.queued.some(id => !sent.runs.has(id)) ||
+  now.cancelled.some(id => !sent.cancels.has(id))
 
 /**
  * The next orders for a host, at most a batch, and remembers them in `sent`: the configuration when it changed, cancels, then
@@ -46,24 +56,14 @@ export async function nextOrders(
   sent: Sent,
   release?: Release,
 ): Promise<AgentOrder[]> {
-  // Inner queries name their columns in full: from a single table Drizzle writes bare names, and the inner table would take them.
   const [look] = await db
     .select({
       configVersion: hosts.configVersion,
       maxConcurrentRuns: hosts.maxConcurrentRuns,
       hookShell: hosts.hookShell,
       agentVersion: hosts.agentVersion,
-      queued: sql<string[]>`array(select jobs.id from jobs
-        where jobs.host_id = hosts.id and jobs.status = 'queued'
-          and jobs.released_at is not null and jobs.decided_by = 'server'
-          and (jobs.not_before is null or jobs.not_before <= now())
-          and (jobs.expires_at is null or jobs.expires_at > now())
-          and (not jobs.elevated or exists (select 1 from repositories
-            where repositories.id = jobs.repository_id and repositories.maintenance_host_id = hosts.id))
-        order by jobs.created_at, jobs.id limit ${MOST_OPEN})`,
-      cancelled: sql<string[]>`array(select jobs.id from jobs
-        where jobs.host_id = hosts.id and jobs.cancel_requested_at is not null and not jobs.reported
-        order by jobs.cancel_requested_at desc, jobs.id limit ${MOST_OPEN})`,
+      queued: queuedOf,
+      cancelled: cancelledOf,
     })
     .from(hosts)
     .where(isNewestSession(host))
@@ -96,6 +96,7 @@ export async function nextOrders(
   for (const id of cancels) sent.cancels.add(id)
   for (const id of runs) sent.runs.add(id)
   sent.toldOfRelease = true
+  sent.hasMore = cancels.length === BATCH || runs.length === BATCH
   return orders
 }
 

@@ -122,12 +122,18 @@ function accessFrom(rows: AccessRow[], seal: Seal): RepositoryAccess[] {
   ]
 }
 
-/** The host has this version on disk and in use. Safe to deliver twice. */
+/**
+ * The host has this version on disk and in use. Safe to deliver twice, and after a later one of the same session: what a host
+ * applied it never takes back without a hello. Throws `session_fenced`.
+ */
 export async function ackConfiguration(db: Db, host: HostSession, ack: ConfigAck): Promise<void> {
   await db.transaction(async tx => {
     const acked = await tx
       .update(hosts)
-      .set({ appliedConfigVersion: ack.version, configAppliedAt: new Date(ack.appliedAt) })
+      .set({
+        appliedConfigVersion: sql`greatest(${hosts.appliedConfigVersion}, ${ack.version}::integer)`,
+        configAppliedAt: sql`case when ${hosts.appliedConfigVersion} <= ${ack.version} then ${ack.appliedAt}::timestamptz else ${hosts.configAppliedAt} end`,
+      })
       .where(isNewestSession(host))
       .returning({ id: hosts.id })
     if (acked.length === 0) throw fenced()

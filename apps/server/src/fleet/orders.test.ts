@@ -97,6 +97,12 @@ test('a changed repository is sent in full with a higher version, and its ack is
     configVersion: after.version,
     appliedConfigVersion: after.version,
   })
+  // A call that was given up at the host may still be under way when the next one is answered.
+  await ackConfiguration(database.db, host.sender, {
+    version: before.version,
+    appliedAt: '2026-11-23T06:00:00.000Z',
+  })
+  expect(await viewHost(database.db, host.hostId)).toMatchObject({ appliedConfigVersion: after.version })
 })
 
 test('a cancel names its job, also one that was never accepted, on every connection until the agent has ended it', async () => {

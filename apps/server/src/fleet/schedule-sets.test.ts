@@ -11,7 +11,7 @@ import { applySet, backdate, hoursAgo, hourly, planOn, rowsOf } from '../testing
 import { expectDueSlots } from './expectations.ts'
 import { greetAgent } from './hello.ts'
 import { viewHost } from './host-views.ts'
-import { ackSchedules, scheduleSetFor, scheduleVersionOf } from './schedule-sets.ts'
+import { ackSchedules, scheduleSetFor } from './schedule-sets.ts'
 import { viewSchedule } from './schedule-views.ts'
 import { removeSchedule, setScheduleEnabled, updateSchedule } from './schedules.ts'
 
@@ -54,7 +54,6 @@ describe('the set', () => {
     await connectMachine(database.db, host.machine)
     const fenced = { code: 'session_fenced' }
     await expect(setFor(host)).rejects.toMatchObject(fenced)
-    await expect(scheduleVersionOf(database.db, host.sender)).rejects.toMatchObject(fenced)
     const ack = { version: 1, appliedAt: hoursAgo(0) }
     await expect(ackSchedules(database.db, host.sender, ack)).rejects.toMatchObject(fenced)
   })
@@ -92,6 +91,17 @@ describe('the ack', () => {
     await setScheduleEnabled(database.db, { scheduleId, version: 1, enabled: false })
     await ackSchedules(database.db, host.sender, { version, appliedAt: hoursAgo(0) })
     expect(await view(scheduleId)).toMatchObject({ sync: 'waiting' })
+  })
+
+  test('that comes after a later one takes nothing back', async () => {
+    const host = await newHost()
+    const first = await planOn(database.db, host)
+    const { version } = await setFor(host)
+    await planOn(database.db, host)
+    await applySet(database.db, host)
+    await ackSchedules(database.db, host.sender, { version, appliedAt: hoursAgo(1) })
+    expect(await view(first)).toMatchObject({ sync: 'in sync' })
+    expect(await rowOf(first)).toMatchObject({ countedCron: hourly([]).cron })
   })
 
   test('shows what the host turned down, with its reason, until it takes it', async () => {

@@ -9,13 +9,6 @@ import { expectSlots } from './expectations.ts'
 import { fenced, isNewestSession } from './facts.ts'
 import { countedTimetableOf, scheduleOf, type ScheduleRow, timetableOf } from './schedule-rows.ts'
 
-/** The version of a host's schedules: all that has to be read to know whether there is something to send. Throws `session_fenced`. */
-export async function scheduleVersionOf(db: Db, host: HostSession): Promise<number> {
-  const [found] = await db.select({ version: hosts.scheduleVersion }).from(hosts).where(isNewestSession(host))
-  if (found === undefined) throw fenced()
-  return found.version
-}
-
 /** Everything a host is to do by itself: one statement, so that version and content belong together. Throws `session_fenced`. */
 export async function scheduleSetFor(db: Db, host: HostSession): Promise<ScheduleSet> {
   const rows = await db
@@ -38,20 +31,22 @@ const MOST_AHEAD_MS = 24 * 3_600_000
 
 /**
  * The host works by this version now. Slots of a timetable that changed are expected by the old one up to then, and counted by
- * the new one from then on. Safe to deliver twice. Throws `session_fenced`.
+ * the new one from then on. Safe to deliver twice, and after a later one of the same session, which stands. Throws
+ * `session_fenced`.
  */
 export async function ackSchedules(db: Db, host: HostSession, ack: ScheduleAck): Promise<void> {
   await db.transaction(async tx => {
     const [acked] = await tx
       .update(hosts)
       .set({
-        appliedScheduleVersion: ack.version,
+        appliedScheduleVersion: sql`greatest(${hosts.appliedScheduleVersion}, ${ack.version}::integer)`,
         // By our own clock, which the times of edits are by as well.
         scheduleAppliedAt: sql`case when ${hosts.scheduleVersion} = ${ack.version} then now() else ${hosts.scheduleAppliedAt} end`,
       })
       .where(isNewestSession(host))
-      .returning({ version: hosts.scheduleVersion })
+      .returning({ version: hosts.scheduleVersion, applied: hosts.appliedScheduleVersion })
     if (acked === undefined) throw fenced()
+    if (acked.applied > ack.version) return
     const isCurrent = acked.version === ack.version
     if (isCurrent) await keepRejections(tx, host.id, ack.rejected ?? [])
     const rows = await tx

@@ -1,6 +1,8 @@
 // Maintenance beside backups: who waits for whom, what a killed restic leaves, one that hangs, and what is too old to run.
 import { startAgent } from '@restic-manager/agent/testing'
 import { newId } from '@restic-manager/contract/ids'
+import { timing as usualTiming } from '@restic-manager/contract/timing'
+import { unlockStale } from '@restic-manager/server/testing'
 import { is, until } from '@restic-manager/testkit/until'
 import { execa } from 'execa'
 import path from 'node:path'
@@ -94,6 +96,45 @@ test('a lock that a killed restic left lets backups through and stops a prune, u
   await until(stateOf, is('unlocked'))
   const { jobId } = await server.api.jobs.retry.mutate({ requestId: newId(), jobId: prune })
   expect(await scene.ending(jobId)).toMatchObject({ status: 'succeeded', retryOf: prune })
+  expect(restic.ledger().filter(({ event }) => event === 'pruned')).toHaveLength(1)
+})
+
+test('a lock that nobody holds any more is removed by itself, and what it stopped is done after all (row 29)', async () => {
+  const script = { runs: { backup: { steps: [{ crash: 'SIGKILL' as const }] } } }
+  const timing = { staleLock: 1 }
+  await using scene = await openScene({
+    ...{ script, serverTiming: timing, agentTiming: { lockWait: 1_000, lockRetry: 200 } },
+  })
+  const { server, hostId, restic } = scene
+  const url = path.join(scene.folder, 'own')
+  const { repositoryId } = await server.api.repositories.create.mutate({
+    ...{ requestId: newId(), name: 'own', url, hostIds: [hostId] },
+    ...{ maintenanceHostId: hostId, acceptsRisk: true },
+  })
+  const schedule = {
+    ...{
+      name: 'tidy',
+      kind: 'prune' as const,
+      repositoryIds: [repositoryId],
+      timeZone: 'UTC',
+      enabled: true,
+    },
+    ...{ manual: true, catchUp: 'none' as const, overlap: 'skip' as const, jitterSeconds: 0 },
+  }
+  const { scheduleId } = await server.api.schedules.create.mutate({ requestId: newId(), hostId, schedule })
+  await execa(restic.path, ['-r', url, 'backup', '/srv'], { env: { RESTIC_PASSWORD: 'x' }, reject: false })
+  await server.api.schedules.runNow.mutate({ requestId: newId(), scheduleId })
+  const jobs = async () => (await server.api.jobs.list.query({ hostId })).rows
+  await until(async () => (await jobs()).find(({ kind }) => kind === 'prune')?.reason === 'locked')
+
+  // The look that is taken every minute.
+  await until(
+    async () => (await unlockStale(server.db, { ...usualTiming, ...timing }), (await jobs()).length > 2),
+  )
+  await until(
+    async () => (await jobs()).map(({ kind, status }) => `${kind} ${status}`),
+    is(['prune succeeded', 'unlock succeeded', 'prune failed']),
+  )
   expect(restic.ledger().filter(({ event }) => event === 'pruned')).toHaveLength(1)
 })
 

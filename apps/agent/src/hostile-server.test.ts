@@ -125,6 +125,7 @@ test('an order for which a full disk has no room is turned down with a sentence,
   const shop = {
     config: { current: () => config, repository: () => config.repositories[0] },
     limits: () => ({}),
+    policy: { hooks: 'off', repositories: ['**'] },
     timing,
     log,
     state,

@@ -23,6 +23,7 @@ export const refusals = {
   job_ended: 'CONFLICT',
   job_not_ended: 'CONFLICT',
   setup_done: 'CONFLICT',
+  no_second_factor: 'CONFLICT',
   hello_first: 'PRECONDITION_FAILED',
   protocol_mismatch: 'PRECONDITION_FAILED',
   schedule_invalid: 'BAD_REQUEST',

@@ -93,7 +93,7 @@ export async function renewRecoveryCodes(db: Db, operatorId: string): Promise<st
     .set({ backupCodes: kept })
     .where(and(eq(factors.userId, operatorId), eq(factors.verified, true)))
     .returning({ id: factors.id })
-  if (renewed.length === 0) throw new Refusal('not_allowed', 'This account has no authenticator app.')
+  if (renewed.length === 0) throw new Refusal('no_second_factor', 'This account has no authenticator app.')
   return codes
 }
 

@@ -10,16 +10,19 @@ export async function listSessions(
   db: Db,
   { operatorId, sessionId }: { operatorId: string; sessionId: string | undefined },
 ): Promise<SessionView[]> {
-  const rows = await db
-    .select()
+  return await db
+    .select({
+      id: sessions.id,
+      browser: sessions.userAgent,
+      address: sessions.ipAddress,
+      createdAt: sessions.createdAt,
+      lastSeenAt: sessions.updatedAt,
+      isThis: sql<boolean>`${sessions.id} is not distinct from ${sessionId ?? null}::uuid`,
+    })
     .from(sessions)
     .where(and(eq(sessions.userId, operatorId), gt(sessions.expiresAt, sql`now()`)))
     .orderBy(desc(sessions.updatedAt), desc(sessions.id))
     .limit(200)
-  return rows.map(({ id, userAgent, ipAddress, createdAt, updatedAt }) => ({
-    ...{ id, browser: userAgent, address: ipAddress, createdAt, lastSeenAt: updatedAt },
-    isThis: id === sessionId,
-  }))
 }
 
 /** Ends one session of an operator. Safe to call twice. */

@@ -31,13 +31,14 @@ export async function listUsers(db: Db): Promise<UserView[]> {
     .from(operators)
     .orderBy(asc(sql`lower(${operators.name})`), asc(operators.id))
     .limit(1_000)
-  return rows.map(({ password, provider, code, passkey, seen, ...user }) => ({
-    ...user,
-    ways: Object.entries({ password, code, passkey, provider }).flatMap(([way, there]) =>
-      there ? [way as UserView['ways'][number]] : [],
-    ),
-    lastSeenAt: seen === null ? null : new Date(seen),
-  }))
+  return rows.map(({ password, provider, code, passkey, seen, ...user }) =>
+    Object.assign(user, {
+      ways: Object.entries({ password, code, passkey, provider }).flatMap(([way, there]) =>
+        there ? [way as UserView['ways'][number]] : [],
+      ),
+      lastSeenAt: seen === null ? null : new Date(seen),
+    }),
+  )
 }
 
 /** Changes what somebody may do; their sockets close and come back with it. */

@@ -39,9 +39,10 @@ export async function fetchDebianProgram({ suite, packageName, program, librarie
 /** Copies them as what their links lead to, so that each has the name it is asked for by. */
 async function copyLibraries(unpacked, folder) {
   await mkdir(folder, { recursive: true })
-  const files = await readdir(join(unpacked, 'usr/lib'), { recursive: true })
-  for (const file of files.filter(name => /\.so\.\d[\d.]*$/.test(name))) {
-    await copyFile(join(unpacked, 'usr/lib', file), join(folder, basename(file)))
+  for (const place of ['lib', 'usr/lib'].map(name => join(unpacked, name)).filter(existsSync)) {
+    const files = await readdir(place, { recursive: true })
+    for (const file of files.filter(name => /\.so\.\d[\d.]*$/.test(name)))
+      await copyFile(join(place, file), join(folder, basename(file)))
   }
 }
 

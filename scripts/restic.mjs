@@ -55,7 +55,12 @@ const tools = {
     installed: '/usr/sbin/sshd',
     says: /OpenSSH_/,
     versionArgs: ['-V'], // known or not, it says its version
-    debian: { suite: 'bookworm', packageName: 'openssh-server', program: 'usr/sbin/sshd' },
+    debian: {
+      suite: 'bookworm',
+      packageName: 'openssh-server',
+      program: 'usr/sbin/sshd',
+      libraries: ['libwrap0', 'libnsl2', 'libtirpc3'],
+    },
   },
   pgbouncer: {
     label: 'PgBouncer',

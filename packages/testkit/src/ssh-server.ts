@@ -32,11 +32,33 @@ export async function complaintAboutSsh(path: string): Promise<string | undefine
   if (/(nologin|false)$/.test(shell ?? '')) return `the account ${username} may not sign in`
   // As root it wants a user and a folder to give its rights away to.
   if (process.getuid?.() === 0) {
-    if (!(await readFile('/etc/passwd', 'utf8')).includes('\nsshd:')) return 'there is no user sshd'
     if (!existsSync('/run/sshd')) await mkdir('/run/sshd', { mode: 0o755 })
+    if (!(await hasSshdUser()) && (await execa('unshare', ['--mount', 'true'], { reject: false })).failed)
+      return 'there is no user sshd, and none can be lent to it'
   }
-  const { stdout, stderr } = await execa(path, ['-V'], { reject: false, stdin: 'ignore' })
+  const { stdout, stderr } = await execa(path, ['-V'], {
+    reject: false,
+    stdin: 'ignore',
+    env: withLibraries(path),
+  })
   return /OpenSSH_/.test(stdout + stderr) ? undefined : `${path} does not start`
+}
+
+const hasSshdUser = async () => (await readFile('/etc/passwd', 'utf8')).includes('\nsshd:')
+
+const withLibraries = (path: string) => ({ LD_LIBRARY_PATH: `${path}.lib` })
+
+/**
+ * The command line of an sshd. Where root has no user for it to give its rights away to, it sees a list of users of its own with
+ * one more in it: nothing of the machine is changed.
+ */
+async function commandOf(path: string, at: (name: string) => string): Promise<[string, ...string[]]> {
+  const plain: [string, ...string[]] = [path, '-i', '-f', at('sshd_config')]
+  if (process.getuid?.() !== 0 || (await hasSshdUser())) return plain
+  const users = (await readFile('/etc/passwd', 'utf8')).trimEnd()
+  await writeFile(at('passwd'), `${users}\nsshd:x:65533:65534::/run/sshd:/usr/sbin/nologin\n`)
+  const lend = 'mount --bind "$1" /etc/passwd && shift && exec "$@"'
+  return ['unshare', '--mount', 'sh', '-c', lend, 'sh', at('passwd'), ...plain]
 }
 
 /** Starts an SSH server on a free port, with keys and an empty folder of its own, which go when it is disposed of. */
@@ -51,9 +73,11 @@ export async function sshServer({ path }: { path: string }): Promise<SshServer> 
   await writeFile(at('programs/ssh'), `#!/bin/sh\nexec ${ssh} -F '${at('ssh_config')}' "$@"\n`)
   await chmod(at('programs/ssh'), 0o755)
 
+  const [program, ...args] = await commandOf(path, at)
   const running = new Set<ReturnType<typeof spawn>>()
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, socket => {
-    const child = spawn(path, ['-i', '-f', at('sshd_config')], { stdio: [socket, socket, 'ignore'] })
+    const env = { ...process.env, ...withLibraries(path) }
+    const child = spawn(program, args, { stdio: [socket, socket, 'ignore'], env })
     running.add(child)
     child.once('exit', () => running.delete(child))
     // The child has the connection now. Ours would hold it open after the child has ended.

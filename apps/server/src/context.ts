@@ -32,7 +32,7 @@ export type Principal = {
 /** `provedAt`: when the strongest factor of the account was shown last, in this session. */
 type BySession = { kind: 'session'; sessionId: string; provedAt: Date }
 /** `scopes`: what the key may call, at most what its operator may. */
-type ByKey = { kind: 'key'; keyId: string; scopes: readonly string[] }
+type ByKey = { kind: 'key'; keyId: string; name: string; scopes: readonly string[] }
 
 type Shared = { db: Db; bus: Bus; seal: Seal; log: Log; timing: Timing }
 
@@ -61,10 +61,11 @@ export type AgentContext = Shared &
 /** A machine that is not let in yet. `address` is where it dials from. */
 export type JoinContext = Pick<Shared, 'db' | 'log' | 'timing'> & { address: string; arrivals: Arrivals }
 
-/** `principal` undefined: not signed in. */
+/** `principal` undefined: not signed in. `address` is where the request comes from. */
 export type OperatorContext = Shared &
   Wire & {
     principal: Principal | undefined
+    address: string
     publicUrl: string
     plainHttp: boolean
     silences: ReadyCheck['silences']

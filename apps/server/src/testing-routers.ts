@@ -62,6 +62,7 @@ export async function routerParts({ broken = false } = {}) {
     operatorContext: (caller: Caller, closed?: AbortSignal): OperatorContext => ({
       ...shared,
       ...wire(closed),
+      address: '127.0.0.1',
       principal: typeof caller === 'string' ? known[caller] : caller,
       publicUrl: 'http://127.0.0.1:8470',
       plainHttp: false,

@@ -74,6 +74,7 @@ export function createApiKeys(db: Db): ApiKeys {
       const [found] = await db
         .select({
           keyId: apiKeys.id,
+          keyName: apiKeys.name,
           operatorId: operators.id,
           name: operators.name,
           email: operators.email,
@@ -91,9 +92,9 @@ export function createApiKeys(db: Db): ApiKeys {
           ),
         )
       if (found === undefined) return undefined
-      const { keyId, scopes, tags, ...operator } = found
+      const { keyId, keyName, scopes, tags, ...operator } = found
       used.set(keyId, new Date())
-      return { ...operator, tags: tags ?? undefined, by: { kind: 'key', keyId, scopes } }
+      return { ...operator, tags: tags ?? undefined, by: { kind: 'key', keyId, name: keyName, scopes } }
     },
     async flush() {
       if (used.size === 0) return

@@ -28,6 +28,8 @@ type Purpose = 'password' | 'everyday' | 'admin'
 
 /** Whose word it is that a risk is taken. */
 type Asker = { requestedBy?: string }
+/** Runs something by itself, once the transaction around a verb has been committed. */
+type Afterwards = { afterwards?: (act: (db: Db) => Promise<void>) => void }
 
 /** For this long a repeated request is told the minted password again: its first answer may have been lost. */
 const REPEAT_MS = 10 * 60_000
@@ -112,7 +114,7 @@ export async function updateRepository(
   db: Db,
   seal: Seal,
   request: Update,
-  { requestedBy, ...periods }: Asker & Partial<LinePeriods> = {},
+  { requestedBy, afterwards, ...periods }: Asker & Afterwards & Partial<LinePeriods> = {},
 ): Promise<void> {
   const { repositoryId } = request
   await changeConfiguration(db, async tx => {
@@ -166,7 +168,9 @@ export async function updateRepository(
     throw hasSqlState(error, uniqueViolation) ? nameTaken(request.name) : error
   })
   // By itself: while hosts are being changed nobody may wait for a line.
-  await db.transaction(tx => dispatch(tx, [repositoryId], { ...timing, ...periods }))
+  const lineUp = (own: Db) => own.transaction(tx => dispatch(tx, [repositoryId], { ...timing, ...periods }))
+  if (afterwards === undefined) await lineUp(db)
+  else afterwards(lineUp)
 }
 
 /** Forgets a repository here; its data stays where it is. Throws `not_confirmed`, `repository_in_use` or `repository_not_found`. */

@@ -15,6 +15,7 @@ import { type Arrivals, Busy } from '../fleet/arrivals.ts'
 import type { AgentSockets } from './agent-sockets.ts'
 import { describeError } from './error-log.ts'
 import { watchOperatorSockets } from './operator-sockets.ts'
+import { clientAddress } from './address.ts'
 import { isForeign } from './origin.ts'
 import { type Link, type LinkLimits, makeLink } from './socket-link.ts'
 import { isPrivate, plainHttpSentence, type TransportRules } from './transport.ts'
@@ -23,7 +24,7 @@ import { countUnproven } from './unproven.ts'
 
 export type SocketParts = {
   agent: Omit<AgentContext, 'host' | 'connection' | 'closed' | 'room'>
-  operator: Omit<OperatorContext, 'principal' | 'closed' | 'room'>
+  operator: Omit<OperatorContext, 'principal' | 'address' | 'closed' | 'room'>
   claimBearer: (bearer: string) => Promise<HostSession>
   getPrincipal: GetPrincipal
   agents: AgentSockets
@@ -172,7 +173,8 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
 
   function beginOperator(socket: WebSocket, request: IncomingMessage, { principal, headers }: Operator) {
     const link = open(socket, limits)
-    const ctx: OperatorContext = { ...operator, principal, closed: link.closed, room: link.room }
+    const address = clientAddress(request, transport.trustedProxies)
+    const ctx: OperatorContext = { ...operator, principal, address, closed: link.closed, room: link.room }
     watched.add(principal, headers, link)
     hand(socket, request, () =>
       getWSConnectionHandler({

@@ -15,7 +15,7 @@ import { isForeign } from './origin.ts'
 import { isPrivate, plainHttpSentence, type TransportRules } from './transport.ts'
 
 export type TrpcParts = {
-  operator: Omit<OperatorContext, 'principal' | 'closed' | 'room'>
+  operator: Omit<OperatorContext, 'principal' | 'address' | 'closed' | 'room'>
   join: Omit<JoinContext, 'address'>
   getPrincipal: GetPrincipal
   keyLimits: KeyLimits
@@ -36,7 +36,7 @@ export function logBug(log: Log, path: string | undefined, error: { code: string
 
 /** Adds `/trpc`. A request that shows a cookie must come from our own page. */
 export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) {
-  const { operator, getPrincipal, log } = parts
+  const { operator, getPrincipal, addressOf, log } = parts
   const { publicUrl } = parts.transport
   const takeCalls = (res: FastifyReply, keyId: string, calls: number) => {
     try {
@@ -66,7 +66,10 @@ export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) 
     if (principal?.by.kind === 'key') takeCalls(res, principal.by.keyId, info.calls.length)
     const left = new AbortController()
     res.raw.once('close', () => left.abort())
-    return { ...operator, principal, closed: left.signal, room: async () => {} }
+    return {
+      ...operator,
+      ...{ principal, address: addressOf(req), closed: left.signal, room: async () => {} },
+    }
   }
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store')

@@ -11,7 +11,12 @@ import { admin, router, viewer } from './trpc.ts'
 const NewEnrolment = z.object({ enrolmentId: Id, token: z.string(), expiresAt: z.date() })
 
 export const enrolmentsRouter = router({
-  create: admin({ input: EnrolmentCreateRequest, of: { tags: 'own tags' }, fresh: true })
+  create: admin({
+    input: EnrolmentCreateRequest,
+    of: { tags: 'own tags' },
+    makes: { kind: 'enrolment', field: 'enrolmentId' },
+    fresh: true,
+  })
     .output(NewEnrolment)
     .mutation(({ ctx, input }) => createEnrolment(ctx.db, { ...input, createdBy: ctx.principal.email })),
   get: viewer({ input: EnrolmentRequest, of: { enrolmentId: 'enrolment' } })

@@ -37,6 +37,7 @@ export const jobsRouter = router({
     input: JobRunRequest,
     of: { hostId: 'host', repositoryId: 'repository' },
     also: thingsOfRun,
+    makes: { kind: 'job', field: 'jobId' },
     fresh: ({ kind, spec }) => removes(kind, spec) || hasInlineHook(spec),
   })
     .output(z.object({ jobId: Id }))
@@ -44,6 +45,7 @@ export const jobsRouter = router({
   retry: operator({
     input: JobRetryRequest,
     of: { jobId: 'job' },
+    makes: { kind: 'job', field: 'jobId' },
     fresh: ({ jobId }, db) => jobRemoves(db, jobId),
   })
     .output(z.object({ jobId: Id }))

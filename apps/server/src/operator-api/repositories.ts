@@ -27,6 +27,7 @@ export const repositoriesRouter = router({
   create: admin({
     input: RepositoryCreateRequest,
     of: { hostIds: 'own hosts', maintenanceHostId: 'host' },
+    makes: { kind: 'repository', field: 'repositoryId' },
   })
     .output(NewRepository)
     .mutation(({ ctx, input }) =>
@@ -40,7 +41,11 @@ export const repositoriesRouter = router({
   })
     .output(z.void())
     .mutation(({ ctx, input }) =>
-      updateRepository(ctx.db, ctx.seal, input, { requestedBy: ctx.principal.email, ...ctx.timing }),
+      updateRepository(ctx.db, ctx.seal, input, {
+        requestedBy: ctx.principal.email,
+        afterwards: ctx.afterwards,
+        ...ctx.timing,
+      }),
     ),
   remove: admin({
     input: RepositoryRemoveRequest,
@@ -49,7 +54,11 @@ export const repositoriesRouter = router({
   })
     .output(z.void())
     .mutation(({ ctx, input }) => removeRepository(ctx.db, input)),
-  test: operator({ input: RepositoryTestRequest, of: { repositoryId: 'repository', hostId: 'host' } })
+  test: operator({
+    input: RepositoryTestRequest,
+    of: { repositoryId: 'repository', hostId: 'host' },
+    makes: { kind: 'job', field: 'jobId' },
+  })
     .output(z.object({ jobId: Id }))
     .mutation(({ ctx, input }) =>
       runJob(

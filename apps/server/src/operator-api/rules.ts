@@ -4,6 +4,7 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import { isFresh } from '../auth/fresh.ts'
 import type { OperatorContext, Principal } from '../context.ts'
 import type { Db } from '../db/open.ts'
+import type { Subject, SubjectKind } from '../fleet/audit-subjects.ts'
 import { requireWithin, type Thing } from '../fleet/scope.ts'
 
 /**
@@ -16,12 +17,19 @@ export type FieldKind = Thing['kind'] | 'installation' | 'own hosts' | 'own tags
  * `of`: the fields that name what the call is about; or `fleet` for what keeps to `ctx.scope` by itself, such as a list; or
  * `installation` for what concerns everybody; or `self` for one's own account and for what concerns nobody. `also`: more that
  * it is about, read from the rest of the input. `fresh`: the strongest factor of the account has to have been shown just now.
+ *
+ * A mutation is written down in the audit log as being about the first thing that `of` names, about one's own account, or about the
+ * settings. Where that is not it: `about` is the field that names it, and `makes` the field of the answer.
  */
 export type Rule<Input> = {
   of: 'self' | 'fleet' | 'installation' | Partial<Record<keyof Input & string, FieldKind>>
   also?: (input: Input) => readonly Thing[]
+  about?: Named
+  makes?: Named
   fresh?: true | ((input: Input, db: Db) => boolean | Promise<boolean>)
 }
+
+type Named = { kind: SubjectKind; field: string }
 
 /** A rule as it stands beside a procedure, whatever that takes. */
 // oxlint-disable-next-line typescript/no-explicit-any -- each rule reads the input of its own procedure
@@ -50,6 +58,31 @@ export async function checkRule<Input>(
   }
   await requireWithin(db, tags, things)
 }
+
+/** What the audit log says that a mutation is about. `answer`: once there is one. Undefined: not known yet. */
+export function subjectOf<Input>(
+  { operatorId }: Principal,
+  { of, about, makes }: Rule<Input>,
+  input: Input,
+  answer?: unknown,
+): Subject | undefined {
+  const named = ({ kind, field }: Named, of: unknown): Subject | undefined => {
+    const id = ((of ?? {}) as Record<string, unknown>)[field]
+    return typeof id === 'string' ? { kind, id } : undefined
+  }
+  if (makes !== undefined) return named(makes, answer)
+  if (about !== undefined) return named(about, input)
+  if (of === 'self') return { kind: 'operator', id: operatorId }
+  if (typeof of === 'string') return { kind: 'settings', id: 'settings' }
+  for (const [field, kind] of Object.entries(of) as [string, FieldKind][]) {
+    const known = isThing(kind) && (kind === 'shared repository' ? 'repository' : kind)
+    const subject = known === false ? undefined : named({ kind: known, field }, input)
+    if (subject !== undefined) return subject
+  }
+  return undefined
+}
+
+const isThing = (kind: FieldKind): kind is Thing['kind'] => !/^(installation|own )/.test(kind)
 
 const idsIn = (value: unknown): string[] => (Array.isArray(value) ? value : [value ?? []].flat()).map(String)
 

@@ -46,6 +46,7 @@ export const schedulesRouter = router({
     input: ScheduleCreateRequest,
     of: { hostId: 'host' },
     also: thingsOfDraft,
+    makes: { kind: 'schedule', field: 'scheduleId' },
     fresh: isTelling,
   })
     .output(z.object({ scheduleId: Id }))
@@ -70,6 +71,7 @@ export const schedulesRouter = router({
   previewRetention: operator({
     input: RetentionPreviewRequest,
     of: { hostId: 'host', repositoryId: 'repository', scheduleIds: 'schedule' },
+    makes: { kind: 'job', field: 'jobId' },
   })
     .output(z.object({ jobId: Id }))
     .mutation(({ ctx, input }) =>

@@ -1,12 +1,15 @@
 // The operator side of tRPC: superjson, our errors, and three base procedures by role. There is no fourth, and none without a rule.
-import { initTRPC } from '@trpc/server'
+import { initTRPC, type ProcedureType } from '@trpc/server'
 import superjson from 'superjson'
 import type { z } from 'zod'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { type Role, roleRanks } from '@restic-manager/contract/role'
 import type { OperatorContext } from '../context.ts'
+import type { Db } from '../db/open.ts'
+import { actorOf } from '../fleet/audit.ts'
+import { makeChange } from '../fleet/audited.ts'
 import { asWireError, formatError } from '../wire-errors.ts'
-import { type AnyRule, checkFresh, checkKey, checkRule, type Rule } from './rules.ts'
+import { type AnyRule, checkFresh, checkKey, checkRule, type Rule, subjectOf } from './rules.ts'
 
 /** Every procedure says who may call it and what the call is about, so that a test can walk them all. */
 export type OperatorMeta = { role: Role; rule: AnyRule }
@@ -38,21 +41,63 @@ const forRole = (role: Role, rule: AnyRule) =>
       return next({ ctx: { ...ctx, principal, scope: principal.tags } })
     })
 
-const withoutInput = (role: Role, rule: Rule<undefined>) =>
-  forRole(role, rule).use(async ({ ctx, next }) => {
-    await checkRule(ctx, rule, undefined)
-    await checkFresh(ctx, rule, undefined)
-    return next()
+type Checked<Input> = {
+  ctx: OperatorContext & { principal: NonNullable<OperatorContext['principal']> }
+  path: string
+  type: ProcedureType
+  rule: Rule<Input>
+  input: Input
+}
+/** Does something once the transaction of a mutation has been committed. Never to be counted on: the server may end before. */
+type Afterwards = (act: (db: Db) => Promise<void>) => void
+const noAfterwards: Afterwards = () => {
+  throw new Error('only a mutation has something after it')
+}
+
+/** What a call that went on comes to. */
+type Outcome = { ok: true; data: unknown } | { ok: false; error: Error }
+
+/**
+ * Checks a call against its rule. Every mutation then runs in a transaction of its own, `db`, which also holds its row of the audit
+ * log: what is refused leaves neither, and nothing that changes can be forgotten there.
+ */
+async function govern<Input, Went extends Outcome>(
+  { ctx, path, type, rule, input }: Checked<Input>,
+  go: (db: Db, afterwards: Afterwards) => Promise<Went>,
+): Promise<Went> {
+  await checkRule(ctx, rule, input)
+  await checkFresh(ctx, rule, input)
+  if (type !== 'mutation') return go(ctx.db, noAfterwards)
+  const actor = actorOf(ctx.principal, ctx.address)
+  const subject = (went?: Outcome) =>
+    subjectOf(ctx.principal, rule, input, went?.ok === true ? went.data : undefined)
+  let left: ((db: Db) => Promise<void>)[] = []
+  const went = await makeChange(ctx.db, { actor, action: path, subject, input }, async db => {
+    left = []
+    const outcome = await go(db, act => left.push(act))
+    if (!outcome.ok) throw outcome.error
+    return outcome
   })
+  for (const act of left)
+    await act(ctx.db).catch(() => ctx.log.warn({ procedure: path }, 'what follows a change has to wait'))
+  return went
+}
+
+const withoutInput = (role: Role, rule: Rule<undefined>) =>
+  forRole(role, rule).use(({ ctx, next, path, type }) =>
+    govern({ ctx, path, type, rule, input: undefined }, (db, afterwards) =>
+      next({ ctx: { db, afterwards } }),
+    ),
+  )
 
 const withInput = <Input extends z.ZodType>(role: Role, rule: Rule<z.output<Input>>, schema: Input) =>
   forRole(role, rule as AnyRule)
     .input(schema)
-    .use(async ({ ctx, next, input }) => {
-      await checkRule(ctx, rule, input as z.output<Input>)
-      await checkFresh(ctx, rule, input as z.output<Input>)
-      return next()
-    })
+    .use(({ ctx, next, path, type, input }) =>
+      govern({ ctx, path, type, rule, input: input as z.output<Input> }, (db, afterwards) =>
+        next({ ctx: { db, afterwards } }),
+      ),
+    )
 
 type InputRule<Input extends z.ZodType> = Rule<z.output<Input>> & { input: Input }
 

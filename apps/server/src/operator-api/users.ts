@@ -13,6 +13,8 @@ import { revokeSessions } from '../auth/sessions.ts'
 import { listUsers, removeUser, updateUser } from '../auth/users.ts'
 import { admin, router } from './trpc.ts'
 
+const aboutOperator = { of: 'installation', about: { kind: 'operator', field: 'operatorId' } } as const
+
 export const usersRouter = router({
   list: admin({ of: 'installation' })
     .output(UsersView)
@@ -20,22 +22,32 @@ export const usersRouter = router({
       users: await listUsers(ctx.db),
       invitations: await listInvitations(ctx.db),
     })),
-  invite: admin({ input: InvitationCreateRequest, of: 'installation', fresh: true })
+  invite: admin({
+    input: InvitationCreateRequest,
+    of: 'installation',
+    about: { kind: 'invitation', field: 'email' },
+    fresh: true,
+  })
     .output(InvitationCreated)
     .mutation(async ({ ctx, input }) => {
       const secret = await createInvitation(ctx.db, { ...input, createdBy: ctx.principal.email })
       return { link: `${ctx.publicUrl}/invitation#${secret}` }
     }),
-  revokeInvitation: admin({ input: InvitationRequest, of: 'installation', fresh: true })
+  revokeInvitation: admin({
+    input: InvitationRequest,
+    of: 'installation',
+    about: { kind: 'invitation', field: 'invitationId' },
+    fresh: true,
+  })
     .output(z.void())
     .mutation(({ ctx, input }) => revokeInvitation(ctx.db, input.invitationId)),
-  update: admin({ input: UserUpdateRequest, of: 'installation', fresh: true })
+  update: admin({ input: UserUpdateRequest, ...aboutOperator, fresh: true })
     .output(z.void())
     .mutation(({ ctx, input }) => updateUser(ctx.db, input)),
-  signOut: admin({ input: UserRequest, of: 'installation', fresh: true })
+  signOut: admin({ input: UserRequest, ...aboutOperator, fresh: true })
     .output(z.void())
     .mutation(({ ctx, input }) => revokeSessions(ctx.db, input)),
-  remove: admin({ input: UserRequest, of: 'installation', fresh: true })
+  remove: admin({ input: UserRequest, ...aboutOperator, fresh: true })
     .output(z.void())
     .mutation(({ ctx, input }) => removeUser(ctx.db, input.operatorId)),
 })

@@ -8,7 +8,8 @@ import {
 } from './admin-accounts.ts'
 import { BadUsage, type Command, readValues } from './admin-command.ts'
 import { backupCommand, restoreCommand } from './admin-dumps.ts'
-import { BadSetting, readConfig, settingsHelp } from './config.ts'
+import { readConfig, settingsHelp } from './config.ts'
+import { BadSetting } from './setting.ts'
 import { version } from './version.ts'
 
 const commands: Partial<Record<string, Command>> = {

@@ -4,7 +4,9 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Timing, timing } from '@restic-manager/contract/timing'
 import { z } from 'zod'
+import { type ProviderSettings, providerVariables, readProvider } from './config-provider.ts'
 import { readDatabaseUrl } from './db/address.ts'
+import { BadSetting, type Variable } from './setting.ts'
 
 /** The folder of this checkout, seen from the sources and from the bundle. */
 const clone = fileURLToPath(new URL('../../../', import.meta.url))
@@ -30,6 +32,8 @@ export type Config = {
   tls: { certFile: string; keyFile: string } | undefined
   /** Agents of other machines may come without TLS. */
   allowPlainHttp: boolean
+  /** Undefined: operators sign in here only. */
+  provider: ProviderSettings | undefined
   /** Calls that one API key may make over HTTP, on each server. */
   apiCallsPerMinute: number
   /** Where the built page lies. */
@@ -38,9 +42,6 @@ export type Config = {
   timing: Timing
 }
 
-/** A setting that cannot be used. The message names the variable, the value seen and what is accepted. */
-export class BadSetting extends Error {}
-
 const port = z
   .string()
   .regex(/^\d{1,5}$/)
@@ -48,14 +49,6 @@ const port = z
   .refine(value => value <= 65_535)
 const path = z.string().min(1)
 const host = z.string().regex(/^(?:\[?[0-9A-Fa-f:.]+\]?|[A-Za-z0-9.-]+)$/)
-
-type Variable = {
-  shape: z.ZodType<unknown, string>
-  accepted: string
-  fallback?: string
-  help: string
-  secret?: boolean
-}
 
 const variables = {
   PORT: {
@@ -138,6 +131,7 @@ const variables = {
     fallback: '600',
     help: 'how often one API key may call in a minute, on each server',
   },
+  ...providerVariables,
   RM_PAGE_DIR: {
     shape: path,
     accepted: 'a folder',
@@ -190,19 +184,27 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     throw new BadSetting(
       'DATABASE_DIRECT_URL is set, but DATABASE_URL is not. Accepted: DATABASE_URL alone, or both.',
     )
+  const host = (read('HOST') ?? '').replace(/^\[|\]$/g, '')
+  const publicUrl = read('RM_PUBLIC_URL')
+  const provider = readProvider(read)
+  if (provider !== undefined && publicUrl === undefined && !/^(?:127\.|::1$|localhost$)/.test(host))
+    throw new BadSetting(
+      'RM_OIDC_ISSUER is set, but RM_PUBLIC_URL is not. Accepted: both, because the provider sends browsers back there.',
+    )
   return {
-    host: (read('HOST') ?? '').replace(/^\[|\]$/g, ''),
+    host,
     port: read('PORT') ?? 0,
     databaseUrl,
     databaseDirectUrl,
     dataDir,
     secretKeyFile: resolve(read('RM_SECRET_KEY_FILE') ?? `${dataDir}/secret.key`),
-    publicUrl: read('RM_PUBLIC_URL'),
+    publicUrl,
     agentPackageUrl: read('RM_AGENT_PACKAGE_URL'),
     logLevel: read('RM_LOG_LEVEL') ?? 'info',
     trustedProxies: read('RM_TRUSTED_PROXIES') ?? new BlockList(),
     allowPlainHttp: read('RM_ALLOW_PLAIN_HTTP') ?? false,
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined,
+    provider,
     apiCallsPerMinute: read('RM_API_CALLS_PER_MINUTE') ?? 0,
     pageDir: resolve(read('RM_PAGE_DIR') ?? ''),
     timing: read('RM_TIMING') ?? timing,

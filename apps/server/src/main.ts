@@ -1,8 +1,9 @@
 // The server's program: reads its settings, starts, says so, and stops in order when it is told to.
 import { parseArgs } from 'node:util'
 import { createLog } from '@restic-manager/runtime/log'
-import { BadSetting, readConfig, settingsHelp } from './config.ts'
+import { readConfig, settingsHelp } from './config.ts'
 import { describeError } from './http/error-log.ts'
+import { BadSetting } from './setting.ts'
 import type { RunningServer } from './start.ts'
 import { version } from './version.ts'
 

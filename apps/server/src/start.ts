@@ -5,6 +5,7 @@ import type { Log } from '@restic-manager/runtime/log'
 import { createApiKeys } from './auth/api-keys.ts'
 import { openAuthSecret } from './auth/auth-secret.ts'
 import { createGetPrincipal } from './auth/principal.ts'
+import { createProvider } from './auth/provider.ts'
 import { mintSetupSecret } from './auth/setup.ts'
 import { createSignIn } from './auth/sign-in.ts'
 import { startChores } from './chores/start.ts'
@@ -95,6 +96,7 @@ export async function startServer(config: Config, options: StartOptions): Promis
   const http = await createHttpServer({
     config,
     signIn,
+    provider: config.provider && createProvider(config.provider, { log }),
     origin,
     getPrincipal: createGetPrincipal({ db, signIn, apiKeys }),
     readiness: async () => (stopping ? 'stopping' : ready.ask()),

@@ -24,6 +24,7 @@ export const refusals = {
   job_not_ended: 'CONFLICT',
   setup_done: 'CONFLICT',
   no_second_factor: 'CONFLICT',
+  last_way_in: 'CONFLICT',
   hello_first: 'PRECONDITION_FAILED',
   protocol_mismatch: 'PRECONDITION_FAILED',
   schedule_invalid: 'BAD_REQUEST',

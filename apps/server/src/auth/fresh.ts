@@ -19,3 +19,31 @@ export async function isFresh(db: Db, { sessionId }: { sessionId: string }): Pro
     )
   return session !== undefined
 }
+
+/** Writes down that the strongest factor of the account was shown in this session. False: it has ended. */
+export async function markProved(
+  db: Db,
+  { operatorId, sessionId }: { operatorId: string; sessionId: string },
+): Promise<boolean> {
+  const marked = await db
+    .update(operatorSessions)
+    .set({ provedAt: sql`now()` })
+    .where(and(isLive(sessionId), eq(operatorSessions.userId, operatorId)))
+    .returning({ id: operatorSessions.id })
+  return marked.length > 0
+}
+
+/** Whether a session of this operator goes on. */
+export async function isSignedIn(
+  db: Db,
+  { operatorId, sessionId }: { operatorId: string; sessionId: string },
+): Promise<boolean> {
+  const [found] = await db
+    .select({ id: operatorSessions.id })
+    .from(operatorSessions)
+    .where(and(isLive(sessionId), eq(operatorSessions.userId, operatorId)))
+  return found !== undefined
+}
+
+const isLive = (sessionId: string) =>
+  and(eq(operatorSessions.id, sessionId), sql`${operatorSessions.expiresAt} > now()`)

@@ -11,7 +11,8 @@ import { createOperator } from './operators.ts'
 
 const lifeDays = 7
 
-const hashOf = (secret: string) => createHash('sha256').update(secret).digest('hex')
+/** What is kept of the secret of a link. */
+export const hashOfInvitation = (secret: string): string => createHash('sha256').update(secret).digest('hex')
 
 const isOpen = and(
   isNull(invitations.acceptedAt),
@@ -39,7 +40,7 @@ export async function createInvitation(
     await tx.insert(invitations).values({
       ...wish,
       id: newId(),
-      secretHash: hashOf(secret),
+      secretHash: hashOfInvitation(secret),
       expiresAt: sql`now() + ${lifeDays} * interval '1 day'`,
     })
   })
@@ -73,7 +74,7 @@ export async function readInvitation(
   const [found] = await db
     .select({ email: invitations.email, role: invitations.role })
     .from(invitations)
-    .where(and(eq(invitations.secretHash, hashOf(secret)), isOpen))
+    .where(and(eq(invitations.secretHash, hashOfInvitation(secret)), isOpen))
   return found
 }
 
@@ -82,16 +83,20 @@ export async function acceptInvitation(
   db: Db,
   wish: { secret: string; name: string; passwordHash: string },
 ): Promise<string> {
-  const isThis = eq(invitations.secretHash, hashOf(wish.secret))
+  const isThis = eq(invitations.secretHash, hashOfInvitation(wish.secret))
   return takeUp(db, isThis, wish)
 }
 
-/** The same for somebody whom the identity provider knows by the invited e-mail. Undefined: they are not invited. */
+/**
+ * The same for somebody whom the identity provider knows: by the invited e-mail, or by the link that they hold. Undefined: there is
+ * no such invitation.
+ */
 export async function acceptInvitationOf(
   db: Db,
-  wish: { email: string; name: string },
+  { name, ...by }: { name: string } & ({ email: string } | { secretHash: string }),
 ): Promise<string | undefined> {
-  return takeUp(db, eq(invitations.email, wish.email), { ...wish, passwordHash: undefined }).catch(error => {
+  const isThis = 'email' in by ? eq(invitations.email, by.email) : eq(invitations.secretHash, by.secretHash)
+  return takeUp(db, isThis, { name, passwordHash: undefined }).catch(error => {
     if (error instanceof InvitationOver) return undefined
     throw error
   })

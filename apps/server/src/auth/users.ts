@@ -1,5 +1,5 @@
 // Operators as admins see and change them. Somebody who may do everything is always left.
-import { and, asc, eq, isNull, sql } from 'drizzle-orm'
+import { and, asc, eq, isNull, ne, sql } from 'drizzle-orm'
 import type { UserView } from '@restic-manager/contract/operators'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { Role } from '@restic-manager/contract/role'
@@ -58,6 +58,20 @@ export async function updateUser(
   })
 }
 
+/** Gives somebody the role that their groups at the identity provider have. The last admin stays one. Safe to call twice. */
+export async function followRole(db: Db, operatorId: string, role: Role): Promise<void> {
+  await db.transaction(async tx => {
+    const admins = await holdAdmins(tx)
+    if (admins.length === 1 && admins[0]?.id === operatorId) return
+    const changed = await tx
+      .update(operators)
+      .set({ role, updatedAt: new Date() })
+      .where(and(eq(operators.id, operatorId), ne(operators.role, role)))
+      .returning({ id: operators.id })
+    if (changed.length > 0) await notify(tx, 'operator', operatorId)
+  })
+}
+
 /** Removes somebody with their sessions, keys and passkeys. Safe to call twice. */
 export async function removeUser(db: Db, operatorId: string): Promise<void> {
   await db.transaction(async tx => {
@@ -82,14 +96,17 @@ export async function resetSecondFactor(db: Db, email: string): Promise<void> {
 
 /** Holds the rows of all who may do everything until the transaction ends: of two that lower each other, one is refused. */
 async function requireAnotherAdmin(tx: Db, operatorId: string) {
-  const admins = await tx
+  const admins = await holdAdmins(tx)
+  if (admins.length === 1 && admins[0]?.id === operatorId)
+    throw new Refusal('not_allowed', 'This is the last admin for all hosts. Make another one first.')
+}
+
+const holdAdmins = (tx: Db) =>
+  tx
     .select({ id: operators.id })
     .from(operators)
     .where(and(eq(operators.role, 'admin'), isNull(operators.tags)))
     .orderBy(asc(operators.id))
     .for('update')
-  if (admins.length === 1 && admins[0]?.id === operatorId)
-    throw new Refusal('not_allowed', 'This is the last admin for all hosts. Make another one first.')
-}
 
 const gone = () => new Refusal('operator_not_found', 'This operator is gone.')

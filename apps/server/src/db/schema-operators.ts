@@ -10,6 +10,7 @@ import {
   pgTable,
   text,
   timestamp,
+  uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
 
@@ -49,7 +50,10 @@ export const operatorSessions = pgTable(
   table => [index('operator_sessions_operator').on(table.userId)],
 )
 
-/** How an operator signs in: one row per way (`credential` is e-mail and password; the password is a hash). */
+/**
+ * How an operator signs in: one row per way. `credential` is e-mail and password, of which a hash is kept; any other `providerId` is
+ * the issuer of an identity provider, and `accountId` the subject there.
+ */
 export const operatorAccounts = pgTable(
   'operator_accounts',
   {
@@ -69,7 +73,10 @@ export const operatorAccounts = pgTable(
     createdAt: at('created_at').notNull().defaultNow(),
     updatedAt: at('updated_at').notNull().defaultNow(),
   },
-  table => [index('operator_accounts_operator').on(table.userId)],
+  table => [
+    index('operator_accounts_operator').on(table.userId),
+    uniqueIndex('operator_accounts_subject').on(table.providerId, table.accountId),
+  ],
 )
 
 /** One-time values of the sign-in library. */

@@ -1,9 +1,8 @@
 // /auth/prove: shows the strongest factor of the account again, for what needs a fresh one.
-import { eq, sql } from 'drizzle-orm'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { provingWays, showsFactor } from '../auth/factors.ts'
-import { operatorSessions } from '../db/schema-operators.ts'
+import { markProved } from '../auth/fresh.ts'
 import { type AuthBrowser, type AuthParts, type Body, shownIn } from './auth-browser.ts'
 
 /** Adds `GET /auth/prove`, which says what counts, and `POST /auth/prove`, which takes it. */
@@ -20,10 +19,7 @@ export function addProofRoutes(app: FastifyInstance, { db, seal, dialled }: Auth
     const ways = await provingWays(db, operatorId)
     if (!(await showsFactor(db, { operatorId, shown, ways, seal, publicUrl: dialled() })))
       throw new Refusal('not_allowed', wrong(shown))
-    await db
-      .update(operatorSessions)
-      .set({ provedAt: sql`now()` })
-      .where(eq(operatorSessions.id, by.sessionId))
+    await markProved(db, { operatorId, sessionId: by.sessionId })
     return reply.send({ ok: true })
   })
 }

@@ -11,6 +11,7 @@ import { readTicket, takeTicket } from '../auth/tickets.ts'
 import { type AuthParts, type Body, createAuthBrowser, shownIn, stepKind, textIn } from './auth-browser.ts'
 import { addInvitationRoutes } from './auth-invitation.ts'
 import { addProofRoutes } from './auth-proof.ts'
+import { addProviderRoutes } from './auth-provider.ts'
 import { isForeign } from './origin.ts'
 
 const bodyLimit = 16 * 1024
@@ -52,8 +53,7 @@ export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
     await browser.takeTryFrom(request, 'second', 10)
     const shown = shownIn(request.body)
     const step = await readTicket<{ operatorId: string }>(db, stepKind, browser.stepOf(request))
-    if (step === undefined)
-      throw new Refusal('not_allowed', 'This took too long. Begin again with the password.')
+    if (step === undefined) throw new Refusal('not_allowed', 'This took too long. Sign in again.')
     const { operatorId } = step
     const ways = await secondWays(db, operatorId)
     if (!(await showsFactor(db, { operatorId, shown, ways, seal, publicUrl: dialled() })))
@@ -63,7 +63,7 @@ export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
       )
     // Of two that show the factor at once one comes in.
     if ((await takeTicket(db, stepKind, browser.stepOf(request))) === undefined)
-      throw new Refusal('not_allowed', 'This took too long. Begin again with the password.')
+      throw new Refusal('not_allowed', 'This took too long. Sign in again.')
     await browser.begin(request, reply, operatorId)
     return reply.send({ ok: true })
   })
@@ -111,4 +111,5 @@ export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
 
   addProofRoutes(app, parts, browser)
   addInvitationRoutes(app, parts, browser)
+  addProviderRoutes(app, parts, browser)
 }

@@ -7,6 +7,7 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest }
 import { Refusal, refusals } from '@restic-manager/contract/refusal'
 import { createKeyLimits } from '../auth/key-limits.ts'
 import type { GetPrincipal } from '../auth/principal.ts'
+import type { Provider } from '../auth/provider.ts'
 import type { SignIn } from '../auth/sign-in.ts'
 import type { Config } from '../config.ts'
 import { outageIn } from '../db/outage.ts'
@@ -22,6 +23,7 @@ import { addJoinRoutes, addOperatorRoutes, type TrpcParts } from './trpc-routes.
 export type HttpParts = {
   config: Config
   signIn: SignIn
+  provider: Provider | undefined
   /** The origin better-auth was made with. */
   origin: string
   getPrincipal: GetPrincipal
@@ -50,7 +52,7 @@ const statuses: Record<(typeof refusals)[keyof typeof refusals], number> = {
 
 /** Builds the server without listening. */
 export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
-  const { config, log, getPrincipal, signIn, origin } = parts
+  const { config, log, getPrincipal, signIn, provider, origin } = parts
   const { publicUrl, trustedProxies, allowPlainHttp } = config
   const transport = { publicUrl, trustedProxies, allowPlainHttp }
   const tls = config.tls && {
@@ -77,7 +79,7 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
   await app.register(async scope => {
     const { db, seal } = parts.operator
     const dialled = () => parts.operator.publicUrl
-    addAuthRoutes(scope, { db, seal, signIn, getPrincipal, origin, publicUrl, dialled, addressOf })
+    addAuthRoutes(scope, { db, seal, signIn, provider, getPrincipal, origin, publicUrl, dialled, addressOf })
   })
   const arrivals = createArrivals({
     most: parts.limits?.arriving ?? standardLimits.arriving,

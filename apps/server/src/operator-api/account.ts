@@ -14,6 +14,7 @@ import { readAccount } from '../auth/account.ts'
 import { hashOf, parseNewPassword } from '../auth/operators.ts'
 import { addPasskey, beginPasskey, removePasskey } from '../auth/passkeys.ts'
 import { changePassword } from '../auth/passwords.ts'
+import { unlinkProvider } from '../auth/provider-people.ts'
 import {
   beginSecondFactor,
   confirmSecondFactor,
@@ -64,4 +65,7 @@ export const accountRouter = router({
   removePasskey: viewer({ input: PasskeyRequest, of: 'self', fresh: true })
     .output(z.void())
     .mutation(({ ctx, input }) => removePasskey(ctx.db, { ...input, ...ownSession(ctx.principal) })),
+  unlinkProvider: viewer({ of: 'self', fresh: true })
+    .output(z.void())
+    .mutation(({ ctx }) => unlinkProvider(ctx.db, ctx.principal.operatorId)),
 })

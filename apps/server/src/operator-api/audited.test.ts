@@ -131,6 +131,17 @@ const acts: Record<string, () => Promise<Asked>> = {
     })
     return { by, input: { passkeyId } }
   },
+  'account.unlinkProvider': async () => {
+    const by = await withPassword()
+    const link = {
+      id: newId(),
+      userId: by.operatorId,
+      accountId: newId(),
+      providerId: 'https://id.example.org',
+    }
+    await server.database.db.insert(operatorAccounts).values(link)
+    return { by }
+  },
   'keys.create': async () => ({ input: { name: 'nightly', scopes: ['jobs:write'], days: 3 } }),
   'keys.revoke': async () => {
     const by = await withPassword()

@@ -54,6 +54,7 @@ const whoMay = {
   'account.beginPasskey': 'viewer',
   'account.addPasskey': 'viewer',
   'account.removePasskey': 'viewer',
+  'account.unlinkProvider': 'viewer',
   'keys.list': 'viewer',
   'keys.create': 'viewer',
   'keys.revoke': 'viewer',

@@ -1,0 +1,1 @@
+CREATE UNIQUE INDEX "operator_accounts_subject" ON "operator_accounts" USING btree ("provider_id","account_id");

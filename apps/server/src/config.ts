@@ -36,6 +36,8 @@ export type Config = {
   provider: ProviderSettings | undefined
   /** Calls that one API key may make over HTTP, on each server. */
   apiCallsPerMinute: number
+  /** Who may read `/metrics`. Neither: nobody. */
+  metrics: { token: string | undefined; addresses: BlockList | undefined }
   /** Where the built page lies. */
   pageDir: string
   /** The periods to keep; the usual ones unless a test or somebody who knows why gave others. */
@@ -104,7 +106,7 @@ const variables = {
     help: 'how much the log says',
   },
   RM_TRUSTED_PROXIES: {
-    shape: z.string().transform(readProxies),
+    shape: z.string().transform(readNetworks),
     accepted: 'addresses or networks separated by commas, such as 127.0.0.1,10.0.0.0/8',
     fallback: '',
     help: 'proxies whose X-Forwarded-For and X-Forwarded-Proto are believed',
@@ -132,6 +134,17 @@ const variables = {
     help: 'how often one API key may call in a minute, on each server',
   },
   ...providerVariables,
+  RM_METRICS_TOKEN: {
+    shape: z.string().min(16),
+    accepted: 'at least 16 characters',
+    secret: true,
+    help: 'Prometheus reads /metrics with `Authorization: Bearer` and this; without it and the next one there is no /metrics',
+  },
+  RM_METRICS_ADDRESSES: {
+    shape: z.string().transform(readNetworks),
+    accepted: 'addresses or networks separated by commas, such as 127.0.0.1,10.0.0.0/8',
+    help: 'only from here /metrics may be read; with a token as well, both have to fit',
+  },
   RM_PAGE_DIR: {
     shape: path,
     accepted: 'a folder',
@@ -206,6 +219,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined,
     provider,
     apiCallsPerMinute: read('RM_API_CALLS_PER_MINUTE') ?? 0,
+    metrics: { token: read('RM_METRICS_TOKEN'), addresses: read('RM_METRICS_ADDRESSES') },
     pageDir: resolve(read('RM_PAGE_DIR') ?? ''),
     timing: read('RM_TIMING') ?? timing,
   }
@@ -250,7 +264,7 @@ function readTiming(value: string, ctx: z.RefinementCtx): Timing {
   }
 }
 
-function readProxies(value: string, ctx: z.RefinementCtx): BlockList {
+function readNetworks(value: string, ctx: z.RefinementCtx): BlockList {
   const list = new BlockList()
   const entries = value.split(',').map(entry => entry.trim())
   for (const entry of entries.filter(text => text !== '')) {

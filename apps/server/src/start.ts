@@ -8,6 +8,7 @@ import { createGetPrincipal } from './auth/principal.ts'
 import { createProvider } from './auth/provider.ts'
 import { mintSetupSecret } from './auth/setup.ts'
 import { createSignIn } from './auth/sign-in.ts'
+import { measureNotifications } from './chores/notification-lag.ts'
 import { startChores } from './chores/start.ts'
 import type { Config } from './config.ts'
 import { prepareDatabase } from './database.ts'
@@ -16,6 +17,7 @@ import { openDatabase } from './db/open.ts'
 import { createReadyCheck } from './db/ready.ts'
 import { openSeal } from './db/seal.ts'
 import { createTroubleLog } from './db/trouble-log.ts'
+import { countFleet } from './fleet/fleet-counts.ts'
 import { createLogIntake } from './fleet/log-intake.ts'
 import { createHostNews } from './fleet/news.ts'
 import { createPresence } from './fleet/presence.ts'
@@ -57,7 +59,7 @@ export async function startServer(config: Config, options: StartOptions): Promis
   undo.defer(() => database.stop())
   log.info({ embedded: config.databaseUrl === undefined }, 'the database is ready')
 
-  const { db, sql, close } = openDatabase(database.url, {
+  const { db, sql, load, close } = openDatabase(database.url, {
     max: poolSize,
     directUrl: database.directUrl,
     timing,
@@ -88,6 +90,7 @@ export async function startServer(config: Config, options: StartOptions): Promis
   const shared = { db, bus, seal, log, timing }
   const stopChores = startChores({ ...shared, presence })
   undo.defer(stopChores)
+  undo.defer(measureNotifications({ db, bus, log }))
   const agents = watchAgentSockets({ db, bus, log })
   undo.defer(() => agents.stop())
 
@@ -122,6 +125,11 @@ export async function startServer(config: Config, options: StartOptions): Promis
       },
     },
     join: { db, log, timing },
+    standing: {
+      subscriptions: bus.listeners,
+      database: load,
+      countFleet: () => countFleet(db),
+    },
     timing,
     log,
     limits: socketLimits,

@@ -9,6 +9,7 @@ import {
 import { toInstant } from '@restic-manager/contract/scalars'
 import { greetAgent } from '../fleet/hello.ts'
 import { isNewTo, nextOrders, nothingSent } from '../fleet/orders.ts'
+import { ordersGiven } from '../metrics.ts'
 import { version } from '../version.ts'
 import type { AgentContext } from '../context.ts'
 import { unlessOutage } from '../db/outage.ts'
@@ -61,6 +62,7 @@ async function* tellOrders(
       for (const order of orders) {
         if (until.aborted) return
         await ctx.room()
+        ordersGiven.inc({ order: order.order })
         yield AgentOrder.parse(order)
       }
       ctx.connection.place?.told('orders')

@@ -18,6 +18,7 @@ export type Topic =
   | 'progress'
   | 'log'
   | 'operator'
+  | 'lag'
 export type BusChange = { topic: Topic; id: string }
 
 /**

@@ -8,7 +8,11 @@ export class DatabaseBusy extends Error {
 export type Gate = {
   /** Does it as soon as there is a place, first come, first served. Rejects with `DatabaseBusy` when none comes. */
   pass<T>(act: () => Promise<T>): Promise<T>
+  /** How many are inside and how many wait now. */
+  load(): GateLoad
 }
+
+export type GateLoad = { inside: number; waiting: number }
 
 export type GateLimits = { most: number; mostWaiting: number; waitMs: number }
 
@@ -32,6 +36,7 @@ export function createGate({ most, mostWaiting, waitMs }: GateLimits): Gate {
     })
 
   return {
+    load: () => ({ inside, waiting: queue.size }),
     async pass(act) {
       if (inside < most) inside += 1
       else if (queue.size >= mostWaiting) throw new DatabaseBusy(`${queue.size} wait already`)

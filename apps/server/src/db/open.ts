@@ -4,7 +4,7 @@ import { drizzle, type PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import { timing as standardTiming, type Timing } from '@restic-manager/contract/timing'
 import { readDatabaseUrl } from './address.ts'
-import { createGate } from './gate.ts'
+import { createGate, type GateLoad } from './gate.ts'
 import { guardClient } from './guard.ts'
 import * as operatorTables from './schema-operators.ts'
 import * as tables from './schema.ts'
@@ -15,7 +15,7 @@ const schema = { ...tables, ...operatorTables }
 export type Db = PgDatabase<PostgresJsQueryResultHKT, typeof schema>
 
 /** An open database. `sql` is a second client that Drizzle has not touched: it leads straight to PostgreSQL, past any pooler. */
-export type OpenDatabase = { db: Db; sql: postgres.Sql; close(): Promise<void> }
+export type OpenDatabase = { db: Db; sql: postgres.Sql; load(): GateLoad; close(): Promise<void> }
 
 export type OpenOptions = {
   /** The most connections of the pool. */
@@ -90,14 +90,16 @@ export function openDatabase(url: string, options: OpenOptions): OpenDatabase {
     connection: { ...limits, application_name: 'restic-manager plain' },
   })
   const preamble = Object.entries(limits).map(([name, value]) => `set local ${name} = ${value}`)
+  const gate = createGate({ most: max, mostWaiting, waitMs: timing.databaseWait })
   const guarded = guardClient(pool, {
-    gate: createGate({ most: max, mostWaiting, waitMs: timing.databaseWait }),
+    gate,
     preamble: isPooled ? preamble.join('; ') : undefined,
     onTrouble,
   })
   return {
     db: drizzle(guarded, { schema }),
     sql,
+    load: gate.load,
     async close() {
       await Promise.all([pool.end({ timeout: 5 }), sql.end({ timeout: 5 })])
     },

@@ -8,6 +8,7 @@ import type { HostSession } from '../context.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs, repositories, schedules, spools } from '../db/schema.ts'
 import { currentTimeline } from '../db/timeline.ts'
+import { factsKept } from '../metrics.ts'
 import type { ScheduleRow } from './schedule-rows.ts'
 import { checkSlot } from './slot-rows.ts'
 
@@ -56,6 +57,7 @@ export async function keepFact(tx: Db, sender: Sender, fact: Fact): Promise<bool
       setWhere: lt(column, fact.seq),
     })
     .returning({ epoch: spools.epoch })
+  if (fresh.length === 1) factsKept.inc({ lane: fact.lane })
   return fresh.length === 1
 }
 

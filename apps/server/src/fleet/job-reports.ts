@@ -14,6 +14,7 @@ import { timing } from '@restic-manager/contract/timing'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobProgress, jobs } from '../db/schema.ts'
+import { jobsEnded } from '../metrics.ts'
 import { dispatch, type LinePeriods } from './dispatch.ts'
 import { followEnd } from './endings.ts'
 import {
@@ -177,7 +178,9 @@ export async function finishJob(
   const isRestorePoint =
     finished.kind === 'backup' && (finished.status === 'succeeded' || finished.status === 'incomplete')
   const finishedAt = notAhead(finished.finishedAt)
-  return db.transaction(async tx => {
+  let hasEnded = false
+  const ack = await db.transaction(async tx => {
+    hasEnded = false
     await holdHost(tx, sender, isRestorePoint ? 'change' : 'share')
     await keepFact(tx, sender, finished)
     await holdJob(tx, sender, finished, {
@@ -202,6 +205,7 @@ export async function finishJob(
       .returning({ repositoryId: jobs.repositoryId, kind: jobs.kind })
     const [job] = moved
     if (job === undefined) return { seq: finished.seq }
+    hasEnded = true
     if (isRestorePoint && job.kind === 'backup') {
       await tx
         .update(hosts)
@@ -216,6 +220,8 @@ export async function finishJob(
     await followEnd(tx, finished.jobId, periods)
     return { seq: finished.seq }
   })
+  if (hasEnded) jobsEnded.inc({ kind: finished.kind, status: finished.status })
+  return ack
 }
 
 /** Where a running job stands: newest wins, lossy, kept only while the job is open. */

@@ -6,6 +6,8 @@ export type LogIntake = {
   take<T>(hostId: string, bytes: number, work: () => Promise<T>): Promise<T>
   /** How much of its logs a host that connects now may send, so that all who send share what this server takes in. */
   bytesPerSecond(): number
+  /** What is being stored, and what waits for its turn. */
+  load(): { running: number; waitingBytes: number }
 }
 
 const usual = {
@@ -110,6 +112,7 @@ export function createLogIntake(wish: Partial<typeof usual> = {}, now = () => pe
         end(hostId)
       }
     },
+    load: () => ({ running, waitingBytes }),
     bytesPerSecond() {
       for (const [hostId, at] of sentAt)
         if (at < now() - recentMs) sentAt.delete(hostId)

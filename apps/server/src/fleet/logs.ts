@@ -10,6 +10,7 @@ import type { Db } from '../db/open.ts'
 import { notify } from '../db/bus.ts'
 import { jobs, logBlocks, removedLogDays } from '../db/schema.ts'
 import { currentTimeline } from '../db/timeline.ts'
+import { logBlocksKept, logBytesKept } from '../metrics.ts'
 import type { Sender } from './facts.ts'
 import { explainNothing } from './job-reports.ts'
 import { lacksLogDay, logDayOf, makeLogDay } from './log-days.ts'
@@ -32,6 +33,8 @@ export async function appendLog(db: Db, sender: Sender, block: LogStreamBlock): 
   const { jobId } = block
   const nextSeq = block.firstSeq + block.count
   if (await store(db, sender, block, nextSeq)) {
+    logBlocksKept.inc()
+    logBytesKept.inc(block.block.length)
     // A statement of its own: commits that notify go one at a time in PostgreSQL, and this one has nothing to write.
     await notify(db, 'log', jobId)
     return { nextSeq }

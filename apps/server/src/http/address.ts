@@ -2,11 +2,11 @@
 import type { IncomingMessage } from 'node:http'
 import { isIP, type BlockList } from 'node:net'
 
-/** Whether `address` is one of the proxies whose headers are believed. */
-export function isTrusted(trusted: BlockList, address: string): boolean {
+/** Whether `address` is on a list, such as that of the proxies whose headers are believed. */
+export function isListed(list: BlockList, address: string): boolean {
   const plain = unmapped(address)
   const family = isIP(plain)
-  return family !== 0 && trusted.check(plain, family === 6 ? 'ipv6' : 'ipv4')
+  return family !== 0 && list.check(plain, family === 6 ? 'ipv6' : 'ipv4')
 }
 
 /** The nearest address that is not a trusted proxy. */
@@ -14,7 +14,7 @@ export function clientAddress(request: IncomingMessage, trusted: BlockList): str
   let address = unmapped(request.socket.remoteAddress ?? '')
   const header = request.headers['x-forwarded-for']
   const hops = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',').map(hop => hop.trim())
-  while (isTrusted(trusted, address)) {
+  while (isListed(trusted, address)) {
     const next = unmapped(hops.pop() ?? '')
     if (isIP(next) === 0) break
     address = next

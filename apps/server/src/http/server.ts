@@ -16,6 +16,7 @@ import { clientAddress, limitKey } from './address.ts'
 import { addAuthRoutes } from './auth-routes.ts'
 import { describeError } from './error-log.ts'
 import { addHealth, type Readiness } from './health.ts'
+import { addMetrics, type MetricsParts } from './metrics.ts'
 import { addPage } from './page.ts'
 import { serveSockets, type SocketParts, type Sockets, standardLimits } from './sockets.ts'
 import { addJoinRoutes, addOperatorRoutes, type TrpcParts } from './trpc-routes.ts'
@@ -29,6 +30,8 @@ export type HttpParts = {
   getPrincipal: GetPrincipal
   readiness: Readiness
   join: Omit<TrpcParts['join'], 'arrivals'>
+  /** What is known of the server beyond its sockets. */
+  standing: Pick<MetricsParts, 'subscriptions' | 'database' | 'countFleet'>
 } & Pick<SocketParts, 'agent' | 'operator' | 'claimBearer' | 'agents' | 'timing' | 'log' | 'limits'>
 
 export type HttpServer = {
@@ -104,6 +107,14 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
   )
   await addPage(app, config.pageDir)
   const sockets = serveSockets(app.server as Server, { ...parts, arrivals, transport })
+  addMetrics(app, {
+    ...parts.standing,
+    door: config.metrics,
+    addressOf,
+    agents: parts.agents.size,
+    sockets: sockets.size,
+    logIntake: parts.agent.logIntake.load,
+  })
 
   return {
     sockets,

@@ -1,7 +1,7 @@
 // Whether what an agent sends can be read on its way: TLS, this very machine, or a proxy that says it took it over TLS.
 import type { IncomingMessage } from 'node:http'
 import type { BlockList } from 'node:net'
-import { clientAddress, isTrusted } from './address.ts'
+import { clientAddress, isListed } from './address.ts'
 
 export type TransportRules = {
   trustedProxies: BlockList
@@ -27,7 +27,7 @@ export function isPrivate(request: IncomingMessage, rules: TransportRules): bool
   const { trustedProxies, publicUrl, allowPlainHttp } = rules
   if (allowPlainHttp || 'encrypted' in request.socket) return true
   if (isLoopback(clientAddress(request, trustedProxies))) return true
-  if (!isTrusted(trustedProxies, request.socket.remoteAddress ?? '')) return false
+  if (!isListed(trustedProxies, request.socket.remoteAddress ?? '')) return false
   const header = request.headers['x-forwarded-proto']
   // The nearest proxy's word is the last one; whatever stands before it may come from outside.
   const protocol = (Array.isArray(header) ? header.at(-1) : header)?.split(',').at(-1)?.trim().toLowerCase()

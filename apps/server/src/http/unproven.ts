@@ -2,7 +2,7 @@
 import { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { BlockList, Socket } from 'node:net'
-import { isTrusted, limitKey } from './address.ts'
+import { isListed, limitKey } from './address.ts'
 
 export type Unproven = {
   /** This connection is somebody now and counts no more. */
@@ -25,7 +25,7 @@ export function countUnproven(server: HttpServer | HttpsServer, most: number, tr
 
   server.on(server instanceof HttpServer ? 'connection' : 'secureConnection', (socket: Socket) => {
     const address = socket.remoteAddress ?? ''
-    if (isTrusted(trusted, address)) return
+    if (isListed(trusted, address)) return
     const key = limitKey(address)
     const count = (counts.get(key) ?? 0) + 1
     counts.set(key, count)

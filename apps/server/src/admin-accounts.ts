@@ -10,7 +10,16 @@ import { useDatabase } from './admin-database.ts'
 import { createApiKey } from './auth/api-keys.ts'
 import { createOperator, hashOf, isSameOperator, parseNewOperator } from './auth/operators.ts'
 import { resetSecondFactor } from './auth/users.ts'
+import { adminCommand } from './fleet/audit.ts'
+import { type Act, makeChange } from './fleet/audited.ts'
 import { createEnrolment } from './fleet/enrolments.ts'
+
+/** An act of whoever owns the data directory, as the audit log has it. */
+const byAdmin = <T>(command: string, subject: Act<T>['subject']): Act<T> => ({
+  actor: adminCommand,
+  action: `admin ${command}`,
+  subject,
+})
 
 const Role = z.enum(['viewer', 'operator', 'admin'])
 
@@ -28,7 +37,13 @@ export const createOperatorCommand: Command = {
     return ({ config, log }) =>
       useDatabase(config, log, async db => {
         try {
-          await createOperator(db, { email: operator.email, name: operator.name, passwordHash, role })
+          await makeChange(
+            db,
+            byAdmin<string>('create-operator', id =>
+              id === undefined ? undefined : { kind: 'operator', id },
+            ),
+            tx => createOperator(tx, { email: operator.email, name: operator.name, passwordHash, role }),
+          )
           return `Made the operator ${operator.email} (${role}).`
         } catch (error) {
           const mayBeSame = error instanceof Refusal && error.code === 'name_taken'
@@ -52,7 +67,14 @@ export const createApiKeyCommand: Command = {
     const life =
       days === undefined ? undefined : read(z.coerce.number().int().min(1).max(3_650), days, '--days')
     const wish = { email, name, ...(life && { expiresAt: new Date(Date.now() + life * 86_400_000) }) }
-    return ({ config, log }) => useDatabase(config, log, db => createApiKey(db, wish))
+    return ({ config, log }) =>
+      useDatabase(config, log, db =>
+        makeChange(
+          db,
+          byAdmin('create-api-key', () => ({ kind: 'operator', id: email })),
+          tx => createApiKey(tx, wish),
+        ),
+      )
   },
 }
 
@@ -65,7 +87,11 @@ export const resetSecondFactorCommand: Command = {
     const email = required(values, 'email').trim().toLowerCase()
     return ({ config, log }) =>
       useDatabase(config, log, async db => {
-        await resetSecondFactor(db, email)
+        await makeChange(
+          db,
+          byAdmin('reset-second-factor', () => ({ kind: 'operator', id: email })),
+          tx => resetSecondFactor(tx, email),
+        )
         return `${email} signs in with the password alone now. Set up a second factor again.`
       })
   },
@@ -87,7 +113,17 @@ export const createEnrolmentCommand: Command = {
       createdBy: 'admin command',
     }
     return ({ config, log }) =>
-      useDatabase(config, log, async db => (await createEnrolment(db, request)).token)
+      useDatabase(config, log, async db => {
+        const made = await makeChange(
+          db,
+          byAdmin<{ enrolmentId: string }>(
+            'create-enrolment',
+            answer => answer && { kind: 'enrolment', id: answer.enrolmentId },
+          ),
+          tx => createEnrolment(tx, request),
+        )
+        return made.token
+      })
   },
 }
 

@@ -1,11 +1,14 @@
 // Admin commands that write the whole database into one file, and put it back.
 import { resolve } from 'node:path'
+import { sql } from 'drizzle-orm'
 import { type Command, required } from './admin-command.ts'
 import { reachDatabase } from './admin-database.ts'
 import { openDump, refuseToOverwrite, type DumpHeader } from './db/dump-file.ts'
 import { restoreDatabase } from './db/dump-restore.ts'
 import { dumpDatabase } from './db/dump.ts'
+import { openDatabase } from './db/open.ts'
 import { loadSealingKey, makeSeal } from './db/seal.ts'
+import { adminCommand, writeAudit } from './fleet/audit.ts'
 import { version } from './version.ts'
 
 /** Writes the database, as it is at one moment, into a file. Servers may go on. */
@@ -43,15 +46,31 @@ export const restoreCommand: Command = {
       // All of the file is read before any database is touched.
       await using dump = await openDump(file)
       const fingerprint = await fingerprintOf(config.secretKeyFile)
-      await reachDatabase(config, log, { alone: true }, url =>
-        restoreDatabase(url, dump, { fingerprint, replace, signal }),
-      )
+      await reachDatabase(config, log, { alone: true }, async url => {
+        await restoreDatabase(url, dump, { fingerprint, replace, signal })
+        await tellOfRestore(url, dump.header)
+      })
       return [
         `The database holds ${countsOf(dump.header)} as of ${dump.header.madeAt}.`,
         'Start the server. Hosts come back by themselves and tell again what has happened since.',
       ].join('\n')
     }
   },
+}
+
+/** The record goes on from where the dump ends. A dump of a version that kept none has no place for it. */
+async function tellOfRestore(url: string, { madeAt, version: by }: DumpHeader) {
+  const { db, close } = openDatabase(url, { max: 2 })
+  try {
+    const [there] = await db.execute<{ has: boolean }>(
+      sql`select to_regclass('public.audit_events') is not null as has`,
+    )
+    if (there?.has !== true) return
+    const after = { dumpMadeAt: madeAt, dumpMadeBy: by }
+    await db.transaction(tx => writeAudit(tx, { actor: adminCommand, action: 'admin restore', after }))
+  } finally {
+    await close()
+  }
 }
 
 function countsOf({ tables }: DumpHeader): string {

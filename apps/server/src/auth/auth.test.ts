@@ -85,7 +85,7 @@ test('of two that set up at once one becomes the admin, and set-up is over', asy
   const secret = (await mintSetupSecret(db)) ?? ''
   const [kept] = await db.select().from(settings)
   expect(JSON.stringify(kept)).not.toContain(secret)
-  const admin = { name: 'Ada', password: '0123456789', secret }
+  const admin = { name: 'Ada', password: '0123456789', secret, address: '127.0.0.1' }
   await expect(completeSetup(db, { ...admin, email: 'x@example.org', secret: 'guess' })).rejects.toThrow(
     'link',
   )
@@ -102,7 +102,7 @@ test('a link printed at a later start replaces the earlier one', async () => {
   await using database = await testDatabase()
   const first = (await mintSetupSecret(database.db)) ?? ''
   const second = (await mintSetupSecret(database.db)) ?? ''
-  const admin = { name: 'Ada', email: 'a@example.org', password: '0123456789' }
+  const admin = { name: 'Ada', email: 'a@example.org', password: '0123456789', address: '127.0.0.1' }
   await expect(completeSetup(database.db, { ...admin, secret: first })).rejects.toThrow('printed last')
   await completeSetup(database.db, { ...admin, secret: second })
 })
@@ -128,7 +128,7 @@ test('an API key is kept as a hash, ends when it expires or is revoked, and its 
     (await getPrincipal(new Headers({ authorization: `Bearer ${key}` }))).principal?.email
   const secret = (await mintSetupSecret(db)) ?? ''
   const email = 'a@example.org'
-  await completeSetup(db, { email, name: 'Ada', password: '0123456789', secret })
+  await completeSetup(db, { email, name: 'Ada', password: '0123456789', secret, address: '127.0.0.1' })
   const key = await createApiKey(db, { email, name: 'script' })
   const old = await createApiKey(db, { email, name: 'old', expiresAt: new Date(Date.now() - 1) })
   expect(JSON.stringify(await db.select().from(apiKeys))).not.toContain(key)

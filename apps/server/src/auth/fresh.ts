@@ -2,6 +2,7 @@
 import { and, eq, sql } from 'drizzle-orm'
 import type { Db } from '../db/open.ts'
 import { operatorSessions } from '../db/schema-operators.ts'
+import { writeAudit } from '../fleet/audit.ts'
 
 /** For so long after the strongest factor was shown, a session may do what needs it. */
 export const freshForMs = 10 * 60_000
@@ -20,17 +21,26 @@ export async function isFresh(db: Db, { sessionId }: { sessionId: string }): Pro
   return session !== undefined
 }
 
-/** Writes down that the strongest factor of the account was shown in this session. False: it has ended. */
+/** Writes down that the strongest factor of the account was shown in this session; `by`: which. False: it has ended. */
 export async function markProved(
   db: Db,
-  { operatorId, sessionId }: { operatorId: string; sessionId: string },
+  proof: { operatorId: string; sessionId: string; email: string; by: string; address: string },
 ): Promise<boolean> {
-  const marked = await db
-    .update(operatorSessions)
-    .set({ provedAt: sql`now()` })
-    .where(and(isLive(sessionId), eq(operatorSessions.userId, operatorId)))
-    .returning({ id: operatorSessions.id })
-  return marked.length > 0
+  const { operatorId, sessionId, email, by, address } = proof
+  return db.transaction(async tx => {
+    const marked = await tx
+      .update(operatorSessions)
+      .set({ provedAt: sql`now()` })
+      .where(and(isLive(sessionId), eq(operatorSessions.userId, operatorId)))
+      .returning({ id: operatorSessions.id })
+    if (marked.length === 0) return false
+    const who = { id: operatorId, name: email }
+    await writeAudit(tx, {
+      actor: { kind: 'operator', ...who, address },
+      ...{ action: 'proved', target: { kind: 'operator', ...who }, after: { by } },
+    })
+    return true
+  })
 }
 
 /** Whether a session of this operator goes on. */

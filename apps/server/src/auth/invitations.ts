@@ -7,6 +7,7 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import type { Role } from '@restic-manager/contract/role'
 import type { Db } from '../db/open.ts'
 import { operatorInvitations as invitations, operators } from '../db/schema-operators.ts'
+import { nobodyAt, writeAudit } from '../fleet/audit.ts'
 import { createOperator } from './operators.ts'
 
 const lifeDays = 7
@@ -81,10 +82,20 @@ export async function readInvitation(
 /** Makes the account of an invitation and answers its id: of two that take it up at once one gets it. */
 export async function acceptInvitation(
   db: Db,
-  wish: { secret: string; name: string; passwordHash: string },
+  wish: { secret: string; name: string; passwordHash: string; address: string },
 ): Promise<string> {
   const isThis = eq(invitations.secretHash, hashOfInvitation(wish.secret))
-  return takeUp(db, isThis, wish)
+  const { secret: _, address, ...person } = wish
+  return db.transaction(async tx => {
+    const { operatorId, invitation } = await takeUp(tx, isThis, person)
+    const { email, role, tags, createdBy } = invitation
+    await writeAudit(tx, {
+      ...{ actor: nobodyAt(address), action: 'invitation accepted' },
+      target: { kind: 'operator', id: operatorId, name: email },
+      after: { name: wish.name, email, role, tags, invitedBy: createdBy },
+    })
+    return operatorId
+  })
 }
 
 /**
@@ -96,10 +107,12 @@ export async function acceptInvitationOf(
   { name, ...by }: { name: string } & ({ email: string } | { secretHash: string }),
 ): Promise<string | undefined> {
   const isThis = 'email' in by ? eq(invitations.email, by.email) : eq(invitations.secretHash, by.secretHash)
-  return takeUp(db, isThis, { name, passwordHash: undefined }).catch(error => {
+  try {
+    return (await takeUp(db, isThis, { name, passwordHash: undefined })).operatorId
+  } catch (error) {
     if (error instanceof InvitationOver) return undefined
     throw error
-  })
+  }
 }
 
 class InvitationOver extends Refusal {
@@ -112,7 +125,7 @@ async function takeUp(
   db: Db,
   isThis: ReturnType<typeof eq>,
   { name, passwordHash }: { name: string; passwordHash: string | undefined },
-): Promise<string> {
+) {
   return db.transaction(async tx => {
     const [taken] = await tx
       .update(invitations)
@@ -121,6 +134,7 @@ async function takeUp(
       .returning()
     if (taken === undefined) throw new InvitationOver()
     const { email, role, tags } = taken
-    return createOperator(tx, { email, name, role, tags, passwordHash })
+    const operatorId = await createOperator(tx, { email, name, role, tags, passwordHash })
+    return { operatorId, invitation: taken }
   })
 }

@@ -92,6 +92,13 @@ export async function isSameOperator(
   return verifyPassword({ hash: found.hash, password })
 }
 
+/** An operator as the audit log names one; `of` is an id or an e-mail. Undefined: there is none. */
+export async function nameOperator(db: Db, of: string) {
+  const isThis = of.includes('@') ? eq(operators.email, of.trim().toLowerCase()) : eq(operators.id, of)
+  const [found] = await db.select({ id: operators.id, name: operators.email }).from(operators).where(isThis)
+  return found && { kind: 'operator', ...found }
+}
+
 /** Whether there is any operator at all. */
 export async function hasOperator(db: Db): Promise<boolean> {
   const found = await db.select({ id: operators.id }).from(operators).limit(1)

@@ -223,7 +223,9 @@ test('domains and groups let people in and decide their role at every sign-in; t
     .where(eq(auditEvents.targetName, 'max@home.example'))
   expect(rows).toMatchObject([
     { action: 'let in by the identity provider', after: { role: 'admin', ways: [open.provider.issuer] } },
+    { action: 'signed in', after: { by: 'provider' } },
     { action: 'role by groups', before: { role: 'admin' }, after: { role: 'viewer' } },
+    { action: 'signed in' },
   ])
   set('max', ['others'])
   expect((await open.enter('max')).problem).toBe('groups')

@@ -1,9 +1,63 @@
-// Signed-in browsers: listed, and ended one by one or all at once. Their sockets close with them.
+// Signed-in browsers: begun, listed, and ended one by one or all at once. Their sockets close with them.
+import { randomBytes } from 'node:crypto'
 import { and, desc, eq, gt, ne, sql } from 'drizzle-orm'
 import type { SessionView } from '@restic-manager/contract/operators'
+import { newId } from '@restic-manager/contract/ids'
+import { Refusal } from '@restic-manager/contract/refusal'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
-import { operatorSessions as sessions } from '../db/schema-operators.ts'
+import { operators, operatorSessions as sessions } from '../db/schema-operators.ts'
+import { type Actor, actorOf, writeAudit } from '../fleet/audit.ts'
+import type { Principal } from '../context.ts'
+
+type Beginning = {
+  provedAt?: Date | undefined
+  operatorId: string
+  by: string
+  address: string
+  browser: string | null
+  idleSeconds: number
+}
+
+/** Begins a session of somebody who has shown everything; `by`: what was shown, in words. Throws `operator_not_found`. */
+export async function beginSession(db: Db, beginning: Beginning) {
+  const { operatorId, by, address, browser, idleSeconds, provedAt } = beginning
+  return db.transaction(async tx => {
+    const [user] = await tx.select().from(operators).where(eq(operators.id, operatorId)).for('key share')
+    if (user === undefined) throw new Refusal('operator_not_found', 'This account is gone.')
+    const expiresAt = new Date(Date.now() + idleSeconds * 1_000)
+    const token = randomBytes(32).toString('base64url')
+    const [session] = await tx
+      .insert(sessions)
+      .values({
+        ...{ id: newId(), userId: operatorId, token, expiresAt, ipAddress: address, userAgent: browser },
+        ...(provedAt && { provedAt }),
+      })
+      .returning()
+    if (session === undefined) throw new Error('a session that was just made is not there')
+    const actor: Actor = { kind: 'operator', id: operatorId, name: user.email, address }
+    await writeAudit(tx, { actor, action: 'signed in', target: themselves(actor), after: { by, browser } })
+    return { user, session }
+  })
+}
+
+/** Ends the session of somebody who signs out. Safe to call twice. */
+export async function endSession(db: Db, principal: Principal, address: string): Promise<void> {
+  const { by, operatorId } = principal
+  if (by.kind !== 'session') return
+  await db.transaction(async tx => {
+    const ended = await tx
+      .delete(sessions)
+      .where(eq(sessions.id, by.sessionId))
+      .returning({ id: sessions.id })
+    if (ended.length === 0) return
+    await notify(tx, 'operator', operatorId)
+    const actor = actorOf(principal, address)
+    await writeAudit(tx, { actor, action: 'signed out', target: themselves(actor) })
+  })
+}
+
+const themselves = ({ id, name }: Actor) => ({ kind: 'operator', id, name })
 
 /** An operator's sessions, the one used last on top. `sessionId`: the one that asks. */
 export async function listSessions(

@@ -4,6 +4,7 @@ import { eq, sql } from 'drizzle-orm'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { Db } from '../db/open.ts'
 import { settings } from '../db/schema.ts'
+import { nobodyAt, writeAudit } from '../fleet/audit.ts'
 import { createOperator, hashOf, hasOperator, type NewOperator } from './operators.ts'
 
 const setting = 'setup_secret_hash'
@@ -30,7 +31,7 @@ export async function mintSetupSecret(db: Db): Promise<string | undefined> {
 /** Makes the first admin and answers their id. Refused once any operator exists, and without the secret of the printed link. */
 export async function completeSetup(
   db: Db,
-  { secret, ...operator }: NewOperator & { secret: string },
+  { secret, address, ...operator }: NewOperator & { secret: string; address: string },
 ): Promise<string> {
   await checkSecret(db, secret)
   const passwordHash = await hashOf(operator.password)
@@ -40,6 +41,11 @@ export async function completeSetup(
     const { email, name } = operator
     const operatorId = await createOperator(tx, { email, name, passwordHash, role: 'admin' })
     await tx.delete(settings).where(eq(settings.name, setting))
+    const target = { kind: 'operator', id: operatorId, name: email }
+    await writeAudit(tx, {
+      ...{ actor: nobodyAt(address), action: 'set-up completed', target },
+      after: { name, email, role: 'admin' },
+    })
     return operatorId
   })
 }

@@ -5,9 +5,9 @@ import { createAuthEndpoint } from 'better-auth/api'
 import { setSessionCookie } from 'better-auth/cookies'
 import { z } from 'zod'
 import { newId } from '@restic-manager/contract/ids'
-import { Refusal } from '@restic-manager/contract/refusal'
 import type { Db } from '../db/open.ts'
 import * as schema from '../db/schema-operators.ts'
+import { beginSession } from './sessions.ts'
 
 const hours = 3_600
 
@@ -22,21 +22,28 @@ export const addressHeader = 'x-restic-manager-address'
 export type SignIn = ReturnType<typeof createSignIn>
 
 /** Begins a session for somebody who has shown all that their account asks for. Never reachable from outside. */
-const beginning = {
+const beginning = (db: Db) => ({
   id: 'begin-session',
   endpoints: {
     beginSession: createAuthEndpoint.serverOnly(
-      { method: 'POST', body: z.object({ operatorId: z.string() }), requireHeaders: true },
+      {
+        method: 'POST',
+        body: z.object({ operatorId: z.string(), by: z.string(), provedAt: z.date().optional() }),
+        requireHeaders: true,
+      },
       async ctx => {
-        const user = await ctx.context.internalAdapter.findUserById(ctx.body.operatorId)
-        if (user === null) throw new Refusal('operator_not_found', 'This account is gone.')
-        const session = await ctx.context.internalAdapter.createSession(user.id, false)
+        const { user, session } = await beginSession(db, {
+          ...ctx.body,
+          address: ctx.headers.get(addressHeader) ?? '',
+          browser: ctx.headers.get('user-agent'),
+          idleSeconds: sessionIdleSeconds,
+        })
         await setSessionCookie(ctx, { session, user })
         return { sessionId: session.id }
       },
     ),
   },
-}
+})
 
 /**
  * `secret`: what `openAuthSecret` answers. `publicUrl`: the origin that browsers see; on https the cookie's name pins it to this
@@ -62,7 +69,7 @@ export function createSignIn({ db, secret, publicUrl }: { db: Db; secret: string
         verification: schema.operatorVerifications,
       },
     }),
-    plugins: [beginning],
+    plugins: [beginning(db)],
     session: {
       expiresIn: sessionIdleSeconds,
       updateAge: 15 * 60,

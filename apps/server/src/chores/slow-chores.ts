@@ -5,6 +5,7 @@ import { forgetLimits } from '../auth/limits.ts'
 import { forgetSessions } from '../auth/sessions.ts'
 import { forgetTickets } from '../auth/tickets.ts'
 import type { Db } from '../db/open.ts'
+import { tellRepeats } from '../fleet/audit-repeats.ts'
 import { clearLeftovers } from '../fleet/leftovers.ts'
 import { turnLogDays } from '../fleet/log-days.ts'
 import { unlockStale } from '../fleet/stale-locks.ts'
@@ -39,6 +40,7 @@ export const slowChores: readonly SlowChore[] = [
       await forgetLimits(db)
     },
   },
+  { name: 'tell-repeats', cron: '* * * * *', run: ({ db }) => tellRepeats(db) },
   { name: 'clear-leftovers', cron: '*/10 * * * *', run: ({ db }) => clearLeftovers(db) },
   {
     name: 'turn-log-days',

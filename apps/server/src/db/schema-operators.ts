@@ -200,5 +200,16 @@ export const auditEvents = pgTable(
     index('audit_events_target').on(table.targetId, table.number),
     index('audit_events_actor').on(table.actorId, table.number),
     index('audit_events_at').on(table.at),
+    index('audit_events_action').on(table.action, table.number),
+    index('audit_events_hosts').using('gin', table.hostIds),
   ],
 )
+
+/** What strangers try again and again: the first has a row of its own, the others of its ten minutes are counted here until then. */
+export const auditRepeats = pgTable('audit_repeats', {
+  key: text().primaryKey(), // what is tried, and by whom
+  action: text().notNull(),
+  event: jsonb().$type<Record<string, unknown>>().notNull(), // the first of them
+  count: integer().notNull().default(1),
+  since: at('since').notNull().defaultNow(),
+})

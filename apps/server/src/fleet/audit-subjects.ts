@@ -16,7 +16,7 @@ export type SubjectKind =
   | 'invitation'
   | 'settings'
 
-/** Something a call is about. An invitation may go by its e-mail: its id is made by the call. */
+/** Something a call is about. Operators and invitations may go by their e-mail. */
 export type Subject = { kind: SubjectKind; id: string }
 
 /** How something stands. Secrets are not in `state`, or are masked by their name when it is written down. */
@@ -119,7 +119,7 @@ const readers: Record<SubjectKind, (tx: Db, id: string) => Promise<Standing | un
           where s.operator_id = operators.id and s.expires_at > now())`,
       })
       .from(operators)
-      .where(eq(operators.id, id))
+      .where(id.includes('@') ? eq(operators.email, id) : eq(operators.id, id))
     if (row === undefined) return undefined
     const { id: operatorId, ...state } = row
     return { id: operatorId, name: row.email, hostIds: null, state }

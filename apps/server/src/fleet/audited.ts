@@ -7,13 +7,14 @@ import { holdSubject, type Standing, standingOf, type Subject } from './audit-su
 
 /**
  * Who does what. `subject` is asked before the change, and again after it, with the answer, for what only then has an id. `input` is
- * what was asked for; its secrets are masked.
+ * what was asked for; its secrets are masked. `always`: the row is written though nothing changes.
  */
 export type Act<T> = {
   actor: Actor
   action: string
   subject: (answer?: T) => Subject | undefined
   input?: unknown
+  always?: boolean
 }
 
 /**
@@ -22,13 +23,13 @@ export type Act<T> = {
  * so `change` must do nothing outside of `tx`.
  */
 export async function makeChange<T>(db: Db, act: Act<T>, change: (tx: Db) => Promise<T>): Promise<T> {
-  const { actor, action, subject, input } = act
+  const { actor, action, subject, input, always = false } = act
   return db.transaction(async tx => {
     const known = subject()
     if (known !== undefined) await holdSubject(tx, known)
     const before = known && (await standingOf(tx, known))
     const answer = await change(tx)
-    if (!(await hasWritten(tx))) return answer
+    if (!always && !(await hasWritten(tx))) return answer
     const about = known ?? subject(answer)
     const after = about && (await standingOf(tx, about))
     const there = after ?? before

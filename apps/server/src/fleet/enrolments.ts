@@ -8,6 +8,8 @@ import type { Log } from '@restic-manager/runtime/log'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { enrolments, hosts } from '../db/schema.ts'
+import { hostActor, nobodyAt, writeAudit } from './audit.ts'
+import { writeHostile } from './audit-repeats.ts'
 
 type NewEnrolment = {
   requestId: string
@@ -75,12 +77,15 @@ export async function redeemEnrolment(
   request: EnrolmentRedeem,
   { log, address }: { log: Log; address: string },
 ): Promise<EnrolmentAnswer> {
-  const outcome = await db.transaction(tx => useToken(tx, request))
+  const outcome = await db.transaction(tx => useToken(tx, request, address))
   if ('hostId' in outcome) return outcome
   // What a refusal leaves behind must survive it, so it is written after the transaction.
   const { turnedDown, enrolmentId } = outcome
   log.warn({ enrolmentId, address, hostname: request.hostname, turnedDown }, 'an enrolment was refused')
   if (enrolmentId !== undefined) await countRefusal(db, enrolmentId)
+  const target = { kind: 'enrolment', id: enrolmentId }
+  const after = { hostname: request.hostname, because: turnedDown }
+  await writeHostile(db, { actor: nobodyAt(address), action: 'enrolment refused', target, after })
   if (turnedDown === 'removed')
     throw new Refusal(
       'host_removed',
@@ -95,6 +100,7 @@ export async function redeemEnrolment(
 async function useToken(
   tx: Db,
   { token, publicKey, hostname }: EnrolmentRedeem,
+  address: string,
 ): Promise<EnrolmentAnswer | Turned> {
   // The row lock makes redemptions of one token wait for each other.
   const [enrolment] = await tx
@@ -148,6 +154,12 @@ async function useToken(
   if (host === undefined) return { turnedDown: 'removed', enrolmentId: enrolment.id }
   await notify(tx, 'enrolment', enrolment.id)
   await notify(tx, 'host', host.hostId)
+  const named = { id: host.hostId, name: host.hostName }
+  await writeAudit(tx, {
+    ...{ actor: hostActor(named, address), action: 'enrolment redeemed', target: { kind: 'host', ...named } },
+    hostIds: [host.hostId],
+    after: { enrolmentId: enrolment.id, hostname, tags: enrolment.tags, isNew: known === undefined },
+  })
   return host
 }
 

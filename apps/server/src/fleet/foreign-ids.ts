@@ -4,6 +4,8 @@ import type { Log } from '@restic-manager/runtime/log'
 import type { HostSession } from '../context.ts'
 import type { Db } from '../db/open.ts'
 import { hosts } from '../db/schema.ts'
+import { hostActor } from './audit.ts'
+import { writeHostile } from './audit-repeats.ts'
 import { ForeignId } from './facts.ts'
 
 /** Runs a verb of `host` and counts it against the host when the verb refuses the id. Rethrows whatever it threw. */
@@ -17,10 +19,19 @@ export async function countForeignIds<T>(
   } catch (error) {
     if (error instanceof ForeignId) {
       log.warn({ hostId: host.id, id }, 'a host named what is not its own')
-      await db
-        .update(hosts)
-        .set({ foreignIdCount: sql`${hosts.foreignIdCount} + 1` })
-        .where(eq(hosts.id, host.id))
+      await db.transaction(async tx => {
+        const [named] = await tx
+          .update(hosts)
+          .set({ foreignIdCount: sql`${hosts.foreignIdCount} + 1` })
+          .where(eq(hosts.id, host.id))
+          .returning({ id: hosts.id, name: hosts.name })
+        if (named === undefined) return
+        const target = { kind: 'host', ...named }
+        await writeHostile(tx, {
+          ...{ actor: hostActor(named), action: 'foreign id refused', target },
+          ...{ hostIds: [host.id], after: { named: id } },
+        })
+      })
     }
     throw error
   }

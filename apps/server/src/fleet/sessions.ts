@@ -15,6 +15,7 @@ import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { agentSessions, hosts, sessionChallenges } from '../db/schema.ts'
 import { currentTimeline } from '../db/timeline.ts'
+import { theServer, writeAudit } from './audit.ts'
 
 const hashOf = (bearer: string) => createHash('sha256').update(bearer).digest('hex')
 
@@ -169,15 +170,22 @@ async function forgetChallenges(tx: Db, hostId: string) {
 }
 
 async function quarantineHost(tx: Db, hostId: string) {
-  await tx
+  const reason = 'Two machines use the identity of this host, perhaps because its disk was copied.'
+  const [host] = await tx
     .update(hosts)
     .set({
       quarantinedAt: sql`now()`,
-      quarantineReason: 'Two machines use the identity of this host, perhaps because its disk was copied.',
+      quarantineReason: reason,
       online: false,
     })
     .where(eq(hosts.id, hostId))
+    .returning({ id: hosts.id, name: hosts.name })
   await notify(tx, 'host', hostId)
+  const target = { kind: 'host', id: hostId, name: host?.name }
+  await writeAudit(tx, {
+    ...{ actor: theServer, action: 'host quarantined', target },
+    ...{ hostIds: [hostId], after: { reason } },
+  })
 }
 
 function signatureFits(publicKey: string, { signature, ...proof }: SessionProof): boolean {

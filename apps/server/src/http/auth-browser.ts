@@ -1,18 +1,22 @@
 // What the routes under /auth share: sessions for the browser that asked, the cookie between two steps, and limits by address.
-import { eq } from 'drizzle-orm'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Refusal } from '@restic-manager/contract/refusal'
+import type { Log } from '@restic-manager/runtime/log'
 import { secondWays, type Shown, type Way } from '../auth/factors.ts'
 import { takeTry } from '../auth/limits.ts'
+import { nameOperator } from '../auth/operators.ts'
 import type { GetPrincipal } from '../auth/principal.ts'
 import type { Provider } from '../auth/provider.ts'
 import { addressHeader, type SignIn } from '../auth/sign-in.ts'
+import { endSession } from '../auth/sessions.ts'
 import { openTicket } from '../auth/tickets.ts'
 import type { Principal } from '../context.ts'
 import type { Db } from '../db/open.ts'
-import { operatorSessions } from '../db/schema-operators.ts'
 import type { Seal } from '../db/seal.ts'
+import { nobodyAt } from '../fleet/audit.ts'
+import { writeHostile } from '../fleet/audit-repeats.ts'
 import { limitKey } from './address.ts'
+import { describeError } from './error-log.ts'
 
 export type AuthParts = {
   db: Db
@@ -28,12 +32,18 @@ export type AuthParts = {
   /** What browsers and agents dial, whoever said it. */
   dialled: () => string
   addressOf: (request: FastifyRequest) => string
+  log: Log
 }
 
 export type Body = Record<string, unknown>
 
 /** The kind of ticket of a sign-in whose second factor is still to come. */
 export const stepKind = 'second-step'
+
+/** Who has shown what of a sign-in, in words. Kept until the second factor has come. */
+export type FirstFactor = { operatorId: string; by: string }
+/** `provedAt`: when the strongest factor of the account was shown, if not now. */
+type ShownFactors = FirstFactor & { provedAt?: Date }
 
 const cookieOf = (request: FastifyRequest, name: string) =>
   request.headers.cookie
@@ -43,7 +53,7 @@ const cookieOf = (request: FastifyRequest, name: string) =>
 
 export type AuthBrowser = ReturnType<typeof createAuthBrowser>
 
-export function createAuthBrowser({ db, signIn, getPrincipal, origin, addressOf }: AuthParts) {
+export function createAuthBrowser({ db, signIn, getPrincipal, origin, addressOf, log }: AuthParts) {
   const secure = origin.startsWith('https:')
   /** A browser comes back from the provider by a link of another site: a strict cookie would stay behind. */
   const awayCookie = secure ? '__Host-restic-manager-away' : 'restic-manager-away'
@@ -67,40 +77,42 @@ export function createAuthBrowser({ db, signIn, getPrincipal, origin, addressOf 
       if (principal?.by.kind !== 'session') throw new Refusal('not_signed_in', 'Sign in first.')
       return { ...principal, by: principal.by }
     },
+    /** Who was turned away, and where from: nobody who knows an e-mail needs to be its owner. `operatorId`: whose account was tried. */
+    async turnedAway(request: FastifyRequest, action: string, operatorId?: string): Promise<void> {
+      const target = operatorId === undefined ? undefined : await nameOperator(db, operatorId)
+      await writeHostile(db, { actor: nobodyAt(addressOf(request)), action, target })
+    },
+    /**
+     * The same for a password. The answer does not wait for it: how long it takes would say whether there is such an account. An e-mail
+     * that nobody has here is not written down, because people type passwords there.
+     */
+    turnedAwayUnheard(request: FastifyRequest, email: string): void {
+      browser
+        .turnedAway(request, 'sign-in failed', email.includes('@') ? email : undefined)
+        .catch((error: unknown) =>
+          log.warn({ error: describeError(error) }, 'a failed sign-in went unrecorded'),
+        )
+    },
     /** One try of this address; what it may try how often is told by `max`, for each minute. */
     takeTryFrom: (request: FastifyRequest, what: string, max: number) =>
       takeTry(db, `${what}:${limitKey(addressOf(request))}`, { max, windowMs: 60_000 }),
-    /**
-     * Begins the session of somebody who has shown everything. Its token goes into the cookie alone. `provedAt`: when that was, if not
-     * now.
-     */
-    async begin(
-      request: FastifyRequest,
-      reply: FastifyReply,
-      operatorId: string,
-      provedAt?: Date,
-    ): Promise<void> {
-      const { headers, response } = await signIn.api.beginSession({
-        body: { operatorId },
+    /** Begins the session of somebody who has shown everything. Its token goes into the cookie alone. */
+    async begin(request: FastifyRequest, reply: FastifyReply, shown: ShownFactors): Promise<void> {
+      const { headers } = await signIn.api.beginSession({
+        body: shown,
         headers: headersOf(request),
         returnHeaders: true,
       })
-      if (provedAt !== undefined)
-        await db.update(operatorSessions).set({ provedAt }).where(eq(operatorSessions.id, response.sessionId))
       for (const cookie of headers.getSetCookie()) reply.header('set-cookie', cookie)
       reply.header('set-cookie', `${stepCookie}=; Max-Age=0; ${attributes}`)
     },
     /** After a first factor: a session, or the ways of which one is still asked for. */
-    async beginOrAsk(
-      request: FastifyRequest,
-      reply: FastifyReply,
-      operatorId: string,
-      provedAt?: Date,
-    ): Promise<Way[]> {
+    async beginOrAsk(request: FastifyRequest, reply: FastifyReply, first: ShownFactors): Promise<Way[]> {
+      const { operatorId, by } = first
       const ways = await secondWays(db, operatorId)
-      if (ways.length === 0) await browser.begin(request, reply, operatorId, provedAt)
+      if (ways.length === 0) await browser.begin(request, reply, first)
       else {
-        const ticket = await openTicket(db, stepKind, { operatorId })
+        const ticket = await openTicket(db, stepKind, { operatorId, by } satisfies FirstFactor)
         reply.header('set-cookie', `${stepCookie}=${ticket}; Max-Age=300; ${attributes}`)
       }
       return ways
@@ -114,6 +126,8 @@ export function createAuthBrowser({ db, signIn, getPrincipal, origin, addressOf 
       ),
     awayOf: (request: FastifyRequest) => cookieOf(request, awayCookie),
     async end(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+      const { principal } = await getPrincipal(new Headers({ cookie: request.headers.cookie ?? '' }))
+      if (principal !== undefined) await endSession(db, principal, addressOf(request))
       const { headers } = await signIn.api.signOut({ headers: headersOf(request), returnHeaders: true })
       for (const cookie of headers.getSetCookie()) reply.header('set-cookie', cookie)
     },

@@ -6,7 +6,11 @@ import { markProved } from '../auth/fresh.ts'
 import { type AuthBrowser, type AuthParts, type Body, shownIn } from './auth-browser.ts'
 
 /** Adds `GET /auth/prove`, which says what counts, and `POST /auth/prove`, which takes it. */
-export function addProofRoutes(app: FastifyInstance, { db, seal, dialled }: AuthParts, browser: AuthBrowser) {
+export function addProofRoutes(
+  app: FastifyInstance,
+  { db, seal, dialled, addressOf }: AuthParts,
+  browser: AuthBrowser,
+) {
   app.get('/auth/prove', async (request, reply) => {
     const { operatorId } = await browser.sessionOf(request)
     return reply.send({ ways: await provingWays(db, operatorId) })
@@ -14,12 +18,16 @@ export function addProofRoutes(app: FastifyInstance, { db, seal, dialled }: Auth
 
   const limited = { bodyLimit: 16 * 1024, config: { rateLimit: { max: 30, timeWindow: 60_000 } } }
   app.post('/auth/prove', limited, async (request: FastifyRequest<{ Body: Body | null }>, reply) => {
-    const { operatorId, by } = await browser.sessionOf(request)
+    const principal = await browser.sessionOf(request)
+    const { operatorId } = principal
     const shown = shownIn(request.body)
     const ways = await provingWays(db, operatorId)
-    if (!(await showsFactor(db, { operatorId, shown, ways, seal, publicUrl: dialled() })))
+    if (!(await showsFactor(db, { operatorId, shown, ways, seal, publicUrl: dialled() }))) {
+      await browser.turnedAway(request, 'proof refused', operatorId)
       throw new Refusal('not_allowed', wrong(shown))
-    await markProved(db, { operatorId, sessionId: by.sessionId })
+    }
+    const by = 'password' in shown ? 'password' : 'code' in shown ? 'code' : 'passkey'
+    await markProved(db, { ...principal, sessionId: principal.by.sessionId, by, address: addressOf(request) })
     return reply.send({ ok: true })
   })
 }

@@ -87,6 +87,9 @@ function addWays(app: FastifyInstance, { db, provider, dialled, addressOf }: Par
       return await comeBack(request, reply, { ...away, search })
     } catch (error) {
       if (!(error instanceof ProviderFailure)) throw error
+      const { errand } = away
+      const tried = 'operatorId' in errand ? errand.operatorId : undefined
+      await browser.turnedAway(request, 'identity provider refused', tried)
       return leave(reply, placeOf(away), error.problem)
     }
   })
@@ -104,7 +107,10 @@ function addWays(app: FastifyInstance, { db, provider, dialled, addressOf }: Par
       if ((await findByProvider(db, arrival)) !== errand.operatorId)
         throw new ProviderFailure('another person')
       if (!isShownAgain(arrival, departure)) throw new ProviderFailure('not fresh')
-      if (!(await isProofOf(errand.operatorId)) || !(await markProved(db, errand)))
+      if (
+        !(await isProofOf(errand.operatorId)) ||
+        !(await markProved(db, { ...errand, by: 'provider', address: addressOf(request) }))
+      )
         throw new ProviderFailure('signed out')
       return leave(reply, back)
     }
@@ -114,7 +120,7 @@ function addWays(app: FastifyInstance, { db, provider, dialled, addressOf }: Par
     // Being signed in there since long proves nothing fresh, and where there is something stronger, the provider never does.
     const counts = await isProofOf(operatorId)
     const provedAt = new Date(counts ? Math.min(arrival.authenticatedAt?.getTime() ?? 0, Date.now()) : 0)
-    const needs = await browser.beginOrAsk(request, reply, operatorId, provedAt)
+    const needs = await browser.beginOrAsk(request, reply, { operatorId, by: 'provider', provedAt })
     return needs.length === 0 ? leave(reply, back) : leave(reply, `/sign-in?back=${encodeURIComponent(back)}`)
   }
 

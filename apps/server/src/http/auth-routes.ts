@@ -8,7 +8,15 @@ import { askForPasskey, takePasskey } from '../auth/passkeys.ts'
 import { findByPassword } from '../auth/passwords.ts'
 import { completeSetup } from '../auth/setup.ts'
 import { readTicket, takeTicket } from '../auth/tickets.ts'
-import { type AuthParts, type Body, createAuthBrowser, shownIn, stepKind, textIn } from './auth-browser.ts'
+import {
+  type AuthParts,
+  type Body,
+  createAuthBrowser,
+  type FirstFactor,
+  shownIn,
+  stepKind,
+  textIn,
+} from './auth-browser.ts'
 import { addInvitationRoutes } from './auth-invitation.ts'
 import { addProofRoutes } from './auth-proof.ts'
 import { addProviderRoutes } from './auth-provider.ts'
@@ -20,7 +28,7 @@ type Asked = FastifyRequest<{ Body: Body | null }>
 
 /** Adds the routes under `/auth`. Expects `@fastify/rate-limit` on `app`. */
 export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
-  const { db, seal, getPrincipal, publicUrl, dialled } = parts
+  const { db, seal, getPrincipal, publicUrl, dialled, addressOf } = parts
   const browser = createAuthBrowser(parts)
 
   app.addHook('onRequest', async (request, reply) => {
@@ -34,8 +42,8 @@ export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
   })
 
   /** The session has begun, or `needs` says what is still asked for. */
-  async function enter(request: FastifyRequest, reply: FastifyReply, operatorId: string) {
-    const needs = await browser.beginOrAsk(request, reply, operatorId)
+  async function enter(request: FastifyRequest, reply: FastifyReply, first: FirstFactor) {
+    const needs = await browser.beginOrAsk(request, reply, first)
     return reply.send(needs.length === 0 ? { ok: true } : { ok: true, needs })
   }
 
@@ -45,26 +53,32 @@ export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
     await browser.takeTryFrom(request, 'password', 10)
     await takeTry(db, `password of:${email.trim().toLowerCase()}`, { max: 50, windowMs: 600_000 })
     const operatorId = await findByPassword(db, { email, password })
-    if (operatorId === undefined) throw new Refusal('not_signed_in', 'E-mail or password is wrong.')
-    return enter(request, reply, operatorId)
+    if (operatorId === undefined) {
+      browser.turnedAwayUnheard(request, email)
+      throw new Refusal('not_signed_in', 'E-mail or password is wrong.')
+    }
+    return enter(request, reply, { operatorId, by: 'password' })
   })
 
   app.post('/auth/sign-in/second', limit(30), async (request: Asked, reply) => {
     await browser.takeTryFrom(request, 'second', 10)
     const shown = shownIn(request.body)
-    const step = await readTicket<{ operatorId: string }>(db, stepKind, browser.stepOf(request))
+    const step = await readTicket<FirstFactor>(db, stepKind, browser.stepOf(request))
     if (step === undefined) throw new Refusal('not_allowed', 'This took too long. Sign in again.')
     const { operatorId } = step
     const ways = await secondWays(db, operatorId)
-    if (!(await showsFactor(db, { operatorId, shown, ways, seal, publicUrl: dialled() })))
+    if (!(await showsFactor(db, { operatorId, shown, ways, seal, publicUrl: dialled() }))) {
+      await browser.turnedAway(request, 'second factor refused', operatorId)
       throw new Refusal(
         'not_signed_in',
         'code' in shown ? 'This code is not right, or was used before.' : 'This passkey is not known here.',
       )
+    }
     // Of two that show the factor at once one comes in.
     if ((await takeTicket(db, stepKind, browser.stepOf(request))) === undefined)
       throw new Refusal('not_allowed', 'This took too long. Sign in again.')
-    await browser.begin(request, reply, operatorId)
+    const by = `${step.by}, ${'code' in shown ? 'code' : 'passkey'}`
+    await browser.begin(request, reply, { operatorId, by })
     return reply.send({ ok: true })
   })
 
@@ -72,9 +86,12 @@ export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
     await browser.takeTryFrom(request, 'passkey', 20)
     const answer = { ticket: textIn(request.body, 'ticket', 100), response: request.body?.['passkey'] }
     const operatorId = await takePasskey(db, dialled(), answer)
-    if (operatorId === undefined) throw new Refusal('not_signed_in', 'This passkey is not known here.')
+    if (operatorId === undefined) {
+      await browser.turnedAway(request, 'sign-in failed')
+      throw new Refusal('not_signed_in', 'This passkey is not known here.')
+    }
     // A passkey is two factors in one: the device, and what unlocks it.
-    await browser.begin(request, reply, operatorId)
+    await browser.begin(request, reply, { operatorId, by: 'passkey' })
     return reply.send({ ok: true })
   })
 
@@ -106,7 +123,13 @@ export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
     const secret = request.body?.['secret']
     if (typeof secret !== 'string')
       throw new Refusal('bad_input', 'The secret of the set-up link is missing.')
-    return enter(request, reply, await completeSetup(db, { ...parseNewOperator(request.body), secret }))
+    const wish = { ...parseNewOperator(request.body), secret, address: addressOf(request) }
+    const operatorId = await completeSetup(db, wish).catch(async (error: unknown) => {
+      if (error instanceof Refusal && error.code === 'not_allowed')
+        await browser.turnedAway(request, 'set-up refused')
+      throw error
+    })
+    return enter(request, reply, { operatorId, by: 'set-up link' })
   })
 
   addProofRoutes(app, parts, browser)

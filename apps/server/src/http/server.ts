@@ -82,7 +82,9 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
   await app.register(async scope => {
     const { db, seal } = parts.operator
     const dialled = () => parts.operator.publicUrl
-    addAuthRoutes(scope, { db, seal, signIn, provider, getPrincipal, origin, publicUrl, dialled, addressOf })
+    addAuthRoutes(scope, {
+      ...{ db, seal, signIn, provider, getPrincipal, origin, publicUrl, dialled, addressOf, log },
+    })
   })
   const arrivals = createArrivals({
     most: parts.limits?.arriving ?? standardLimits.arriving,

@@ -19,13 +19,15 @@ export type FieldKind = Thing['kind'] | 'installation' | 'own hosts' | 'own tags
  * it is about, read from the rest of the input. `fresh`: the strongest factor of the account has to have been shown just now.
  *
  * A mutation is written down in the audit log as being about the first thing that `of` names, about one's own account, or about the
- * settings. Where that is not it: `about` is the field that names it, and `makes` the field of the answer.
+ * settings. Where that is not it: `about` is the field that names it, and `makes` the field of the answer. A mutation that
+ * wrote nothing leaves no row, unless it `reveals` something.
  */
 export type Rule<Input> = {
   of: 'self' | 'fleet' | 'installation' | Partial<Record<keyof Input & string, FieldKind>>
   also?: (input: Input) => readonly Thing[]
   about?: Named
   makes?: Named
+  reveals?: true
   fresh?: true | ((input: Input, db: Db) => boolean | Promise<boolean>)
 }
 

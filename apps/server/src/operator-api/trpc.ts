@@ -72,12 +72,16 @@ async function govern<Input, Went extends Outcome>(
   const subject = (went?: Outcome) =>
     subjectOf(ctx.principal, rule, input, went?.ok === true ? went.data : undefined)
   let left: ((db: Db) => Promise<void>)[] = []
-  const went = await makeChange(ctx.db, { actor, action: path, subject, input }, async db => {
-    left = []
-    const outcome = await go(db, act => left.push(act))
-    if (!outcome.ok) throw outcome.error
-    return outcome
-  })
+  const went = await makeChange(
+    ctx.db,
+    { actor, action: path, subject, input, always: rule.reveals === true },
+    async db => {
+      left = []
+      const outcome = await go(db, act => left.push(act))
+      if (!outcome.ok) throw outcome.error
+      return outcome
+    },
+  )
   for (const act of left)
     await act(ctx.db).catch(() => ctx.log.warn({ procedure: path }, 'what follows a change has to wait'))
   return went

@@ -11,6 +11,7 @@ import type { LogIntake } from './fleet/log-intake.ts'
 import type { HostNews } from './fleet/news.ts'
 import type { Release } from './fleet/orders.ts'
 import type { Presence } from './fleet/presence.ts'
+import type { TurnedAway } from './fleet/turned-away.ts'
 
 /**
  * The host behind an agent's connection. Both others fence: an older `session` changes nothing, and neither does one that began on
@@ -69,4 +70,5 @@ export type OperatorContext = Shared &
     publicUrl: string
     plainHttp: boolean
     silences: ReadyCheck['silences']
+    turnedAway: TurnedAway
   }

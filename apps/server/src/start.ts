@@ -22,6 +22,7 @@ import { createLogIntake } from './fleet/log-intake.ts'
 import { createHostNews } from './fleet/news.ts'
 import { createPresence } from './fleet/presence.ts'
 import { claimBearer } from './fleet/sessions.ts'
+import { countTurnedAway, type TurnedAwayRow } from './fleet/turned-away.ts'
 import { watchAgentSockets } from './http/agent-sockets.ts'
 import { describeError } from './http/error-log.ts'
 import { createHttpServer } from './http/server.ts'
@@ -39,6 +40,8 @@ export type RunningServer = {
   dropSockets(): void
   /** How many subscriptions wait for changes, for tests. */
   listeners(): number
+  /** What this server turned away since it started. */
+  turnedAway(): TurnedAwayRow[]
   stop(): Promise<void>
 }
 
@@ -46,6 +49,8 @@ export type StartOptions = { log: Log; timing?: Timing; socketLimits?: Partial<S
 
 const poolSize = 20
 const flushMs = 30_000
+/** How often the log says what was turned away. */
+const sayMs = 60_000
 
 /** Starts everything and resolves once requests are accepted. On failure what was started is stopped again. */
 export async function startServer(config: Config, options: StartOptions): Promise<RunningServer> {
@@ -94,6 +99,13 @@ export async function startServer(config: Config, options: StartOptions): Promis
   const agents = watchAgentSockets({ db, bus, log })
   undo.defer(() => agents.stop())
 
+  const turnedAway = countTurnedAway(log)
+  const saying = setInterval(() => turnedAway.say(), sayMs).unref()
+  undo.defer(() => {
+    clearInterval(saying)
+    turnedAway.say()
+  })
+
   let stopping = false
   const publicUrl = { is: config.publicUrl ?? '' }
   const http = await createHttpServer({
@@ -105,6 +117,7 @@ export async function startServer(config: Config, options: StartOptions): Promis
     readiness: async () => (stopping ? 'stopping' : ready.ask()),
     claimBearer: bearer => claimBearer(db, bearer),
     agents,
+    turnedAway,
     agent: {
       ...shared,
       presence,
@@ -147,6 +160,7 @@ export async function startServer(config: Config, options: StartOptions): Promis
     setupLink: setupSecret && `${config.publicUrl ?? visitable(url)}/setup#${setupSecret}`,
     dropSockets: () => http.sockets.drop(),
     listeners: () => bus.listeners(),
+    turnedAway: () => turnedAway.rows(),
     async stop() {
       if (stopping) return
       stopping = true

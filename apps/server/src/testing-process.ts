@@ -43,6 +43,7 @@ export async function spawnServer(env: Record<string, string>) {
     port: proxy.port,
     dropSockets: () => proxy.dropAll(),
     listeners: () => 0,
+    turnedAway: () => ({}),
     pid: () => child.pid,
     log: () => said,
     async stop() {

@@ -13,6 +13,7 @@ import { createReadyCheck } from './db/ready.ts'
 import { createLogIntake } from './fleet/log-intake.ts'
 import { createHostNews } from './fleet/news.ts'
 import { createPresence } from './fleet/presence.ts'
+import { countTurnedAway } from './fleet/turned-away.ts'
 import { operatorRouter } from './operator-api/router.ts'
 import { testDatabase } from './testing.ts'
 import { quiet } from './testing-fleet.ts'
@@ -67,6 +68,7 @@ export async function routerParts({ broken = false } = {}) {
       publicUrl: 'http://127.0.0.1:8470',
       plainHttp: false,
       silences: ready.silences,
+      turnedAway: countTurnedAway(quiet),
     }),
     agentContext: (host: HostSession, closed?: AbortSignal): AgentContext => ({
       ...shared,

@@ -71,6 +71,8 @@ export type TestServer = AsyncDisposable & {
   dropSockets(): void
   /** How many subscriptions wait for changes; 0 for a server in a process of its own. */
   listeners(): number
+  /** How much it turned away, by reason; empty for a server in a process of its own. */
+  turnedAway(): Record<string, number>
   /** The process it runs in. */
   pid(): number | undefined
   /** What the program wrote to its log so far; empty for a server in this process. */
@@ -153,6 +155,7 @@ async function startHere(env: Record<string, string>, { timing, socketLimits = {
     port: server.port,
     dropSockets: server.dropSockets,
     listeners: server.listeners,
+    turnedAway: () => Object.fromEntries(server.turnedAway().map(({ reason, count }) => [reason, count])),
     pid: () => process.pid,
     log: () => '',
     stop: server.stop,

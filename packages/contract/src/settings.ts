@@ -12,3 +12,7 @@ export const SettingsView = z.object({
   logSizes: z.array(z.object({ day: z.string(), bytes: z.number() })),
 })
 export type SettingsView = z.infer<typeof SettingsView>
+
+/** How much the server that answers turned away since it started, by reason, most first. Each replica counts for itself. */
+export const TurnedAwayView = z.array(z.object({ reason: z.string(), count: z.number(), lastAt: z.date() }))
+export type TurnedAwayView = z.infer<typeof TurnedAwayView>

@@ -15,6 +15,7 @@ import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
 import { nobodyAt } from '../fleet/audit.ts'
 import { writeHostile } from '../fleet/audit-repeats.ts'
+import type { TurnedAway } from '../fleet/turned-away.ts'
 import { limitKey } from './address.ts'
 import { describeError } from './error-log.ts'
 
@@ -33,6 +34,7 @@ export type AuthParts = {
   dialled: () => string
   addressOf: (request: FastifyRequest) => string
   log: Log
+  turnedAway: TurnedAway
 }
 
 export type Body = Record<string, unknown>

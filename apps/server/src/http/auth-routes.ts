@@ -28,12 +28,14 @@ type Asked = FastifyRequest<{ Body: Body | null }>
 
 /** Adds the routes under `/auth`. Expects `@fastify/rate-limit` on `app`. */
 export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
-  const { db, seal, getPrincipal, publicUrl, dialled, addressOf } = parts
+  const { db, seal, getPrincipal, publicUrl, dialled, addressOf, turnedAway } = parts
   const browser = createAuthBrowser(parts)
 
   app.addHook('onRequest', async (request, reply) => {
-    if (request.method !== 'GET' && isForeign(request.headers, publicUrl))
+    if (request.method !== 'GET' && isForeign(request.headers, publicUrl)) {
+      turnedAway.count('foreign_origin', parts.addressOf(request))
       return reply.status(403).send({ code: 'not_allowed', message: 'This request comes from another site.' })
+    }
     reply.header('cache-control', 'no-store')
     return undefined
   })

@@ -33,6 +33,8 @@ describe('the door', () => {
     expect((await read(server)).status).toBe(401)
     expect((await read(server, { authorization: `Bearer ${token}x` })).status).toBe(401)
     expect((await read(server, bearer)).status).toBe(200)
+    const counts = await (await read(server, bearer)).text()
+    expect(valueOf(counts, 'restic_manager_turned_away_total{reason="not_allowed"}')).toBe(2)
   })
 
   test('opens for an address, as it really is', async () => {

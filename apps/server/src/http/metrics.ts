@@ -2,8 +2,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { BlockList } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
 import type { FleetCounts } from '../fleet/fleet-counts.ts'
+import type { TurnedAway } from '../fleet/turned-away.ts'
 import { counted } from '../metrics.ts'
 import { version } from '../version.ts'
 import { isListed } from './address.ts'
@@ -20,6 +21,7 @@ export type MetricsParts = {
   database: () => { inside: number; waiting: number }
   logIntake: () => { running: number; waitingBytes: number }
   countFleet: () => Promise<FleetCounts>
+  turnedAway: TurnedAway
 }
 
 /** The fleet is counted at most so often, however many ask. */
@@ -37,8 +39,10 @@ export function addMetrics(app: FastifyInstance, parts: MetricsParts): void {
   const standing = gather(parts)
   const limited = { config: { rateLimit: { max: 120, timeWindow: 60_000 } } }
   app.get('/metrics', limited, async (request, reply) => {
-    if (!mayRead(request, parts))
+    if (!mayRead(request, parts)) {
+      parts.turnedAway.count('not_allowed', parts.addressOf(request))
       return reply.status(401).send({ code: 'not_allowed', message: 'These figures are not for you.' })
+    }
     await standing.look()
     const both = Registry.merge([standing.registry, counted])
     return reply
@@ -79,6 +83,18 @@ function gather(parts: MetricsParts) {
   now('database_waiting', 'Calls that wait for a place at the database.', () => parts.database().waiting)
   now('log_blocks_running', 'Blocks of logs being stored.', () => parts.logIntake().running)
   now('log_bytes_waiting', 'Bytes of logs that wait for their turn.', () => parts.logIntake().waitingBytes)
+
+  const turnedAway = new Counter({
+    name: 'restic_manager_turned_away_total',
+    help: 'Requests, calls and connections refused, by reason.',
+    labelNames: ['reason'],
+    registers: [],
+    collect() {
+      this.reset()
+      for (const { reason, count } of parts.turnedAway.rows()) this.inc({ reason }, count)
+    },
+  })
+  registry.registerMetric(turnedAway)
 
   const isCounted = gauge(
     'fleet_counted',

@@ -1,6 +1,7 @@
 // The one port: health, page, sign-in, tRPC over HTTP, and the WebSockets beside them.
 import { readFile } from 'node:fs/promises'
 import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
 import fastifyHelmet from '@fastify/helmet'
 import fastifyRateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
@@ -12,6 +13,7 @@ import type { SignIn } from '../auth/sign-in.ts'
 import type { Config } from '../config.ts'
 import { outageIn } from '../db/outage.ts'
 import { createArrivals } from '../fleet/arrivals.ts'
+import type { TurnedAwayReason } from '../fleet/turned-away.ts'
 import { clientAddress, limitKey } from './address.ts'
 import { addAuthRoutes } from './auth-routes.ts'
 import { describeError } from './error-log.ts'
@@ -32,7 +34,10 @@ export type HttpParts = {
   join: Omit<TrpcParts['join'], 'arrivals'>
   /** What is known of the server beyond its sockets. */
   standing: Pick<MetricsParts, 'subscriptions' | 'database' | 'countFleet'>
-} & Pick<SocketParts, 'agent' | 'operator' | 'claimBearer' | 'agents' | 'timing' | 'log' | 'limits'>
+} & Pick<
+  SocketParts,
+  'agent' | 'operator' | 'claimBearer' | 'agents' | 'turnedAway' | 'timing' | 'log' | 'limits'
+>
 
 export type HttpServer = {
   /** Starts to listen and says where. */
@@ -55,7 +60,7 @@ const statuses: Record<(typeof refusals)[keyof typeof refusals], number> = {
 
 /** Builds the server without listening. */
 export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
-  const { config, log, getPrincipal, signIn, provider, origin } = parts
+  const { config, log, getPrincipal, signIn, provider, origin, turnedAway } = parts
   const { publicUrl, trustedProxies, allowPlainHttp } = config
   const transport = { publicUrl, trustedProxies, allowPlainHttp }
   const tls = config.tls && {
@@ -77,13 +82,17 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
   const app = (tls ? Fastify({ ...options, https: tls }) : Fastify(options)) as unknown as FastifyInstance
   const addressOf = (request: FastifyRequest) => clientAddress(request.raw, trustedProxies)
 
-  await addGuards(app, { https: origin.startsWith('https:'), addressOf, log })
+  await addGuards(app, { https: origin.startsWith('https:'), addressOf, log, turnedAway })
+  app.server.on('clientError', (_error, socket) =>
+    turnedAway.count('broken_http', (socket as Socket).remoteAddress),
+  )
   addHealth(app, parts.readiness)
   await app.register(async scope => {
     const { db, seal } = parts.operator
     const dialled = () => parts.operator.publicUrl
     addAuthRoutes(scope, {
-      ...{ db, seal, signIn, provider, getPrincipal, origin, publicUrl, dialled, addressOf, log },
+      ...{ db, seal, signIn, provider, getPrincipal, origin, publicUrl },
+      ...{ dialled, addressOf, log, turnedAway },
     })
   })
   const arrivals = createArrivals({
@@ -92,7 +101,9 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
   })
   const join = { ...parts.join, arrivals }
   const keyLimits = createKeyLimits(config.apiCallsPerMinute)
-  const trpc = { operator: parts.operator, join, getPrincipal, keyLimits, transport, addressOf, log }
+  const trpc = {
+    ...{ operator: parts.operator, join, getPrincipal, keyLimits, transport, addressOf, log, turnedAway },
+  }
   await app.register(async scope => {
     await addOperatorRoutes(scope, trpc)
   })
@@ -112,7 +123,7 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
   addMetrics(app, {
     ...parts.standing,
     door: config.metrics,
-    addressOf,
+    ...{ addressOf, turnedAway },
     agents: parts.agents.size,
     sockets: sockets.size,
     logIntake: parts.agent.logIntake.load,
@@ -138,9 +149,12 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
   }
 }
 
-type Guards = { https: boolean; addressOf: (request: FastifyRequest) => string; log: HttpParts['log'] }
+type Guards = {
+  https: boolean
+  addressOf: (request: FastifyRequest) => string
+} & Pick<HttpParts, 'log' | 'turnedAway'>
 
-async function addGuards(app: FastifyInstance, { https, addressOf, log }: Guards) {
+async function addGuards(app: FastifyInstance, { https, addressOf, log, turnedAway }: Guards) {
   await app.register(fastifyHelmet, {
     contentSecurityPolicy: {
       useDefaults: false,
@@ -167,17 +181,24 @@ async function addGuards(app: FastifyInstance, { https, addressOf, log }: Guards
   })
   await app.register(fastifyRateLimit, { ...limitBy(addressOf, 1_000), global: false })
   app.setErrorHandler<FastifyError>((error, request, reply) => {
-    if (error instanceof Refusal)
+    const turnAway = (reason: TurnedAwayReason) => turnedAway.count(reason, addressOf(request))
+    if (error instanceof Refusal) {
+      turnAway(error.code)
       return reply.status(statuses[refusals[error.code]]).send({ code: error.code, message: error.message })
+    }
     const outage = outageIn(error)
     if (outage !== undefined) return reply.status(503).send({ code: 'unavailable', message: outage.sentence })
     const status = error.statusCode ?? 500
-    if (status === 429)
+    if (status === 429) {
+      turnAway('too_many_requests')
       return reply
         .status(429)
         .send({ code: 'too_many', message: 'Too many requests. Wait a minute, then try again.' })
-    if (status < 500)
+    }
+    if (status < 500) {
+      turnAway(status === 413 ? 'body_too_large' : 'unreadable')
       return reply.status(status).send({ code: 'bad_input', message: 'The request could not be read.' })
+    }
     log.error({ route: request.routeOptions.url, error: describeError(error) }, 'a request failed')
     return reply
       .status(503)

@@ -2,6 +2,7 @@
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import type { Encoder } from '@trpc/server/adapters/ws'
 import type { WebSocket } from 'ws'
+import type { TurnedAwayReason } from '../fleet/turned-away.ts'
 
 /** Why a socket was closed, as the close code says it. */
 export const closeCodes = { restart: 1012, slow: 1013, signedOut: 4401, shut: 4403, fenced: 4409 } as const
@@ -39,8 +40,19 @@ export type Link = {
 
 type Frame = { id?: number | string | null; method?: string; result?: { type?: string }; error?: unknown }
 
-/** Watches over one socket. Its encoder sees every frame both ways, so make one link and one tRPC handler for each. */
-export function makeLink(socket: WebSocket, limits: LinkLimits): Link {
+/** What ws says of a frame that is too large, or in too many pieces. */
+const tooLarge = /^WS_ERR_(UNSUPPORTED_MESSAGE_LENGTH|TOO_MANY_BUFFERED_PARTS)$/
+const codeOf = (error: Error) => ('code' in error ? String(error.code) : '')
+
+/**
+ * Watches over one socket. Its encoder sees every frame both ways, so make one link and one tRPC handler for each. `turnAway` hears
+ * why a frame was refused, or the peer given up.
+ */
+export function makeLink(
+  socket: WebSocket,
+  limits: LinkLimits,
+  turnAway: (reason: TurnedAwayReason) => void = () => {},
+): Link {
   const gone = new AbortController()
   const calls = new Set<string>()
   const subscriptions = new Set<string>()
@@ -58,7 +70,10 @@ export function makeLink(socket: WebSocket, limits: LinkLimits): Link {
   socket.on('ping', heard)
   socket.on('pong', heard)
   // A protocol error is the peer's; the socket closes by itself.
-  socket.on('error', () => {})
+  socket.on('error', error => {
+    const code = codeOf(error)
+    if (code.startsWith('WS_ERR_')) turnAway(tooLarge.test(code) ? 'frame_too_large' : 'broken_frame')
+  })
   socket.once('close', () => gone.abort())
 
   const isBusy = () => calls.size >= limits.mostPending || socket.bufferedAmount > limits.roomBytes
@@ -72,8 +87,24 @@ export function makeLink(socket: WebSocket, limits: LinkLimits): Link {
   }
 
   function giveUp() {
+    turnAway('reader_too_slow')
     close('slow')
     gone.abort()
+  }
+
+  function refused(reason: TurnedAwayReason, sentence: string) {
+    turnAway(reason)
+    return new Error(sentence)
+  }
+
+  function read(data: unknown): Frame | null | (Frame | null)[] {
+    if (typeof data !== 'string') throw refused('unreadable', 'Frames are text.')
+    try {
+      return JSON.parse(data)
+    } catch (error) {
+      turnAway('unreadable')
+      throw error
+    }
   }
 
   function close(reason: CloseReason) {
@@ -97,13 +128,12 @@ export function makeLink(socket: WebSocket, limits: LinkLimits): Link {
     encoder: {
       decode(data) {
         if (leaving) throw new Error('This connection is closing.')
-        if (typeof data !== 'string') throw new Error('Frames are text.')
-        const message = JSON.parse(data) as Frame | null | (Frame | null)[]
+        const message = read(data)
         const frames = Array.isArray(message) ? message : [message]
-        if (frames.length > limits.mostCalls) throw new Error('Too many calls in one frame.')
+        if (frames.length > limits.mostCalls) throw refused('too_many_calls', 'Too many calls in one frame.')
         const opening = frames.filter(frame => frame?.method === 'subscription').length
         if (subscriptions.size + opening > limits.mostSubscriptions)
-          throw new Error('Too many subscriptions.')
+          throw refused('too_many_subscriptions', 'Too many subscriptions.')
         for (const frame of frames) {
           if (frame?.method === 'subscription') subscriptions.add(String(frame.id))
           else if (frame?.method === 'query' || frame?.method === 'mutation') calls.add(String(frame.id))

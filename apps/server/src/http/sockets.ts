@@ -12,6 +12,7 @@ import type { GetPrincipal } from '../auth/principal.ts'
 import type { AgentContext, HostSession, OperatorContext, Principal } from '../context.ts'
 import { operatorRouter } from '../operator-api/router.ts'
 import { type Arrivals, Busy } from '../fleet/arrivals.ts'
+import type { TurnedAway, TurnedAwayReason } from '../fleet/turned-away.ts'
 import type { AgentSockets } from './agent-sockets.ts'
 import { describeError } from './error-log.ts'
 import { watchOperatorSockets } from './operator-sockets.ts'
@@ -19,15 +20,16 @@ import { clientAddress } from './address.ts'
 import { isForeign } from './origin.ts'
 import { type Link, type LinkLimits, makeLink } from './socket-link.ts'
 import { isPrivate, plainHttpSentence, type TransportRules } from './transport.ts'
-import { logBug, mostCalls } from './trpc-routes.ts'
+import { mostCalls, noteError } from './trpc-routes.ts'
 import { countUnproven } from './unproven.ts'
 
 export type SocketParts = {
   agent: Omit<AgentContext, 'host' | 'connection' | 'closed' | 'room'>
-  operator: Omit<OperatorContext, 'principal' | 'address' | 'closed' | 'room'>
+  operator: Omit<OperatorContext, 'principal' | 'address' | 'closed' | 'room' | 'turnedAway'>
   claimBearer: (bearer: string) => Promise<HostSession>
   getPrincipal: GetPrincipal
   agents: AgentSockets
+  turnedAway: TurnedAway
   arrivals: Arrivals
   transport: TransportRules
   timing: Timing
@@ -58,7 +60,12 @@ export type Sockets = {
   drain(spreadMs: number): Promise<void>
 }
 
-type Answer = { status: number; sentence: string; retryAfterSeconds?: number }
+type Answer = {
+  status: number
+  sentence: string
+  reason: TurnedAwayReason
+  retryAfterSeconds?: number
+}
 type Operator = { principal: Principal; headers: Headers }
 
 const MiB = 1024 * 1024
@@ -95,9 +102,11 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
   const limits = { ...standardLimits, pingMs: timing.ping, pongMs: timing.pong, ...parts.limits }
   const acceptor = new WebSocketServer(acceptance)
   const links = new Map<Link, WebSocket>()
-  const unproven = countUnproven(server, limits.unproven, transport.trustedProxies)
-  const { getPrincipal } = parts
+  const { getPrincipal, turnedAway } = parts
+  const { trustedProxies: trusted } = transport
+  const unproven = countUnproven(server, { most: limits.unproven, trusted, turnedAway })
   const watched = watchOperatorSockets({ bus: operator.bus, getPrincipal, recheckMs: limits.recheckMs })
+  const addressOf = (request: IncomingMessage) => clientAddress(request, trusted)
   let draining = false
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -105,7 +114,10 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
     socket.on('error', ignore)
     admit(request)
       .then(start => {
-        if ('status' in start) return refuse(socket, start)
+        if ('status' in start) {
+          turnedAway.count(start.reason, addressOf(request))
+          return refuse(socket, start)
+        }
         if (socket.destroyed) return undefined
         unproven.proved(socket)
         acceptor.handleUpgrade(request, socket, head, webSocket => {
@@ -116,25 +128,33 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
       })
       .catch((error: unknown) => {
         log.warn({ error: describeError(error) }, 'a connection could not be let in')
+        turnedAway.count('unavailable')
         refuse(socket, { status: 503, sentence: 'The server cannot look you up now. Try again.' })
       })
   })
 
   async function admit(request: IncomingMessage): Promise<Answer | { begin: (socket: WebSocket) => void }> {
-    if (draining) return { status: 503, sentence: 'The server is stopping. Try again.' }
+    if (draining) return { status: 503, sentence: 'The server is stopping. Try again.', reason: 'stopping' }
     const path = URL.parse(request.url ?? '', 'http://server')?.pathname
     if (path === '/agent') {
-      if (!isPrivate(request, transport)) return { status: 403, sentence: plainHttpSentence }
+      if (!isPrivate(request, transport))
+        return { status: 403, sentence: plainHttpSentence, reason: 'not_private' }
       const bearer = bearerOf(request)
-      if (bearer === undefined) return { status: 401, sentence: 'Prove the session first.' }
+      if (bearer === undefined)
+        return { status: 401, sentence: 'Prove the session first.', reason: 'no_bearer' }
       try {
         const host = await parts.arrivals.stepOfBearer(bearer, () => parts.claimBearer(bearer))
         return { begin: socket => beginAgent(socket, request, host) }
       } catch (error) {
         if (!(error instanceof Refusal)) throw error
         if (error instanceof Busy)
-          return { status: 503, sentence: error.message, retryAfterSeconds: error.retryAfterSeconds }
-        return { status: refusals[error.code] === 'UNAUTHORIZED' ? 401 : 403, sentence: error.message }
+          return {
+            ...{ status: 503, sentence: error.message, reason: 'too_many_arriving' },
+            retryAfterSeconds: error.retryAfterSeconds,
+          }
+        return refusals[error.code] === 'UNAUTHORIZED'
+          ? { status: 401, sentence: error.message, reason: 'bearer_refused' }
+          : { status: 403, sentence: error.message, reason: error.code }
       }
     }
     if (path === '/trpc') {
@@ -143,18 +163,21 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
         if (request.headers[name] !== undefined) headers.set(name, request.headers[name])
       const asked = await getPrincipal(headers)
       const { principal } = asked
-      if (principal === undefined) return { status: 401, sentence: 'Sign in first.' }
+      if (principal === undefined) return { status: 401, sentence: 'Sign in first.', reason: 'not_signed_in' }
       // Browsers always say where a WebSocket comes from. A cookie without that word is not from our page.
       const nameless = request.headers.origin === undefined
       if (asked.by === 'cookie' && (nameless || isForeign(request.headers, transport.publicUrl)))
-        return { status: 403, sentence: 'This connection comes from another site.' }
+        return {
+          ...{ status: 403, sentence: 'This connection comes from another site.' },
+          reason: 'foreign_origin',
+        }
       return { begin: socket => beginOperator(socket, request, { principal, headers }) }
     }
-    return { status: 404, sentence: 'There is nothing at this address.' }
+    return { status: 404, sentence: 'There is nothing at this address.', reason: 'nothing_here' }
   }
 
   function beginAgent(socket: WebSocket, request: IncomingMessage, host: HostSession) {
-    const link = open(socket, { ...limits, mostPending: limits.agentPending })
+    const link = open(socket, request, { ...limits, mostPending: limits.agentPending })
     const place = parts.arrivals.seat(host.id)
     link.closed.addEventListener('abort', place.leave, { once: true })
     const connection = { spoolEpoch: undefined, place }
@@ -166,15 +189,18 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
         router: agentRouter,
         createContext: () => ctx,
         experimental_encoder: link.encoder,
-        onError: ({ path, error }) => logBug(log, path, error),
+        onError: ({ path, error }) => noteError({ log, turnedAway }, path, error),
       }),
     )
   }
 
   function beginOperator(socket: WebSocket, request: IncomingMessage, { principal, headers }: Operator) {
-    const link = open(socket, limits)
-    const address = clientAddress(request, transport.trustedProxies)
-    const ctx: OperatorContext = { ...operator, principal, address, closed: link.closed, room: link.room }
+    const link = open(socket, request, limits)
+    const address = addressOf(request)
+    const ctx: OperatorContext = {
+      ...operator,
+      ...{ principal, address, turnedAway, closed: link.closed, room: link.room },
+    }
     watched.add(principal, headers, link)
     hand(socket, request, () =>
       getWSConnectionHandler({
@@ -182,13 +208,14 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
         router: operatorRouter,
         createContext: () => ctx,
         experimental_encoder: link.encoder,
-        onError: ({ path, error }) => logBug(log, path, error),
+        onError: ({ path, error }) => noteError({ log, turnedAway }, path, error),
       }),
     )
   }
 
-  function open(socket: WebSocket, within: LinkLimits): Link {
-    const link = makeLink(socket, within)
+  function open(socket: WebSocket, request: IncomingMessage, within: LinkLimits): Link {
+    const address = addressOf(request)
+    const link = makeLink(socket, within, reason => turnedAway.count(reason, address))
     links.set(link, socket)
     link.closed.addEventListener('abort', () => links.delete(link), { once: true })
     return link
@@ -249,7 +276,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
   }
 }
 
-function refuse(socket: Duplex, { status, sentence, retryAfterSeconds }: Answer) {
+function refuse(socket: Duplex, { status, sentence, retryAfterSeconds }: Omit<Answer, 'reason'>) {
   if (socket.destroyed) return
   const body = JSON.stringify({ message: sentence })
   const head = [

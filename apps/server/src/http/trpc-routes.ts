@@ -1,12 +1,15 @@
 // tRPC over plain HTTP: /trpc for operators, /join for machines that want in.
 import { fastifyTRPCPlugin, type FastifyTRPCPluginOptions } from '@trpc/server/adapters/fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Refusal } from '@restic-manager/contract/refusal'
 import type { Log } from '@restic-manager/runtime/log'
 import type { KeyLimits } from '../auth/key-limits.ts'
 import { TooMany } from '../auth/limits.ts'
 import type { GetPrincipal } from '../auth/principal.ts'
 import type { JoinContext, OperatorContext } from '../context.ts'
 import { Busy } from '../fleet/arrivals.ts'
+import { ForeignId } from '../fleet/facts.ts'
+import type { TurnedAway, TurnedAwayReason } from '../fleet/turned-away.ts'
 import { joinRouter, type JoinRouter } from '../join-api/router.ts'
 import { operatorRouter, type OperatorRouter } from '../operator-api/router.ts'
 import { formatError, asWireError, refusalError, type WireErrorShape } from '../wire-errors.ts'
@@ -15,10 +18,11 @@ import { isForeign } from './origin.ts'
 import { isPrivate, plainHttpSentence, type TransportRules } from './transport.ts'
 
 export type TrpcParts = {
-  operator: Omit<OperatorContext, 'principal' | 'address' | 'closed' | 'room'>
+  operator: Omit<OperatorContext, 'principal' | 'address' | 'closed' | 'room' | 'turnedAway'>
   join: Omit<JoinContext, 'address'>
   getPrincipal: GetPrincipal
   keyLimits: KeyLimits
+  turnedAway: TurnedAway
   transport: TransportRules
   addressOf: (request: FastifyRequest) => string
   log: Log
@@ -27,8 +31,25 @@ export type TrpcParts = {
 /** Calls in one request. */
 export const mostCalls = 32
 
-/** Logs a bug with its place and never with its input; what was refused is not worth a line. */
-export function logBug(log: Log, path: string | undefined, error: { code: string; cause?: unknown }) {
+/** Why a call was turned away; undefined for a bug. */
+function reasonOf({ code, cause }: { code: string; cause?: unknown }): TurnedAwayReason | undefined {
+  if (cause instanceof ForeignId) return 'foreign_id'
+  if (cause instanceof Busy) return 'too_many_arriving'
+  if (cause instanceof Refusal) return cause.code
+  if (code === 'BAD_REQUEST') return 'bad_input'
+  return code === 'INTERNAL_SERVER_ERROR' ? undefined : 'unreadable'
+}
+
+/** Counts what was turned away, and logs a bug with its place and never with its input. */
+export function noteError(
+  { log, turnedAway }: { log: Log; turnedAway: TurnedAway },
+  path: string | undefined,
+  error: { code: string; cause?: unknown },
+  address?: string,
+) {
+  const reason = reasonOf(error)
+  // What came without a procedure was counted where it was read.
+  if (reason !== undefined && path !== undefined) turnedAway.count(reason, address)
   // Without a procedure it is the peer that broke the protocol.
   if (path === undefined || error.code !== 'INTERNAL_SERVER_ERROR') return
   log.error({ procedure: path, error: describeError(error.cause ?? error) }, 'a procedure failed')
@@ -36,7 +57,7 @@ export function logBug(log: Log, path: string | undefined, error: { code: string
 
 /** Adds `/trpc`. A request that shows a cookie must come from our own page. */
 export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) {
-  const { operator, getPrincipal, addressOf, log } = parts
+  const { operator, getPrincipal, addressOf, log, turnedAway } = parts
   const { publicUrl } = parts.transport
   const takeCalls = (res: FastifyReply, keyId: string, calls: number) => {
     try {
@@ -68,13 +89,16 @@ export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) 
     res.raw.once('close', () => left.abort())
     return {
       ...operator,
-      ...{ principal, address: addressOf(req), closed: left.signal, room: async () => {} },
+      ...{ principal, address: addressOf(req), turnedAway },
+      ...{ closed: left.signal, room: async () => {} },
     }
   }
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store')
-    if (request.headers.cookie !== undefined && isForeign(request.headers, publicUrl))
+    if (request.headers.cookie !== undefined && isForeign(request.headers, publicUrl)) {
+      turnedAway.count('foreign_origin', addressOf(request))
       return reply.status(403).send({ code: 'not_allowed', message: 'This request comes from another site.' })
+    }
     return undefined
   })
   await app.register(fastifyTRPCPlugin, {
@@ -83,7 +107,7 @@ export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) 
       router: operatorRouter,
       createContext,
       maxBatchSize: mostCalls,
-      onError: ({ path, error }) => logBug(log, path, error),
+      onError: ({ path, error, req }) => noteError({ log, turnedAway }, path, error, addressOf(req)),
     },
   } satisfies FastifyTRPCPluginOptions<OperatorRouter>)
 }
@@ -95,7 +119,8 @@ const busyShape = ({ message }: Busy): WireErrorShape => {
 }
 
 /** Adds `/join`. One call a request, so that the rate limit counts calls. */
-export async function addJoinRoutes(app: FastifyInstance, { join, addressOf, transport, log }: TrpcParts) {
+export async function addJoinRoutes(app: FastifyInstance, parts: TrpcParts) {
+  const { join, addressOf, transport, log, turnedAway } = parts
   app.addHook('onRoute', route => {
     route.bodyLimit = 16 * 1024
   })
@@ -104,6 +129,7 @@ export async function addJoinRoutes(app: FastifyInstance, { join, addressOf, tra
     // The first step of a way in, turned down before anything of the request was read.
     if (!request.url.startsWith('/join/session.challenge') || !join.arrivals.isFull()) return undefined
     const busy = join.arrivals.turnAway()
+    turnedAway.count('too_many_arriving', addressOf(request))
     return reply
       .status(503)
       .header('retry-after', busy.retryAfterSeconds)
@@ -122,7 +148,7 @@ export async function addJoinRoutes(app: FastifyInstance, { join, addressOf, tra
         const busy = errors.map(error => error.cause).find(cause => cause instanceof Busy)
         return busy === undefined ? {} : { headers: { 'retry-after': String(busy.retryAfterSeconds) } }
       },
-      onError: ({ path, error }) => logBug(log, path, error),
+      onError: ({ path, error, req }) => noteError({ log, turnedAway }, path, error, addressOf(req)),
     },
   } satisfies FastifyTRPCPluginOptions<JoinRouter>)
 }

@@ -2,6 +2,7 @@
 import { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { BlockList, Socket } from 'node:net'
+import type { TurnedAway } from '../fleet/turned-away.ts'
 import { isListed, limitKey } from './address.ts'
 
 export type Unproven = {
@@ -10,7 +11,10 @@ export type Unproven = {
 }
 
 /** Cuts connections beyond `most` of one address. A trusted proxy is one address for everybody, so it is not counted. */
-export function countUnproven(server: HttpServer | HttpsServer, most: number, trusted: BlockList): Unproven {
+export function countUnproven(
+  server: HttpServer | HttpsServer,
+  { most, trusted, turnedAway }: { most: number; trusted: BlockList; turnedAway: TurnedAway },
+): Unproven {
   const counts = new Map<string, number>()
   const open = new WeakMap<object, string>()
 
@@ -31,7 +35,9 @@ export function countUnproven(server: HttpServer | HttpsServer, most: number, tr
     counts.set(key, count)
     open.set(socket, key)
     socket.once('close', () => leave(socket))
-    if (count > most) socket.destroy()
+    if (count <= most) return
+    turnedAway.count('too_many_unproven', address)
+    socket.destroy()
   })
   return { proved: leave }
 }

@@ -44,6 +44,7 @@ const whoMay = {
   'snapshots.list': 'viewer',
   'snapshots.get': 'viewer',
   'settings.get': 'viewer',
+  'settings.turnedAway': 'admin',
   'settings.update': 'admin',
   'account.get': 'viewer',
   'account.changePassword': 'viewer',

@@ -1,6 +1,6 @@
 // settings.*: what holds for the whole installation.
 import { z } from 'zod'
-import { SettingsUpdateRequest, SettingsView } from '@restic-manager/contract/settings'
+import { SettingsUpdateRequest, SettingsView, TurnedAwayView } from '@restic-manager/contract/settings'
 import { logDaySizes } from '../fleet/log-days.ts'
 import { readLogDays, updateSettings } from '../fleet/settings.ts'
 import { admin, router, viewer } from './trpc.ts'
@@ -12,6 +12,9 @@ export const settingsRouter = router({
       logDays: await readLogDays(ctx.db),
       logSizes: await logDaySizes(ctx.db),
     })),
+  turnedAway: admin({ of: 'installation' })
+    .output(TurnedAwayView)
+    .query(({ ctx }) => ctx.turnedAway.rows()),
   update: admin({ input: SettingsUpdateRequest, of: 'installation' })
     .output(z.void())
     .mutation(({ ctx, input }) => updateSettings(ctx.db, input)),

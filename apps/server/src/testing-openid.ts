@@ -30,7 +30,8 @@ export async function openidProvider(): Promise<OpenidProvider> {
   const web = createServer((request, response) => (provider.instead ?? serving)(request, response))
   web.listen(0, '127.0.0.1')
   await once(web, 'listening')
-  const issuer = `http://127.0.0.1:${(web.address() as AddressInfo).port}`
+  // For a browser another site than 127.0.0.1, as a provider is.
+  const issuer = `http://localhost:${(web.address() as AddressInfo).port}`
   const client = { client_id: 'restic-manager', client_secret: randomUUID() }
 
   const sign: Sign = ({ header, claims }, key = privateKey) => {

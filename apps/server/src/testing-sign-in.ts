@@ -1,6 +1,6 @@
 // For tests only: a server with a provider beside it, and people who sign in through it.
 import { signInLimits } from './db/schema-operators.ts'
-import { startServer, type TestServer } from './testing.ts'
+import { startServer, type TestServer, type TestServerOptions } from './testing.ts'
 import { type TestBrowser, testBrowser } from './testing-browser.ts'
 import { openidProvider, type OpenidProvider } from './testing-openid.ts'
 
@@ -17,11 +17,14 @@ export type SignInHouse = AsyncDisposable & {
 /** `at`: path and query of the page. `problem`: what that page will say. */
 export type End = { browser: TestBrowser; at: string; problem: string | null }
 
-/** A server that knows the provider, with these other settings. */
-export async function signInHouse(env: Record<string, string> = {}): Promise<SignInHouse> {
+/** A server that knows the provider, with these other settings. `pageDir`: a folder with a built page. */
+export async function signInHouse(
+  env: Record<string, string> = {},
+  options: Pick<TestServerOptions, 'pageDir'> = {},
+): Promise<SignInHouse> {
   await using undo = new AsyncDisposableStack()
   const provider = undo.use(await openidProvider())
-  const server = undo.use(await startServer({ env: { ...provider.env, ...env } }))
+  const server = undo.use(await startServer({ ...options, env: { ...provider.env, ...env } }))
   await provider.serve(server.url)
   const callback = `${server.url}/auth/provider/callback`
 

@@ -10,7 +10,8 @@ export class AuthProblem extends Error {
   }
 }
 
-async function ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Response> {
+/** Asks a route of /auth, with the cookies of this browser. Throws a sentence when nobody answers. */
+export async function ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Response> {
   try {
     return await fetch(path, {
       method,
@@ -31,7 +32,8 @@ async function sentenceOf(response: Response): Promise<string | undefined> {
   return typeof body.message === 'string' && body.message !== '' ? body.message : undefined
 }
 
-async function complain(response: Response, fallback: string): Promise<never> {
+/** Throws what the server says of it, or `fallback`. */
+export async function complain(response: Response, fallback: string): Promise<never> {
   if (response.status === 429) throw new AuthProblem('Too many attempts. Wait a minute, then try again.')
   throw new AuthProblem((await sentenceOf(response)) ?? fallback)
 }

@@ -1,11 +1,14 @@
 // Sign-in. Where nobody could sign in yet, it says how the first admin is made.
-import { Button, PasswordInput, TextInput } from '@mantine/core'
+import { Button, Divider, PasswordInput, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { getRouteApi, useRouter } from '@tanstack/react-router'
 import { useEffect } from 'react'
 import { Entrance } from '../parts/entrance.tsx'
 import { Notice } from '../parts/notice.tsx'
+import { ProviderButton } from '../parts/provider-button.tsx'
+import { ProviderProblem } from '../parts/provider-problem.tsx'
+import { providerQuery } from '../provider.ts'
 import { AuthProblem, needsSetUp, signIn } from '../session.ts'
 import { queryClient } from '../trpc.ts'
 
@@ -16,6 +19,7 @@ export function SignInPage() {
   const { back } = route.useSearch()
   const router = useRouter()
   const setUp = useQuery({ queryKey: ['setup'], queryFn: needsSetUp, staleTime: 0 })
+  const provider = useQuery(providerQuery).data
   const form = useForm({
     mode: 'uncontrolled',
     initialValues: { email: '', password: '' },
@@ -43,6 +47,7 @@ export function SignInPage() {
 
   return (
     <Entrance title="Sign in">
+      <ProviderProblem />
       {setUp.data === true && (
         <Notice tone="accent" title="This server has no admin yet.">
           Open the set-up link that the server printed in its terminal when it started.
@@ -74,6 +79,12 @@ export function SignInPage() {
           Sign in
         </Button>
       </form>
+      {provider != null && (
+        <>
+          <Divider label="or" />
+          <ProviderButton errand={{ for: 'sign-in' }} back={back ?? '/hosts'} />
+        </>
+      )}
     </Entrance>
   )
 }

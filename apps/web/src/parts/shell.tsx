@@ -13,6 +13,7 @@ import { CrumbSlot } from './crumbs.tsx'
 import { DatabaseNotice } from './database-notice.tsx'
 import { Logo } from './logo.tsx'
 import { Notice } from './notice.tsx'
+import { ProviderProblem } from './provider-problem.tsx'
 import { TopBarEnd } from './top-bar-end.tsx'
 import { UserMenu } from './user-menu.tsx'
 import './shell.css'
@@ -98,6 +99,7 @@ export function Shell() {
       </header>
       <main id="main" className="page" tabIndex={-1} key={pathname}>
         <PlainHttpNotice />
+        <ProviderProblem />
         <DatabaseNotice />
         <Outlet />
       </main>

@@ -5,7 +5,14 @@ import { EnrolmentAnswer, EnrolmentToken } from '@restic-manager/contract/join'
 import { Name } from '@restic-manager/contract/scalars'
 import { sentenceOf, serverWord } from './failure.ts'
 import { makePrivateFolder } from './files.ts'
-import { openKey, publicKeyOf, readEnrolment, saveEnrolment, type Enrolment } from './identity.ts'
+import {
+  fingerprintIn,
+  openKey,
+  publicKeyOf,
+  readEnrolment,
+  saveEnrolment,
+  type Enrolment,
+} from './identity.ts'
 import { complaintAboutServer, joinClient } from './join.ts'
 import { lockState } from './state-lock.ts'
 
@@ -27,12 +34,20 @@ export class EnrolmentFailed extends Error {}
  * Enrols this host. Safe to repeat after a crash at any point: the key is on disk before the token is redeemed, and
  * the same token with the same key gets the same host. `already`: the state directory was enrolled before.
  */
-export async function enrolHost(wish: EnrolWish): Promise<{ enrolment: Enrolment; already: boolean }> {
+export async function enrolHost(
+  wish: EnrolWish,
+): Promise<{ enrolment: Enrolment; already: boolean; waitsForApproval: boolean; fingerprint: string }> {
   const serverUrl = wish.server.replace(/\/+$/, '')
   const complaint = complaintAboutServer(serverUrl, wish.allowPlainHttp)
   if (complaint !== undefined) throw new EnrolmentFailed(complaint)
   const before = readEnrolment(wish.stateDir)
-  if (before?.serverUrl === serverUrl) return { enrolment: before, already: true }
+  if (before?.serverUrl === serverUrl)
+    return {
+      enrolment: before,
+      already: true,
+      waitsForApproval: false,
+      fingerprint: fingerprintIn(wish.stateDir),
+    }
   if (before !== undefined)
     throw new EnrolmentFailed(
       `${wish.stateDir} is enrolled with ${before.serverUrl} already. Use another --state-dir, or remove that one first.`,
@@ -66,10 +81,10 @@ export async function enrolHost(wish: EnrolWish): Promise<{ enrolment: Enrolment
     const given = EnrolmentAnswer.safeParse(answer)
     if (!given.success)
       throw new EnrolmentFailed(`${serverUrl} answered, but not as a restic-manager server does.`)
-    const { hostId, hostName } = given.data
+    const { hostId, hostName, waitsForApproval = false } = given.data
     const enrolment = { serverUrl, hostId, hostName, allowPlainHttp: wish.allowPlainHttp }
     saveEnrolment(wish.stateDir, enrolment)
-    return { enrolment, already: false }
+    return { enrolment, already: false, waitsForApproval, fingerprint: fingerprintIn(wish.stateDir) }
   } finally {
     lock.release()
   }

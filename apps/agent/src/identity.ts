@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Id } from '@restic-manager/contract/ids'
 import { proofText, type SessionProof } from '@restic-manager/contract/join'
 import { Name } from '@restic-manager/contract/scalars'
+import { fingerprintOf } from '@restic-manager/runtime/fingerprint'
 import { z } from 'zod'
 import { StateUnusable } from './state.ts'
 import { readFileIfThere, savePrivateFile } from './files.ts'
@@ -63,6 +64,9 @@ function readKey(path: string, saved: string): KeyObject {
 export function publicKeyOf(privateKey: KeyObject): string {
   return privateKey.export({ format: 'jwk' }).x as string
 }
+
+/** The fingerprint of the key in a state directory that was enrolled: what an operator compares. */
+export const fingerprintIn = (stateDir: string): string => fingerprintOf(publicKeyOf(openKey(stateDir)))
 
 export type SessionOffer = { confirmed: string | null; next: string }
 

@@ -6,9 +6,9 @@ import { sentenceOf } from './failure.ts'
 import { confirmSession, offerSession, type Enrolment } from './identity.ts'
 import { proveSession } from './join.ts'
 import { openLink } from './link.ts'
-import { noteLink } from './link-status.ts'
+import { noteLink, readLinkStatus } from './link-status.ts'
 import { pauseFor } from './pause.ts'
-import { isRefusal, isUntrusted, planRedials, type DialEnd } from './redial.ts'
+import { isRefusal, isUntrusted, planRedials, waitsForApproval, type DialEnd } from './redial.ts'
 import { speak, type SessionParts } from './session.ts'
 
 export type Caller = {
@@ -48,6 +48,11 @@ function tellFailure({ state, log }: SessionParts, error: unknown): void {
   const why = isUntrusted(error)
     ? `The server could not prove that it is the one this host was enrolled with: ${sentenceOf(error)}.`
     : sentenceOf(error)
+  if (waitsForApproval(error)) {
+    // It asks again and again, and says so once.
+    if (readLinkStatus(state)?.state !== 'waiting') log.warn({ why }, 'waiting until this host is let in')
+    return noteLink(state, { state: 'waiting', why })
+  }
   noteLink(state, { state: isRefusal(error) ? 'refused' : 'connecting', why })
   if (isUntrusted(error)) log.error({ why }, 'the server is not trusted; nothing is told to it')
   else if (isRefusal(error))

@@ -4,7 +4,7 @@ import { readMeta, writeMeta } from './state.ts'
 import type { Store } from './store.ts'
 
 export const LinkStatus = z.object({
-  state: z.enum(['connecting', 'connected', 'refused', 'stopped']),
+  state: z.enum(['connecting', 'connected', 'waiting', 'refused', 'stopped']),
   since: z.iso.datetime(),
   /** Why it is not connected, for a person. */
   why: z.string().optional(),

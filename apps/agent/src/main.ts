@@ -33,10 +33,15 @@ async function obey(line: CommandLine): Promise<void> {
 
 async function enrol(line: CommandLine & { command: 'enrol' }): Promise<void> {
   const { stateDir } = readConfig(line)
-  const { enrolment, already } = await enrolHost({ ...line, stateDir })
+  const { enrolment, already, waitsForApproval, fingerprint } = await enrolHost({ ...line, stateDir })
   const { hostName, hostId, serverUrl } = enrolment
   if (already) return say(`${stateDir} is enrolled with ${serverUrl} already, as ${hostName} (${hostId}).\n`)
-  say(`Enrolled with ${serverUrl} as ${hostName} (${hostId}).\nNext: agent run --state-dir ${stateDir}\n`)
+  say(`Enrolled with ${serverUrl} as ${hostName} (${hostId}).\nFingerprint of its key: ${fingerprint}\n`)
+  if (waitsForApproval)
+    say(
+      'It waits for an admin to let it in, who should see the same fingerprint. Start the agent: it goes on by itself then.\n',
+    )
+  say(`Next: agent run --state-dir ${stateDir}\n`)
   if (serverUrl.startsWith('http:') && line.allowPlainHttp)
     say('This link is not encrypted: whoever can listen to it can read the repository passwords.\n')
 }

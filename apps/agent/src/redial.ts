@@ -20,12 +20,14 @@ const longestWaitMs = 10 * 60_000
 
 /** Answers after each dial how long to wait. `random` stands between 0 and 1. */
 export function planRedials(
-  timing: Pick<Timing, 'backoffBase' | 'backoffCap' | 'backoffReset'>,
+  timing: Pick<Timing, 'backoffBase' | 'backoffCap' | 'backoffReset' | 'approvalAsk'>,
   random: () => number = Math.random,
 ): (end: DialEnd) => number {
   const { backoffBase: baseMs, backoffCap: capMs, backoffReset: resetMs } = timing
   const backoff = startBackoff({ baseMs, capMs, resetMs }, random)
   return ({ error, heldMs, isRestart }) => {
+    // Somebody may be watching who has just let it in.
+    if (waitsForApproval(error)) return timing.approvalAsk * (0.5 + random())
     // Who is refused will most likely be refused again: no hurry.
     if (isRefusal(error)) return capMs * (0.5 + random() / 2)
     // A server that is busy spreads its agents by what it asks of each; they add a spread of their own.
@@ -47,6 +49,9 @@ export function isRefusal(error: unknown): boolean {
     ['UNAUTHORIZED', 'FORBIDDEN', 'NOT_FOUND', 'PRECONDITION_FAILED'].includes(word.code)
   )
 }
+
+/** Whether all there is to do is to wait until an admin lets this host in. */
+export const waitsForApproval = (error: unknown): boolean => serverWord(error)?.refusal === 'host_waiting'
 
 /** Whether the server could not show that it is the one that was dialled: its certificate is not good for that. */
 export function isUntrusted(error: unknown): boolean {

@@ -6,7 +6,7 @@ import type { PolicySummary } from '@restic-manager/contract/agent'
 import type { Log } from '@restic-manager/runtime/log'
 import { plainText } from '@restic-manager/runtime/plain-text'
 import { factDepth } from './facts.ts'
-import { readEnrolment } from './identity.ts'
+import { fingerprintIn, readEnrolment } from './identity.ts'
 import { openJobs } from './job-book.ts'
 import { readLinkStatus, type LinkStatus } from './link-status.ts'
 import { readNewerAgent } from './newer-agent.ts'
@@ -28,6 +28,8 @@ export type AgentStatus = {
   hostId?: string
   hostName?: string
   server?: string
+  /** Of this host's key, as the dashboard shows it. */
+  fingerprint?: string
   link?: LinkStatus
   config?: { version: number; repositories: number }
   /** What the owner of this host allows a server, and where that stands. */
@@ -61,6 +63,7 @@ export function readStatus(
   const config = openAppliedConfig(stateDir, log).current()
   Object.assign(status, {
     ...{ agentRuns: isStateLocked(stateDir), hostId, hostName, server },
+    fingerprint: fingerprintIn(stateDir),
     config: { version: config.version, repositories: config.repositories.length },
     policy: policyStatus(stateDir, policyFile),
   })
@@ -130,6 +133,7 @@ export function describeStatus(status: AgentStatus): string {
         `${newerAgent.latestVersion}, at ${newerAgent.packageUrl}. It is not installed by itself.`,
     ],
     ['Host', `${status.hostName} (${status.hostId})`],
+    ['Fingerprint', status.fingerprint],
     ['Server', status.server],
     ['Link', link === undefined ? 'never connected' : `${link.state} since ${link.since}`],
     ['Why', link?.why],

@@ -34,12 +34,17 @@ export function makeKey(): { publicKey: string; privateKey: KeyObject } {
 }
 
 /** A machine that was let in and has not connected yet. */
-export async function enrolMachine(db: Db, hostname = 'web-1'): Promise<Machine> {
+export async function enrolMachine(
+  db: Db,
+  hostname = 'web-1',
+  { needsApproval = false } = {},
+): Promise<Machine> {
   const { token } = await createEnrolment(db, {
     requestId: newId(),
     lifeMinutes: 60,
     maxUses: 1,
     tags: [],
+    needsApproval,
     createdBy: 'anna@example.com',
   })
   const key = makeKey()

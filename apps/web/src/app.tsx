@@ -87,6 +87,15 @@ const host = createRoute({
   component: lazyRouteComponent(() => import('./pages/host.tsx'), 'HostPage'),
 })
 
+const attention = createRoute({
+  getParentRoute: () => shell,
+  path: '/attention',
+  validateSearch: (search: Record<string, unknown>): { which?: 'all' | undefined } => ({
+    which: search['which'] === 'all' ? 'all' : undefined,
+  }),
+  component: lazyRouteComponent(() => import('./pages/attention.tsx'), 'AttentionPage'),
+})
+
 const addSchedule = createRoute({
   getParentRoute: () => shell,
   path: '/hosts/$hostId/schedules/add',
@@ -161,7 +170,7 @@ const router = createRouter({
     signIn,
     setUp,
     shell.addChildren([
-      ...[home, hosts, host, addSchedule, schedule],
+      ...[home, attention, hosts, host, addSchedule, schedule],
       ...[jobs, job, repositories, addRepository, repository, settings],
     ]),
   ]),

@@ -1,5 +1,5 @@
 // Promises of the steps a new host goes through.
-import type { EnrolmentView } from '@restic-manager/contract/views'
+import type { EnrolmentView } from '@restic-manager/contract/enrolment'
 import { expect, test } from 'vitest'
 import { joinLine, joinProgress } from './join-progress.ts'
 
@@ -12,6 +12,7 @@ const enrolment: EnrolmentView = {
   expiresAt: new Date('2026-11-23T11:00:00.000Z'),
   maxUses: 1,
   usesLeft: 1,
+  needsApproval: false,
   revokedAt: null,
   refusedCount: 0,
   lastRefusedAt: null,
@@ -22,6 +23,8 @@ const host = {
   name: 'atlas',
   redeemedAt: at,
   provedAt: null,
+  waitsSince: null,
+  fingerprint: '3f2a 91bc 0d77 e612 88a0 4c1d 97fe 2b35',
   online: false,
   resticVersion: null,
   connectedAt: null,
@@ -37,6 +40,14 @@ test('waits at the first step that has not happened', () => {
   expect(waitingAt({ ...enrolment, hosts: [{ ...host, provedAt: at, connectedAt: at, online: true }] })).toBe(
     4,
   )
+})
+
+test('a token that asks for approval adds a step, which is waited at until somebody lets the host in', () => {
+  const asking = { ...enrolment, needsApproval: true }
+  expect(now(asking).steps).toHaveLength(now(enrolment).steps.length + 1)
+  expect(waitingAt({ ...asking, hosts: [{ ...host, waitsSince: at }] })).toBe(2)
+  expect(now({ ...asking, hosts: [{ ...host, waitsSince: at }] }).stuck).toBeUndefined()
+  expect(waitingAt({ ...asking, hosts: [host] })).toBe(3)
 })
 
 test('is ready only when restic is there and the configuration applied', () => {

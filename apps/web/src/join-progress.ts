@@ -1,5 +1,5 @@
 // How far a new host has come, step by step, and what to try where it is stuck. Pure: tested without a page.
-import type { EnrolmentView } from '@restic-manager/contract/views'
+import type { EnrolmentView } from '@restic-manager/contract/enrolment'
 
 export type JoinStep = { word: string; detail?: string; at?: Date; state: 'done' | 'now' | 'next' }
 /** `stuck`: what to try at the step that waits; undefined once the host is ready. */
@@ -9,6 +9,8 @@ export type JoinProgress = {
   stuck: { title: string; why: string; try?: string } | undefined
 }
 
+/** What can be waited for, in order. */
+type Stage = 'made' | 'redeemed' | 'approved' | 'proved' | 'connected' | 'restic' | 'applied'
 type Plan = { configVersion: number; appliedConfigVersion: number } | undefined
 
 /** `host`: the newest host that redeemed the token, with its plan once it is known. */
@@ -21,8 +23,16 @@ export function joinProgress(
   const host = enrolment.hosts.at(-1)
   const applied =
     plan !== undefined && plan.appliedConfigVersion >= plan.configVersion && host?.connectedAt != null
-  const marks: { done: boolean; past: string; waiting: string; detail?: string; at?: Date | null }[] = [
+  const marks: {
+    stage: Stage
+    done: boolean
+    past: string
+    waiting: string
+    detail?: string
+    at?: Date | null
+  }[] = [
     {
+      stage: 'made',
       done: true,
       past: 'Token made',
       waiting: '',
@@ -30,30 +40,49 @@ export function joinProgress(
       at: enrolment.createdAt,
     },
     {
+      stage: 'redeemed',
       done: host !== undefined,
       past: 'Token redeemed',
       waiting: 'Waiting for the host to redeem the token',
       ...(host !== undefined && { detail: `by ${host.name}, with a key made there` }),
       at: host?.redeemedAt ?? null,
     },
+    ...(enrolment.needsApproval
+      ? [
+          {
+            stage: 'approved' as const,
+            done: host !== undefined && host.waitsSince === null,
+            past: 'Let in',
+            waiting: 'An admin lets it in',
+          },
+        ]
+      : []),
     {
+      stage: 'proved',
       done: host?.provedAt != null,
       past: 'Key proved',
       waiting: 'Host proves its key',
       at: host?.provedAt ?? null,
     },
     {
+      stage: 'connected',
       done: host?.connectedAt != null && host.online,
       past: 'Connected',
       waiting: 'Host connects',
       at: host?.connectedAt ?? null,
     },
     {
+      stage: 'restic',
       done: host?.resticVersion != null,
       past: `restic ${host?.resticVersion ?? ''} found`,
       waiting: 'restic found on the host',
     },
-    { done: applied, past: 'Configuration applied, the host is ready', waiting: 'Configuration applied' },
+    {
+      stage: 'applied',
+      done: applied,
+      past: 'Configuration applied, the host is ready',
+      waiting: 'Configuration applied',
+    },
   ]
   const reached = marks.findIndex(mark => !mark.done)
   const at = reached === -1 ? marks.length : reached
@@ -66,43 +95,44 @@ export function joinProgress(
       ...(done && mark.at != null && { at: mark.at }),
     }
   })
-  return { steps, ready: at === marks.length, stuck: stuckAt(at, enrolment, serverUrl, now) }
+  const stage = marks[at]?.stage
+  return { steps, ready: stage === undefined, stuck: stuckAt(stage, enrolment, serverUrl, now) }
 }
 
 function stuckAt(
-  step: number,
+  stage: Stage | undefined,
   enrolment: EnrolmentView,
   serverUrl: string,
   now: Date,
 ): JoinProgress['stuck'] {
-  if (step === 1 && enrolment.revokedAt !== null)
+  if (stage === 'redeemed' && enrolment.revokedAt !== null)
     return { title: 'This token was revoked.', why: 'Make a new one.' }
-  if (step === 1 && enrolment.expiresAt <= now)
+  if (stage === 'redeemed' && enrolment.expiresAt <= now)
     return { title: 'This token has expired.', why: 'Make a new one and paste the new line.' }
-  switch (step) {
-    case 1:
+  switch (stage) {
+    case 'redeemed':
       return {
         title: 'Stuck at this step? The line has not run, or the host cannot reach the server.',
         why: 'Try this on the host. It must print that the server is alive. Behind a proxy, set HTTPS_PROXY first.',
         try: `curl -fsS ${serverUrl}/healthz`,
       }
-    case 2:
+    case 'proved':
       return {
         title: 'Stuck at this step? The host has its identity, but the agent has not started.',
         why: 'Run the second half of the line on the host, in the folder restic-manager.',
         try: 'npm run -s agent -- run',
       }
-    case 3:
+    case 'connected':
       return {
         title: 'Stuck at this step? The WebSocket does not get through.',
         why: 'A proxy in front of the server must pass upgrades of /agent on. The log of the agent says what it got instead.',
       }
-    case 4:
+    case 'restic':
       return {
         title: 'The agent found no usable restic on this host.',
         why: 'Install restic 0.17 or newer on the host, then start the agent again.',
       }
-    case 5:
+    case 'applied':
       return {
         title: 'Stuck at this step? The host has not confirmed its configuration.',
         why: 'It does so within a few seconds of connecting. The log of the agent says what it waits for.',

@@ -46,6 +46,8 @@ export function queriesFor({ topic, id }: Change): QueryFilters[] {
       ]
     case 'enrolment':
       return [trpc.enrolments.list.pathFilter(), trpc.enrolments.get.queryFilter({ enrolmentId: id })]
+    case 'alert':
+      return [trpc.alerts.list.pathFilter()]
     case 'everything':
       return [{}]
   }

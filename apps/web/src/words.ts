@@ -21,6 +21,7 @@ export const statusWords = {
 export const stateWords = {
   online: 'Online',
   offline: 'Offline',
+  waiting: 'Waits for approval',
   quarantined: 'Quarantined',
 } as const satisfies Record<HostState, string>
 

@@ -11,7 +11,12 @@ export const EnrolmentToken = z
 /** `enrolment.redeem`: a token and the key the host made for itself. A repeat with the same key gets the same answer. */
 export const EnrolmentRedeem = z.object({ token: EnrolmentToken, publicKey: PublicKey, hostname: Name })
 export type EnrolmentRedeem = z.infer<typeof EnrolmentRedeem>
-export const EnrolmentAnswer = z.object({ hostId: Id, hostName: Name })
+/** `waitsForApproval`: an admin has to let the host in; until then every proof is refused with `host_waiting`. */
+export const EnrolmentAnswer = z.object({
+  hostId: Id,
+  hostName: Name,
+  waitsForApproval: z.boolean().optional(),
+})
 export type EnrolmentAnswer = z.infer<typeof EnrolmentAnswer>
 
 /** `session.challenge`: a nonce for one proof. */

@@ -45,6 +45,7 @@ export const EnrolmentCreateRequest = z.object({
     .default(60),
   maxUses: z.int().min(1).max(1_000).default(1),
   tags: Tags.default([]),
+  needsApproval: z.boolean().default(false),
 })
 export const EnrolmentRequest = z.object({ enrolmentId: Id })
 

@@ -20,6 +20,8 @@ export const timing = {
   backoffCap: 60_000,
   /** A link that held this long makes the next back-off start small again. */
   backoffReset: 60_000,
+  /** How often a host that waits for approval asks again. */
+  approvalAsk: 10_000,
   /** Between SIGINT and SIGKILL of restic. */
   cancelGrace: 90_000,
   /** The longest a `probe` may take. */

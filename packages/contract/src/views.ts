@@ -7,8 +7,8 @@ import { ScheduleDraft } from './schedule.ts'
 import { EndStatus, JobKind, JobStatus, Progress, Warning } from './job.ts'
 import { BackendEnvironment, BackendKind, RepositoryLock } from './repository.ts'
 
-/** What a host is doing about its link. */
-export const HostState = z.enum(['online', 'offline', 'quarantined'])
+/** What a host is doing about its link. `waiting`: it was enrolled, and an admin has to let it in. */
+export const HostState = z.enum(['online', 'offline', 'waiting', 'quarantined'])
 export type HostState = z.infer<typeof HostState>
 
 /** A job in one line, as lists and hosts show it. */
@@ -73,7 +73,13 @@ export const HostPage = z.object({
   rows: z.array(HostRow),
   nextCursor: z.string().nullable(),
   total: z.number(), // rows that match the filter
-  counts: z.object({ all: z.number(), online: z.number(), offline: z.number(), quarantined: z.number() }),
+  counts: z.object({
+    all: z.number(),
+    online: z.number(),
+    offline: z.number(),
+    waiting: z.number(),
+    quarantined: z.number(),
+  }),
 })
 export type HostPage = z.infer<typeof HostPage>
 
@@ -129,6 +135,9 @@ export const HostView = HostRow.extend({
   /** The newest agent this server knows of, when the host's is older. */
   updateAvailable: z.string().nullable(),
   quarantineReason: z.string().nullable(),
+  fingerprint: z.string(), // of its key, as the agent prints it
+  keyChangedAt: z.date().nullable(), // null: it still has the key it was enrolled with
+  keyChangeWantedAt: z.date().nullable(), // an operator asked for another key, which has not taken over yet
   spool: HostSpool,
   clockSkewMs: z.number(), // how far its clock was ahead of the server's at the last heartbeat
   protectedBytes: z.number().nullable(), // of its newest snapshot in each repository
@@ -140,31 +149,6 @@ export const HostView = HostRow.extend({
   repositories: z.array(RepositoryView),
 })
 export type HostView = z.infer<typeof HostView>
-
-/** How far an enrolment has come: the dialog that waits and turns green reads this. */
-export const EnrolmentView = z.object({
-  id: Id,
-  createdAt: z.date(),
-  createdBy: z.string(),
-  expiresAt: z.date(),
-  maxUses: z.number(),
-  usesLeft: z.number(),
-  revokedAt: z.date().nullable(),
-  refusedCount: z.number(), // redemptions that were turned down
-  lastRefusedAt: z.date().nullable(),
-  hosts: z.array(
-    z.object({
-      id: Id,
-      name: z.string(),
-      redeemedAt: z.date(),
-      provedAt: z.date().nullable(),
-      online: z.boolean(),
-      resticVersion: z.string().nullable(), // null: none found, or not connected yet
-      connectedAt: z.date().nullable(),
-    }),
-  ),
-})
-export type EnrolmentView = z.infer<typeof EnrolmentView>
 
 /** Everything about one job. */
 export const JobView = JobBrief.extend({
@@ -250,9 +234,9 @@ export const SnapshotPage = z.object({
 })
 export type SnapshotPage = z.infer<typeof SnapshotPage>
 
-/** What to read again. `id` is the host, job, repository or enrolment. `everything`: notifications may have been lost. */
+/** What to read again. `id` is the host, job, repository, enrolment or alert. `everything`: notifications may have been lost. */
 export const Change = z.object({
-  topic: z.enum(['host', 'job', 'repository', 'snapshots', 'enrolment', 'everything']),
+  topic: z.enum(['host', 'job', 'repository', 'snapshots', 'enrolment', 'alert', 'everything']),
   id: z.string(),
 })
 export type Change = z.infer<typeof Change>

@@ -13,6 +13,7 @@ export type Topic =
   | 'repository'
   | 'snapshots'
   | 'enrolment'
+  | 'alert'
   | 'orders'
   | 'schedule'
   | 'progress'

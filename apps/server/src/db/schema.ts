@@ -18,6 +18,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core'
 import type { SetAside } from '@restic-manager/contract/agent'
+import type { AlertKind } from '@restic-manager/contract/alerts'
 import type { JobSpec } from '@restic-manager/contract/command'
 import type { JobKind, JobStatus, Progress, Warning } from '@restic-manager/contract/job'
 import type { BackendKind, RepositoryLock } from '@restic-manager/contract/repository'
@@ -66,7 +67,9 @@ export const hosts = pgTable(
     hostname: text().notNull(),
     publicKey: text('public_key').notNull().unique(),
     nextPublicKey: text('next_public_key').unique(), // offered by the agent; takes over with the first proof it signs
+    previousPublicKey: text('previous_public_key'), // refused since; whoever still signs with it has a copy
     keyChangedAt: at('key_changed_at'),
+    keyChangeWantedAt: at('key_change_wanted_at'), // an operator asked for another key, until it has taken over
     awaitsApprovalSince: at('awaits_approval_since'), // until an admin lets it in, it gets no orders and no secrets
     enrolmentId: uuid('enrolment_id').references(() => enrolments.id),
     enrolledAt: at('enrolled_at').notNull().defaultNow(),
@@ -105,6 +108,8 @@ export const hosts = pgTable(
     hookShell: text('hook_shell'),
     quarantinedAt: at('quarantined_at'),
     quarantineReason: text('quarantine_reason'),
+    releasedAt: at('released_at'), // let out of quarantine last; whoever came first since is the host
+    releasedAfter: bigint('released_after', { mode: 'number' }), // sessions up to this number are from before that
     lastGoodBackupAt: at('last_good_backup_at'), // of its jobs that ended succeeded or incomplete, so that a list can be sorted by it
     foreignIdCount: integer('foreign_id_count').notNull().default(0), // times it named an id of another host
     removedAt: at('removed_at'), // a removed host is refused for ever; its records stay
@@ -146,6 +151,37 @@ export const agentSessions = pgTable(
   table => [
     primaryKey({ columns: [table.hostId, table.id] }),
     index('agent_sessions_confirmed').on(table.hostId, table.confirmed),
+  ],
+)
+
+/**
+ * What needs a person. At most one that is not cleared for each `kind` and `subject` (the id of what it is about): what happens
+ * again is counted there.
+ */
+export const alerts = pgTable(
+  'alerts',
+  {
+    id: uuid().primaryKey(),
+    kind: text().$type<AlertKind>().notNull(),
+    subject: uuid().notNull(),
+    hostId: uuid('host_id').references(() => hosts.id, { onDelete: 'cascade' }),
+    enrolmentId: uuid('enrolment_id').references(() => enrolments.id, { onDelete: 'cascade' }),
+    repositoryId: uuid('repository_id'),
+    sentence: text().notNull(),
+    since: at('since').notNull().defaultNow(),
+    lastSeenAt: at('last_seen_at').notNull().defaultNow(),
+    count: integer().notNull().default(1),
+    acknowledgedBy: text('acknowledged_by'), // an operator's e-mail
+    acknowledgedAt: at('acknowledged_at'),
+    clearedAt: at('cleared_at'),
+  },
+  table => [
+    uniqueIndex('alerts_open')
+      .on(table.kind, table.subject)
+      .where(sql`cleared_at is null`),
+    index('alerts_since').on(table.since, table.id),
+    index('alerts_host').on(table.hostId),
+    index('alerts_enrolment').on(table.enrolmentId),
   ],
 )
 

@@ -1,7 +1,7 @@
 // What the record is about: each kind of thing, what it is called, the hosts it concerns, and what of it counts as changed.
 import { and, eq, gt, isNull, or, sql } from 'drizzle-orm'
 import type { Db } from '../db/open.ts'
-import { enrolments, hosts, jobs, repositories, schedules, settings } from '../db/schema.ts'
+import { alerts, enrolments, hosts, jobs, repositories, schedules, settings } from '../db/schema.ts'
 import { operatorInvitations, operators } from '../db/schema-operators.ts'
 import type { AuditState } from './audit-mask.ts'
 import { draftOf } from './schedule-rows.ts'
@@ -12,6 +12,7 @@ export type SubjectKind =
   | 'schedule'
   | 'job'
   | 'enrolment'
+  | 'alert'
   | 'operator'
   | 'invitation'
   | 'settings'
@@ -41,7 +42,9 @@ const readers: Record<SubjectKind, (tx: Db, id: string) => Promise<Standing | un
       .where(and(eq(hosts.id, id), isNull(hosts.removedAt)))
     if (row === undefined) return undefined
     const { name, hostname, tags, maxConcurrentRuns, hookShell, quarantinedAt, awaitsApprovalSince } = row
-    const state = { name, hostname, tags, maxConcurrentRuns, hookShell, quarantinedAt, awaitsApprovalSince }
+    const { releasedAt, keyChangeWantedAt } = row
+    const standing = { quarantinedAt, awaitsApprovalSince, releasedAt, keyChangeWantedAt }
+    const state = { name, hostname, tags, maxConcurrentRuns, hookShell, ...standing }
     return { id: row.id, name, hostIds: [row.id], state }
   },
   async repository(tx, id) {
@@ -98,6 +101,17 @@ const readers: Record<SubjectKind, (tx: Db, id: string) => Promise<Standing | un
       name: `enrolment by ${row.createdBy}`,
       hostIds: null,
       state: { expiresAt, maxUses, tags, needsApproval, revokedAt },
+    }
+  },
+  async alert(tx, id) {
+    const [row] = await tx.select().from(alerts).where(eq(alerts.id, id))
+    if (row === undefined) return undefined
+    const { kind, sentence, hostId, acknowledgedBy } = row
+    return {
+      id: row.id,
+      name: kind.replaceAll('_', ' '),
+      hostIds: hostId === null ? null : [hostId],
+      state: { kind, sentence, acknowledgedBy },
     }
   },
   async operator(tx, id) {

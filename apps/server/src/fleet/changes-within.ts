@@ -9,6 +9,7 @@ const kinds = {
   repository: 'repository',
   snapshots: 'repository',
   enrolment: 'enrolment',
+  alert: 'alert',
 } as const satisfies Record<Exclude<Change['topic'], 'everything'>, Thing['kind']>
 
 /** Leaves out changes of what is outside of the scope. That something changed which nobody can name is said to all. */

@@ -1,7 +1,8 @@
 // How far each enrolment has come, for the page that waits for a machine to appear.
 import { and, asc, desc, eq, inArray, isNull } from 'drizzle-orm'
 import { Refusal } from '@restic-manager/contract/refusal'
-import type { EnrolmentView } from '@restic-manager/contract/views'
+import type { EnrolmentView } from '@restic-manager/contract/enrolment'
+import { fingerprintOf } from '@restic-manager/runtime/fingerprint'
 import type { Db } from '../db/open.ts'
 import { enrolments, hosts } from '../db/schema.ts'
 import { enrolmentsIn, hostsIn, type Scope, wholeFleet } from './scope.ts'
@@ -16,6 +17,7 @@ const columns = {
   expiresAt: enrolments.expiresAt,
   maxUses: enrolments.maxUses,
   usesLeft: enrolments.usesLeft,
+  needsApproval: enrolments.needsApproval,
   revokedAt: enrolments.revokedAt,
   refusedCount: enrolments.refusedCount,
   lastRefusedAt: enrolments.lastRefusedAt,
@@ -57,6 +59,8 @@ async function withHosts(
       name: hosts.name,
       redeemedAt: hosts.enrolledAt,
       provedAt: hosts.provedAt,
+      waitsSince: hosts.awaitsApprovalSince,
+      publicKey: hosts.publicKey,
       online: hosts.online,
       resticVersion: hosts.resticVersion,
       connectedAt: hosts.connectedAt,
@@ -74,8 +78,14 @@ async function withHosts(
     )
     .orderBy(asc(hosts.enrolledAt), asc(hosts.id))
   const byEnrolment = Map.groupBy(enrolled, host => host.enrolmentId)
-  return rows.map(row => ({
-    ...row,
-    hosts: (byEnrolment.get(row.id) ?? []).map(({ enrolmentId: _, ...host }) => host),
-  }))
+  return rows.map(row => ({ ...row, hosts: (byEnrolment.get(row.id) ?? []).map(shown) }))
 }
+
+const shown = ({
+  enrolmentId: _,
+  publicKey,
+  ...host
+}: Omit<EnrolmentView['hosts'][number], 'fingerprint'> & {
+  enrolmentId: string | null
+  publicKey: string
+}): EnrolmentView['hosts'][number] => ({ ...host, fingerprint: fingerprintOf(publicKey) })

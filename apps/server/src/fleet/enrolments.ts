@@ -8,6 +8,7 @@ import type { Log } from '@restic-manager/runtime/log'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { enrolments, hosts } from '../db/schema.ts'
+import { clearAlerts, raiseAlert } from './alerts.ts'
 import { hostActor, nobodyAt, writeAudit } from './audit.ts'
 import { writeHostile } from './audit-repeats.ts'
 
@@ -16,6 +17,7 @@ type NewEnrolment = {
   lifeMinutes: number
   maxUses: number
   tags: string[]
+  needsApproval?: boolean
   createdBy: string
 }
 
@@ -25,7 +27,7 @@ const hashOf = (token: string) => createHash('sha256').update(token).digest('hex
 /** Mints a token, shown this once. A repeated request is refused with `request_reused`: the token cannot be shown again. */
 export async function createEnrolment(
   db: Db,
-  { requestId, lifeMinutes, maxUses, tags, createdBy }: NewEnrolment,
+  { requestId, lifeMinutes, maxUses, tags, needsApproval = false, createdBy }: NewEnrolment,
 ): Promise<{ enrolmentId: string; token: string; expiresAt: Date }> {
   const token = `rmj_${randomBytes(32).toString('base64url')}`
   return db.transaction(async tx => {
@@ -40,6 +42,7 @@ export async function createEnrolment(
         maxUses,
         usesLeft: maxUses,
         tags,
+        needsApproval,
       })
       .onConflictDoNothing({ target: enrolments.requestId })
       .returning({ enrolmentId: enrolments.id, expiresAt: enrolments.expiresAt })
@@ -66,11 +69,12 @@ export async function revokeEnrolment(db: Db, enrolmentId: string): Promise<void
   })
 }
 
-type Turned = { turnedDown: 'unknown' | 'spent' | 'removed'; enrolmentId?: string }
+/** `wasUsed`: it had let somebody in, or was taken back. Just too late is no reason to worry. */
+type Turned = { turnedDown: 'unknown' | 'spent' | 'removed'; enrolmentId?: string; wasUsed?: boolean }
 
 /**
  * Lets a machine in. A repeat with the same token and key gets the same answer, so an agent that crashed in between asks
- * again. A token that is spent, expired, revoked or unknown is refused, counted and logged.
+ * again. A token that is spent, expired, revoked or unknown is refused, counted and logged, and raises an alert where it was used up.
  */
 export async function redeemEnrolment(
   db: Db,
@@ -80,9 +84,9 @@ export async function redeemEnrolment(
   const outcome = await db.transaction(tx => useToken(tx, request, address))
   if ('hostId' in outcome) return outcome
   // What a refusal leaves behind must survive it, so it is written after the transaction.
-  const { turnedDown, enrolmentId } = outcome
+  const { turnedDown, enrolmentId, wasUsed = false } = outcome
   log.warn({ enrolmentId, address, hostname: request.hostname, turnedDown }, 'an enrolment was refused')
-  if (enrolmentId !== undefined) await countRefusal(db, enrolmentId)
+  if (enrolmentId !== undefined) await countRefusal(db, enrolmentId, { address, wasUsed })
   const target = { kind: 'enrolment', id: enrolmentId }
   const after = { hostname: request.hostname, because: turnedDown }
   await writeHostile(db, { actor: nobodyAt(address), action: 'enrolment refused', target, after })
@@ -104,7 +108,10 @@ async function useToken(
 ): Promise<EnrolmentAnswer | Turned> {
   // The row lock makes redemptions of one token wait for each other.
   const [enrolment] = await tx
-    .select({ id: enrolments.id, tags: enrolments.tags })
+    .select({
+      ...{ id: enrolments.id, tags: enrolments.tags, needsApproval: enrolments.needsApproval },
+      wasUsed: sql<boolean>`${enrolments.usesLeft} < ${enrolments.maxUses} or ${enrolments.revokedAt} is not null`,
+    })
     .from(enrolments)
     .where(eq(enrolments.tokenHash, hashOf(token)))
     .for('update')
@@ -115,12 +122,13 @@ async function useToken(
       hostName: hosts.name,
       enrolmentId: hosts.enrolmentId,
       removedAt: hosts.removedAt,
+      awaitsApprovalSince: hosts.awaitsApprovalSince,
     })
     .from(hosts)
     .where(eq(hosts.publicKey, publicKey))
   if (known !== undefined && known.removedAt !== null)
     return { turnedDown: 'removed', enrolmentId: enrolment.id }
-  if (known?.enrolmentId === enrolment.id) return { hostId: known.hostId, hostName: known.hostName }
+  if (known?.enrolmentId === enrolment.id) return answerOf(known)
 
   const used = await tx
     .update(enrolments)
@@ -134,7 +142,7 @@ async function useToken(
       ),
     )
     .returning({ id: enrolments.id })
-  if (used.length === 0) return { turnedDown: 'spent', enrolmentId: enrolment.id }
+  if (used.length === 0) return { turnedDown: 'spent', enrolmentId: enrolment.id, wasUsed: enrolment.wasUsed }
   const [host] = await tx
     .insert(hosts)
     .values({
@@ -144,14 +152,31 @@ async function useToken(
       publicKey,
       enrolmentId: enrolment.id,
       tags: enrolment.tags,
+      awaitsApprovalSince: enrolment.needsApproval ? sql`now()` : null,
     })
     .onConflictDoUpdate({
       target: hosts.publicKey,
-      set: { enrolmentId: enrolment.id },
+      // Who is in stays in. Who waits is let in by a token that asks for no approval.
+      set: {
+        enrolmentId: enrolment.id,
+        ...(enrolment.needsApproval ? {} : { awaitsApprovalSince: null }),
+      },
       setWhere: isNull(hosts.removedAt),
     })
-    .returning({ hostId: hosts.id, hostName: hosts.name })
+    .returning({
+      hostId: hosts.id,
+      hostName: hosts.name,
+      awaitsApprovalSince: hosts.awaitsApprovalSince,
+    })
   if (host === undefined) return { turnedDown: 'removed', enrolmentId: enrolment.id }
+  if (host.awaitsApprovalSince === null) await clearAlerts(tx, host.hostId, ['host_waiting'])
+  else
+    await raiseAlert(tx, {
+      kind: 'host_waiting',
+      ...{ subject: host.hostId, hostId: host.hostId, enrolmentId: enrolment.id },
+      sentence:
+        'It was enrolled with a token that asks for approval. Compare its fingerprint, then let it in.',
+    })
   await notify(tx, 'enrolment', enrolment.id)
   await notify(tx, 'host', host.hostId)
   const named = { id: host.hostId, name: host.hostName }
@@ -160,15 +185,34 @@ async function useToken(
     hostIds: [host.hostId],
     after: { enrolmentId: enrolment.id, hostname, tags: enrolment.tags, isNew: known === undefined },
   })
-  return host
+  return answerOf(host)
 }
 
-async function countRefusal(db: Db, enrolmentId: string) {
+const answerOf = (host: {
+  hostId: string
+  hostName: string
+  awaitsApprovalSince: Date | null
+}): EnrolmentAnswer => ({
+  ...{ hostId: host.hostId, hostName: host.hostName },
+  ...(host.awaitsApprovalSince === null ? {} : { waitsForApproval: true }),
+})
+
+async function countRefusal(
+  db: Db,
+  enrolmentId: string,
+  { address, wasUsed }: { address: string; wasUsed: boolean },
+) {
   await db.transaction(async tx => {
     await tx
       .update(enrolments)
       .set({ refusedCount: sql`${enrolments.refusedCount} + 1`, lastRefusedAt: sql`now()` })
       .where(eq(enrolments.id, enrolmentId))
     await notify(tx, 'enrolment', enrolmentId)
+    if (wasUsed)
+      await raiseAlert(tx, {
+        kind: 'token_reused',
+        ...{ subject: enrolmentId, enrolmentId },
+        sentence: `An enrolment token was tried again after it was used up or revoked, the last time from ${address}. If that was not you, find out where its line was seen.`,
+      })
   })
 }

@@ -4,6 +4,7 @@ import type { Log } from '@restic-manager/runtime/log'
 import type { HostSession } from '../context.ts'
 import type { Db } from '../db/open.ts'
 import { hosts } from '../db/schema.ts'
+import { raiseAlert } from './alerts.ts'
 import { hostActor } from './audit.ts'
 import { writeHostile } from './audit-repeats.ts'
 import { ForeignId } from './facts.ts'
@@ -26,6 +27,12 @@ export async function countForeignIds<T>(
           .where(eq(hosts.id, host.id))
           .returning({ id: hosts.id, name: hosts.name })
         if (named === undefined) return
+        await raiseAlert(tx, {
+          kind: 'foreign_ids',
+          ...{ subject: host.id, hostId: host.id },
+          sentence:
+            'Its agent named jobs or schedules of another host, and was refused. An honest agent does not: look at that machine.',
+        })
         const target = { kind: 'host', ...named }
         await writeHostile(tx, {
           ...{ actor: hostActor(named), action: 'foreign id refused', target },

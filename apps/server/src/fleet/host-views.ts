@@ -6,6 +6,7 @@ import type { BackupSpec } from '@restic-manager/contract/command'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { HostListRequest } from '@restic-manager/contract/requests'
 import type { HostPage, HostRow, HostState, HostView } from '@restic-manager/contract/views'
+import { fingerprintOf } from '@restic-manager/runtime/fingerprint'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs, snapshots } from '../db/schema.ts'
 import { isOlderVersion, version } from '../version.ts'
@@ -23,6 +24,7 @@ const columns = {
   name: hosts.name,
   hostname: hosts.hostname,
   state: sql<HostState>`case when ${hosts.quarantinedAt} is not null then 'quarantined'
+    when ${hosts.awaitsApprovalSince} is not null then 'waiting'
     when ${hosts.online} then 'online' else 'offline' end`,
   lastSeenAt: hosts.lastSeenAt,
   os: hosts.os,
@@ -60,8 +62,9 @@ async function withJobs<T extends BareRow>(db: Db, rows: T[]) {
 }
 
 const inState: Record<HostState, SQL | undefined> = {
-  online: and(isNull(hosts.quarantinedAt), eq(hosts.online, true)),
-  offline: and(isNull(hosts.quarantinedAt), eq(hosts.online, false)),
+  online: and(isNull(hosts.quarantinedAt), isNull(hosts.awaitsApprovalSince), eq(hosts.online, true)),
+  offline: and(isNull(hosts.quarantinedAt), isNull(hosts.awaitsApprovalSince), eq(hosts.online, false)),
+  waiting: and(isNull(hosts.quarantinedAt), isNotNull(hosts.awaitsApprovalSince)),
   quarantined: isNotNull(hosts.quarantinedAt),
 }
 
@@ -130,11 +133,13 @@ async function countHosts(db: Db, scope: Scope, which: SQL | undefined) {
       all: count(sql`true`),
       online: count(inState.online),
       offline: count(inState.offline),
+      waiting: count(inState.waiting),
       quarantined: count(inState.quarantined),
     })
     .from(hosts)
     .where(and(isNull(hosts.removedAt), hostsIn(scope)))
-  const { total, ...counts } = counted ?? { total: 0, all: 0, online: 0, offline: 0, quarantined: 0 }
+  const none = { total: 0, all: 0, online: 0, offline: 0, waiting: 0, quarantined: 0 }
+  const { total, ...counts } = counted ?? none
   return { total, counts }
 }
 
@@ -150,6 +155,9 @@ export async function viewHost(db: Db, hostId: string, scope: Scope = wholeFleet
       scheduleAppliedAt: hosts.scheduleAppliedAt,
       policy: hosts.policy,
       quarantineReason: hosts.quarantineReason,
+      publicKey: hosts.publicKey,
+      keyChangedAt: hosts.keyChangedAt,
+      keyChangeWantedAt: hosts.keyChangeWantedAt,
       clockSkewMs: hosts.clockSkewMs,
       spool: {
         facts: hosts.spoolFacts,
@@ -161,10 +169,12 @@ export async function viewHost(db: Db, hostId: string, scope: Scope = wholeFleet
     })
     .from(hosts)
     .where(and(eq(hosts.id, hostId), isNull(hosts.removedAt)))
-  const [row] = await withJobs(db, bare)
-  if (row === undefined) throw new Refusal('host_not_found', 'There is no such host.')
+  const [found] = await withJobs(db, bare)
+  if (found === undefined) throw new Refusal('host_not_found', 'There is no such host.')
+  const { publicKey, ...row } = found
   return {
     ...row,
+    fingerprint: fingerprintOf(publicKey),
     policy: PolicySummary.safeParse(row.policy).data ?? null,
     spool: { ...row.spool, setAside: SetAside.safeParse(row.spool.setAside).data ?? null },
     updateAvailable: isOlderVersion(row.agentVersion, version) ? version : null,

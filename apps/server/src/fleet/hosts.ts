@@ -6,6 +6,7 @@ import type { HostRemoveRequest, HostUpdateRequest } from '@restic-manager/contr
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { agentSessions, hostRepositories, hosts, jobs, sessionChallenges } from '../db/schema.ts'
+import { clearAlerts, everyAlert } from './alerts.ts'
 
 const notFound = () => new Refusal('host_not_found', 'There is no such host.')
 
@@ -35,7 +36,7 @@ export async function removeHost(
 ): Promise<void> {
   await db.transaction(async tx => {
     const [host] = await tx
-      .select({ name: hosts.name, enrolmentId: hosts.enrolmentId, removedAt: hosts.removedAt })
+      .select({ name: hosts.name, removedAt: hosts.removedAt })
       .from(hosts)
       .where(eq(hosts.id, hostId))
       .for('no key update')
@@ -43,24 +44,31 @@ export async function removeHost(
     if (host.removedAt !== null) return
     if (host.name !== confirmName)
       throw new Refusal('not_confirmed', `Type the name of the host, ${host.name}, to remove it.`)
-    await tx
-      .update(hosts)
-      .set({ removedAt: sql`now()`, online: false, configVersion: sql`${hosts.configVersion} + 1` })
-      .where(eq(hosts.id, hostId))
-    await tx
-      .update(agentSessions)
-      .set({ bearerHash: null, bearerExpiresAt: null })
-      .where(eq(agentSessions.hostId, hostId))
-    await tx.delete(sessionChallenges).where(eq(sessionChallenges.hostId, hostId))
-    const links = await tx
-      .delete(hostRepositories)
-      .where(eq(hostRepositories.hostId, hostId))
-      .returning({ id: hostRepositories.repositoryId })
-    await giveUpJobs(tx, hostId)
-    await notify(tx, 'host', hostId)
-    if (host.enrolmentId !== null) await notify(tx, 'enrolment', host.enrolmentId)
-    for (const { id } of links) await notify(tx, 'repository', id)
+    await shutOut(tx, hostId)
   })
+}
+
+/** The removal itself, for a host whose row the transaction holds. */
+export async function shutOut(tx: Db, hostId: string): Promise<void> {
+  const [host] = await tx
+    .update(hosts)
+    .set({ removedAt: sql`now()`, online: false, configVersion: sql`${hosts.configVersion} + 1` })
+    .where(eq(hosts.id, hostId))
+    .returning({ enrolmentId: hosts.enrolmentId })
+  await tx
+    .update(agentSessions)
+    .set({ bearerHash: null, bearerExpiresAt: null })
+    .where(eq(agentSessions.hostId, hostId))
+  await tx.delete(sessionChallenges).where(eq(sessionChallenges.hostId, hostId))
+  const links = await tx
+    .delete(hostRepositories)
+    .where(eq(hostRepositories.hostId, hostId))
+    .returning({ id: hostRepositories.repositoryId })
+  await giveUpJobs(tx, hostId)
+  await clearAlerts(tx, hostId, everyAlert)
+  await notify(tx, 'host', hostId)
+  if (host?.enrolmentId != null) await notify(tx, 'enrolment', host.enrolmentId)
+  for (const { id } of links) await notify(tx, 'repository', id)
 }
 
 /** Nobody will report on these any more. Both endings are the server's own guess. */

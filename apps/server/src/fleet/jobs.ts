@@ -78,10 +78,10 @@ async function placeRequest(tx: Db, { hostId, repositoryId, kind, spec }: RunReq
   return place
 }
 
-/** Throws `host_not_found` or `host_quarantined`. */
+/** Throws `host_not_found`, `host_quarantined` or `host_waiting`. */
 export async function checkHost(tx: Db, hostId: string): Promise<void> {
   const [host] = await tx
-    .select({ quarantinedAt: hosts.quarantinedAt })
+    .select({ quarantinedAt: hosts.quarantinedAt, awaitsApprovalSince: hosts.awaitsApprovalSince })
     .from(hosts)
     .where(and(eq(hosts.id, hostId), isNull(hosts.removedAt)))
     .for('key share')
@@ -89,8 +89,10 @@ export async function checkHost(tx: Db, hostId: string): Promise<void> {
   if (host.quarantinedAt !== null)
     throw new Refusal(
       'host_quarantined',
-      'This host is quarantined and gets no orders. Remove this host and enrol it again.',
+      'This host is quarantined and gets no orders. Release it, or remove it and enrol it again.',
     )
+  if (host.awaitsApprovalSince !== null)
+    throw new Refusal('host_waiting', 'This host waits for an admin to let it in, and gets no orders.')
 }
 
 /** Why a job can be placed nowhere, in a sentence for who asked. */

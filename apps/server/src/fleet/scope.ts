@@ -3,7 +3,7 @@ import { and, arrayOverlaps, inArray, or, type SQL, sql, type SQLWrapper } from 
 import type { PgTable } from 'drizzle-orm/pg-core'
 import { Refusal, type RefusalCode } from '@restic-manager/contract/refusal'
 import type { Db } from '../db/open.ts'
-import { enrolments, hosts, jobs, repositories, schedules } from '../db/schema.ts'
+import { alerts, enrolments, hosts, jobs, repositories, schedules } from '../db/schema.ts'
 
 /** Tags of hosts, one of which is enough. Undefined: no limit. */
 export type Scope = readonly string[] | undefined
@@ -44,9 +44,18 @@ export const hiddenHostsOf = (scope: Scope): SQL<number> =>
 export const enrolmentsIn = (scope: Scope): SQL | undefined =>
   scope && arrayOverlaps(enrolments.tags, [...scope])
 
+/** Alerts about hosts of the scope, and about enrolments whose hosts belong to it. */
+export const alertsIn = (scope: Scope): SQL | undefined =>
+  scope &&
+  or(
+    ofHostsIn(scope, alerts.hostId),
+    sql`${alerts.hostId} is null and ${alerts.enrolmentId} in (select seen.id from enrolments as seen
+      where seen.tags && ${sql.param([...scope], enrolments.tags)})`,
+  )
+
 /** Something that a request is about. `shared repository`: one that is changed for everybody who uses it. */
 export type Thing = {
-  kind: 'host' | 'job' | 'schedule' | 'repository' | 'shared repository' | 'enrolment'
+  kind: 'host' | 'job' | 'schedule' | 'repository' | 'shared repository' | 'enrolment' | 'alert'
   id: string
 }
 
@@ -78,6 +87,12 @@ const places: Record<Thing['kind'], Place> = {
     id: enrolments.id,
     within: enrolmentsIn,
     absent: ['enrolment_not_found', 'There is no such enrolment.'],
+  },
+  alert: {
+    table: alerts,
+    id: alerts.id,
+    within: alertsIn,
+    absent: ['alert_not_found', 'There is no such alert.'],
   },
   repository,
   'shared repository': repository,

@@ -15,6 +15,7 @@ import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { agentSessions, hosts, sessionChallenges } from '../db/schema.ts'
 import { currentTimeline } from '../db/timeline.ts'
+import { raiseAlert } from './alerts.ts'
 import { theServer, writeAudit } from './audit.ts'
 
 const hashOf = (bearer: string) => createHash('sha256').update(bearer).digest('hex')
@@ -24,7 +25,12 @@ const removed = () =>
 const quarantined = () =>
   new Refusal(
     'host_quarantined',
-    'Two machines use the identity of this host. Remove this host and enrol it again.',
+    'Two machines use the identity of this host. Stop the agent on the copy, then have this host released, or removed and enrolled again.',
+  )
+const waiting = () =>
+  new Refusal(
+    'host_waiting',
+    'This host waits for an admin to let it in. Nothing has to be done on the host itself.',
   )
 const unproven = (sentence: string) => new Refusal('session_unproven', sentence)
 
@@ -89,6 +95,7 @@ export async function proveSession(
         sessionId: hosts.sessionId,
         enrolmentId: hosts.enrolmentId,
         quarantinedAt: hosts.quarantinedAt,
+        awaitsApprovalSince: hosts.awaitsApprovalSince,
         removedAt: hosts.removedAt,
       })
       .from(hosts)
@@ -99,6 +106,7 @@ export async function proveSession(
     if (!signatureFits(host.publicKey, proof))
       return { refused: unproven('The signature does not fit the key this host enrolled with.') }
     if (host.quarantinedAt !== null) return { refused: quarantined() }
+    if (host.awaitsApprovalSince !== null) return { refused: waiting() }
 
     const verdict = judgeSession(proof, { has: host.sessionId, used: await usedSessions(tx, proof) })
     if (verdict === 'clone') {
@@ -180,6 +188,12 @@ async function quarantineHost(tx: Db, hostId: string) {
     })
     .where(eq(hosts.id, hostId))
     .returning({ id: hosts.id, name: hosts.name })
+  await raiseAlert(tx, {
+    kind: 'host_cloned',
+    ...{ subject: hostId, hostId },
+    sentence:
+      'Two machines use the identity of this host, perhaps because its disk was copied. Both are shut out until it is released or removed.',
+  })
   await notify(tx, 'host', hostId)
   const target = { kind: 'host', id: hostId, name: host?.name }
   await writeAudit(tx, {

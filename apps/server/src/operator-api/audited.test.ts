@@ -11,11 +11,12 @@ import { codeOf, stepAt } from '../auth/totp.ts'
 import type { Principal } from '../context.ts'
 import { hosts } from '../db/schema.ts'
 import { apiKeys, auditEvents, operatorAccounts, operatorPasskeys } from '../db/schema-operators.ts'
+import { alertPage } from '../fleet/alerts.ts'
 import { auditHash, firstHash } from '../fleet/audit.ts'
 import { secretFields, secretMaps } from '../fleet/audit-mask.ts'
 import { createEnrolment } from '../fleet/enrolments.ts'
 import { cancelJob } from '../fleet/jobs.ts'
-import { asAnna, makeHost, repositoryOf, type TestHost } from '../testing-fleet.ts'
+import { asAnna, enrolMachine, makeHost, repositoryOf, type TestHost } from '../testing-fleet.ts'
 import { softPasskey } from '../testing-passkey.ts'
 import { type OperatorServer, operatorServer, signedIn } from '../testing-routers.ts'
 import { hourly, planOn } from '../testing-schedules.ts'
@@ -43,6 +44,9 @@ const readEvents = () => server.database.db.select().from(auditEvents).orderBy(a
 type Asked = { input?: object; by?: Principal; about?: string }
 
 /** For every mutation: what makes it succeed. `about`: the kind of thing its row names. */
+const waitingHost = async () =>
+  (await enrolMachine(server.database.db, 'waiting-1', { needsApproval: true })).hostId
+
 const acts: Record<string, () => Promise<Asked>> = {
   'hosts.update': async () => ({ input: { hostId: host.hostId, name: 'web-2' }, about: 'host' }),
   'hosts.remove': async () => {
@@ -54,6 +58,13 @@ const acts: Record<string, () => Promise<Asked>> = {
     const wish = { requestId: newId(), lifeMinutes: 60, maxUses: 1, tags: [], createdBy: 'anna' }
     const { enrolmentId } = await createEnrolment(server.database.db, wish)
     return { input: { enrolmentId }, about: 'enrolment' }
+  },
+  'enrolments.approve': async () => ({ input: { hostId: await waitingHost() }, about: 'host' }),
+  'enrolments.reject': async () => ({ input: { hostId: await waitingHost() }, about: 'host' }),
+  'alerts.acknowledge': async () => {
+    const hostId = await waitingHost()
+    const { rows } = await alertPage(server.database.db, undefined, { hostId, which: 'open', limit: 1 })
+    return { input: { alertId: rows[0]?.id }, about: 'alert' }
   },
   'repositories.create': async () => ({
     input: {

@@ -1,8 +1,9 @@
 // enrolments.*: one-time tokens that let machines in.
 import { z } from 'zod'
 import { Id } from '@restic-manager/contract/ids'
-import { EnrolmentCreateRequest, EnrolmentRequest } from '@restic-manager/contract/requests'
-import { EnrolmentView } from '@restic-manager/contract/views'
+import { EnrolmentCreateRequest, EnrolmentRequest, HostRequest } from '@restic-manager/contract/requests'
+import { EnrolmentView } from '@restic-manager/contract/enrolment'
+import { approveHost, rejectHost } from '../fleet/approvals.ts'
 import { listEnrolments, viewEnrolment } from '../fleet/enrolment-views.ts'
 import { createEnrolment, revokeEnrolment } from '../fleet/enrolments.ts'
 import { admin, router, viewer } from './trpc.ts'
@@ -28,4 +29,12 @@ export const enrolmentsRouter = router({
   revoke: admin({ input: EnrolmentRequest, of: { enrolmentId: 'enrolment' } })
     .output(z.void())
     .mutation(({ ctx, input }) => revokeEnrolment(ctx.db, input.enrolmentId)),
+  /** Lets a host in that waits for it. */
+  approve: admin({ input: HostRequest, of: { hostId: 'host' }, fresh: true })
+    .output(z.void())
+    .mutation(({ ctx, input }) => approveHost(ctx.db, input.hostId)),
+  /** Turns a host away that waits. It never was told anything, so nothing is lost. */
+  reject: admin({ input: HostRequest, of: { hostId: 'host' } })
+    .output(z.void())
+    .mutation(({ ctx, input }) => rejectHost(ctx.db, input.hostId)),
 })

@@ -19,7 +19,7 @@ type DatabaseState = { silentSince: Date | null }
 
 const everything: Change = { topic: 'everything', id: '' }
 
-const told = ['host', 'job', 'repository', 'snapshots', 'enrolment'] as const
+const told = ['host', 'job', 'repository', 'snapshots', 'enrolment', 'alert'] as const
 const watched = [...told, 'progress'] as const
 
 const isTold = (topic: Topic): topic is (typeof told)[number] => (told as readonly Topic[]).includes(topic)

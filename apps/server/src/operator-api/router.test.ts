@@ -18,6 +18,8 @@ const whoMay = {
   'enrolments.get': 'viewer',
   'enrolments.list': 'viewer',
   'enrolments.revoke': 'admin',
+  'enrolments.approve': 'admin',
+  'enrolments.reject': 'admin',
   'repositories.list': 'viewer',
   'repositories.get': 'viewer',
   'repositories.create': 'admin',
@@ -68,6 +70,8 @@ const whoMay = {
   'users.update': 'admin',
   'users.remove': 'admin',
   'users.signOut': 'admin',
+  'alerts.list': 'viewer',
+  'alerts.acknowledge': 'operator',
   'live.changes': 'viewer',
   'live.database': 'viewer',
 } as const satisfies Record<string, Principal['role']>

@@ -1,5 +1,6 @@
 // What dashboards, scripts and tools may call. Its type is the typed client's whole knowledge of the server.
 import { accountRouter } from './account.ts'
+import { alertsRouter } from './alerts.ts'
 import { enrolmentsRouter } from './enrolments.ts'
 import { hostsRouter } from './hosts.ts'
 import { jobsRouter } from './jobs.ts'
@@ -27,6 +28,7 @@ export const operatorRouter = router({
   jobs: jobsRouter,
   snapshots: snapshotsRouter,
   settings: settingsRouter,
+  alerts: alertsRouter,
   live: liveRouter,
 })
 export type OperatorRouter = typeof operatorRouter

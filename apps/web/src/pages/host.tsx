@@ -8,6 +8,7 @@ import { useState } from 'react'
 import { useNow } from '../clock.ts'
 import { formatDuration, formatPercent } from '../format.ts'
 import { useMay } from '../me.ts'
+import { AlertNotices } from '../parts/alerts.tsx'
 import { BackupForm } from '../parts/backup-form.tsx'
 import { Crumbs } from '../parts/crumbs.tsx'
 import { HostVitals } from '../parts/host-vitals.tsx'
@@ -127,7 +128,7 @@ function HostBody({ host }: { host: HostView }) {
                 variant="filled"
                 leftSection={<IconPlayerPlay size={16} stroke={1.75} aria-hidden />}
                 onClick={() => setDialog('run')}
-                disabled={host.state === 'quarantined'}
+                disabled={host.state === 'quarantined' || host.state === 'waiting'}
               >
                 Run now
               </Button>
@@ -135,7 +136,12 @@ function HostBody({ host }: { host: HostView }) {
           </>
         }
       />
-      <HostNotice host={host} runNow={() => setDialog('run')} />
+      <HostNotice
+        host={host}
+        runNow={() => setDialog('run')}
+        onGone={() => void navigate({ to: '/hosts' })}
+      />
+      <AlertNotices hostId={host.id} />
       <HostVitals host={host} />
       <div className="with-side">
         <div className="stack">

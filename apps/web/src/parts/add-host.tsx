@@ -1,9 +1,9 @@
 // The dialog that lets a machine in: one line to paste, and steps that turn green as the host takes them.
-import { Button, Loader, Modal } from '@mantine/core'
+import { Button, Loader, Modal, Switch } from '@mantine/core'
 import { IconCheck, IconRefresh } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { useEffect, useRef } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { useNow } from '../clock.ts'
 import { countOf, formatClock, formatLeft } from '../format.ts'
 import { joinLine, joinProgress, type JoinStep } from '../join-progress.ts'
@@ -11,6 +11,7 @@ import { useMe } from '../me.ts'
 import { useRequestId } from '../request-id.ts'
 import { useZone } from '../time-zone.ts'
 import { refusalIn, trpc } from '../trpc.ts'
+import { ApprovalNotice } from './approval.tsx'
 import { CodeBlock } from './code-block.tsx'
 import { CopyText } from './copy.tsx'
 import { Notice } from './notice.tsx'
@@ -53,6 +54,7 @@ function Waiting({ enrolmentId, serverUrl }: { enrolmentId: string; serverUrl: s
       <div className="join-steps join-blank" />
     )
   const { steps, ready, stuck } = joinProgress(enrolment.data, host.data, serverUrl, new Date(now))
+  const waiting = enrolment.data.hosts.find(each => each.waitsSince !== null)
   const { refusedCount, lastRefusedAt } = enrolment.data
   const waited =
     now - enrolment.data.createdAt.getTime() > 20_000 || steps.findIndex(step => step.state === 'now') > 1
@@ -76,6 +78,7 @@ function Waiting({ enrolmentId, serverUrl }: { enrolmentId: string; serverUrl: s
           It runs agent {host.data.agentVersion} and restic {host.data.resticVersion}.
         </Notice>
       )}
+      {waiting !== undefined && <ApprovalNotice host={waiting} />}
       {!ready && stuck !== undefined && waited && (
         <Notice tone="warn" title={stuck.title}>
           {stuck.why}
@@ -103,9 +106,11 @@ function Joining() {
       onError: error => refusalIn(error) === 'request_reused' && done(),
     }),
   )
+  const revoke = useMutation(trpc.enrolments.revoke.mutationOptions())
   const asked = useRef(false)
   const { mutate } = create
-  const askFor = () => mutate({ requestId: idFor('enrolment') })
+  const [needsApproval, setNeedsApproval] = useState(false)
+  const askFor = (wish = needsApproval) => mutate({ requestId: idFor('enrolment'), needsApproval: wish })
   useEffect(() => {
     if (asked.current) return
     asked.current = true
@@ -117,7 +122,7 @@ function Joining() {
     return (
       <>
         <MutationProblem what="No token could be made." error={create.error} />
-        <Button onClick={askFor}>Try again</Button>
+        <Button onClick={() => askFor()}>Try again</Button>
       </>
     )
   }
@@ -135,6 +140,20 @@ function Joining() {
           One host{left > 0 && `, works for ${formatLeft(left)}`}. The token is shown once. The host makes its
           own key; nothing listens on it, it only dials out to <span className="mono">{serverUrl}</span>.
         </p>
+        <Switch
+          mt={12}
+          label="Wait until an admin has compared its fingerprint"
+          description="Makes a new line; the one above stops working."
+          checked={needsApproval}
+          disabled={create.isPending}
+          onChange={event => {
+            const wish = event.currentTarget.checked
+            setNeedsApproval(wish)
+            if (create.data !== undefined) revoke.mutate({ enrolmentId: create.data.enrolmentId })
+            create.reset()
+            askFor(wish)
+          }}
+        />
       </div>
       {create.data === undefined ? (
         <div className="join-steps join-blank" />

@@ -7,13 +7,17 @@ import type { ReactNode } from 'react'
 import { formatDuration } from '../format.ts'
 import { useMay } from '../me.ts'
 import { kindWords, whyEnded } from '../words.ts'
+import { ApprovalNotice } from './approval.tsx'
 import { HostSpoolNotice } from './host-spool-notice.tsx'
 import { LinkButton } from './link-button.tsx'
 import { Notice } from './notice.tsx'
 import { Ago, When } from './when.tsx'
 
+/** `onGone`: the host was turned away. */
+type Props = { host: HostView; runNow: () => void; onGone: () => void }
+
 /** At most one notice, and one each about the host's records and its clock. `runNow` opens the dialog that would clear a failed backup. */
-export function HostNotice(props: { host: HostView; runNow: () => void }): ReactNode {
+export function HostNotice(props: Props): ReactNode {
   return (
     <>
       <MainNotice {...props} />
@@ -33,7 +37,7 @@ function ClockNotice({ host: { state, clockSkewMs } }: { host: HostView }): Reac
   )
 }
 
-function MainNotice({ host, runNow }: { host: HostView; runNow: () => void }): ReactNode {
+function MainNotice({ host, runNow, onGone }: Props): ReactNode {
   const mayRun = useMay('operator')
   const mayAdd = useMay('admin')
   const last = host.lastJob
@@ -45,6 +49,7 @@ function MainNotice({ host, runNow }: { host: HostView; runNow: () => void }): R
       </Notice>
     )
   }
+  if (host.state === 'waiting') return <ApprovalNotice host={host} onRejected={onGone} />
   if (host.state === 'offline') {
     return (
       <Notice

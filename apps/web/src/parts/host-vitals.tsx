@@ -65,7 +65,7 @@ export function HostVitals({ host }: { host: HostView }) {
         {
           label: 'Agent',
           value: stateWords[host.state],
-          tone: host.state === 'online' ? undefined : 'bad',
+          tone: host.state === 'online' ? undefined : host.state === 'waiting' ? 'warn' : 'bad',
           below: agentBelow(host),
         },
         {

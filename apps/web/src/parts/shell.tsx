@@ -2,7 +2,7 @@
 import { Outlet, Link, useLocation } from '@tanstack/react-router'
 import { Tooltip } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
-import { IconDatabase, IconListDetails, IconServer2 } from '@tabler/icons-react'
+import { IconBell, IconDatabase, IconListDetails, IconServer2 } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { formatCount } from '../format.ts'
@@ -22,6 +22,7 @@ const entries = [
   { to: '/hosts', word: 'Hosts', icon: IconServer2 },
   { to: '/jobs', word: 'Jobs', icon: IconListDetails },
   { to: '/repositories', word: 'Repositories', icon: IconDatabase },
+  { to: '/attention', word: 'Attention', icon: IconBell },
 ] as const
 
 function useCounts(): Record<(typeof entries)[number]['to'], string | undefined> {
@@ -30,11 +31,13 @@ function useCounts(): Record<(typeof entries)[number]['to'], string | undefined>
     trpc.jobs.list.queryOptions({ limit: 100, statuses: ['accepted', 'running'] }),
   ).data
   const repositories = useQuery(trpc.repositories.list.queryOptions()).data
+  const open = useQuery(trpc.alerts.list.queryOptions({ limit: 1 })).data?.openCount ?? 0
   const busy = running?.rows.length ?? 0
   return {
     '/hosts': hosts && formatCount(hosts.counts.all),
     '/jobs': busy === 0 ? undefined : `${busy}${running?.nextCursor == null ? '' : '+'} running`,
     '/repositories': repositories && formatCount(repositories.length),
+    '/attention': open === 0 ? undefined : formatCount(open),
   }
 }
 

@@ -15,6 +15,7 @@ import {
   IconPlugConnected,
   IconPlugConnectedX,
   IconShieldLock,
+  IconUserQuestion,
 } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { statusWords, stateWords } from '../words.ts'
@@ -39,6 +40,7 @@ const statusLooks = {
 const stateLooks = {
   online: [IconPlugConnected, 'idle'],
   offline: [IconPlugConnectedX, 'bad'],
+  waiting: [IconUserQuestion, 'warn'],
   quarantined: [IconShieldLock, 'bad'],
 } as const satisfies Record<HostState, readonly [typeof IconClock, Tone]>
 

@@ -1,0 +1,14 @@
+// alerts.*: what needs a person.
+import { z } from 'zod'
+import { AlertListRequest, AlertPage, AlertRequest } from '@restic-manager/contract/alerts'
+import { acknowledgeAlert, alertPage } from '../fleet/alerts.ts'
+import { operator, router, viewer } from './trpc.ts'
+
+export const alertsRouter = router({
+  list: viewer({ input: AlertListRequest, of: 'fleet' })
+    .output(AlertPage)
+    .query(({ ctx, input }) => alertPage(ctx.db, ctx.scope, input)),
+  acknowledge: operator({ input: AlertRequest, of: { alertId: 'alert' } })
+    .output(z.void())
+    .mutation(({ ctx, input }) => acknowledgeAlert(ctx.db, input.alertId, ctx.principal.email)),
+})

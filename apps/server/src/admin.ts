@@ -7,6 +7,7 @@ import {
   resetSecondFactorCommand,
 } from './admin-accounts.ts'
 import { BadUsage, type Command, readValues } from './admin-command.ts'
+import { verifyAuditCommand } from './admin-audit.ts'
 import { backupCommand, restoreCommand } from './admin-dumps.ts'
 import { readConfig, settingsHelp } from './config.ts'
 import { BadSetting } from './setting.ts'
@@ -17,6 +18,7 @@ const commands: Partial<Record<string, Command>> = {
   'reset-second-factor': resetSecondFactorCommand,
   'create-api-key': createApiKeyCommand,
   'create-enrolment': createEnrolmentCommand,
+  'verify-audit': verifyAuditCommand,
   backup: backupCommand,
   restore: restoreCommand,
 }

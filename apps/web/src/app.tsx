@@ -165,13 +165,42 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import('./pages/settings.tsx'), 'SettingsPage'),
 })
 
+/** A day as a date field of a browser has it. */
+const dayOf = (value: unknown): string | undefined =>
+  typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) && !Number.isNaN(Date.parse(value))
+    ? value
+    : undefined
+
+const audit = createRoute({
+  getParentRoute: () => shell,
+  path: '/settings/audit',
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): {
+    actor?: string | undefined
+    action?: string | undefined
+    targetId?: string | undefined
+    hostId?: string | undefined
+    from?: string | undefined
+    until?: string | undefined
+  } => ({
+    actor: textOf(search['actor']),
+    action: textOf(search['action']),
+    targetId: textOf(search['targetId']),
+    hostId: textOf(search['hostId']),
+    from: dayOf(search['from']),
+    until: dayOf(search['until']),
+  }),
+  component: lazyRouteComponent(() => import('./pages/audit.tsx'), 'AuditPage'),
+})
+
 const router = createRouter({
   routeTree: root.addChildren([
     signIn,
     setUp,
     shell.addChildren([
       ...[home, attention, hosts, host, addSchedule, schedule],
-      ...[jobs, job, repositories, addRepository, repository, settings],
+      ...[jobs, job, repositories, addRepository, repository, settings, audit],
     ]),
   ]),
   defaultPreload: 'intent',

@@ -45,6 +45,8 @@ const whoMay = {
   'jobs.tail': 'viewer',
   'snapshots.list': 'viewer',
   'snapshots.get': 'viewer',
+  'audit.list': 'admin',
+  'audit.export': 'admin',
   'settings.get': 'viewer',
   'settings.turnedAway': 'admin',
   'settings.update': 'admin',

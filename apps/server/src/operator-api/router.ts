@@ -1,6 +1,7 @@
 // What dashboards, scripts and tools may call. Its type is the typed client's whole knowledge of the server.
 import { accountRouter } from './account.ts'
 import { alertsRouter } from './alerts.ts'
+import { auditRouter } from './audit.ts'
 import { enrolmentsRouter } from './enrolments.ts'
 import { hostsRouter } from './hosts.ts'
 import { jobsRouter } from './jobs.ts'
@@ -27,6 +28,7 @@ export const operatorRouter = router({
   schedules: schedulesRouter,
   jobs: jobsRouter,
   snapshots: snapshotsRouter,
+  audit: auditRouter,
   settings: settingsRouter,
   alerts: alertsRouter,
   live: liveRouter,

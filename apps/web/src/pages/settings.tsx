@@ -7,6 +7,7 @@ import { useNow } from '../clock.ts'
 import { countOf, formatBytes } from '../format.ts'
 import { logsThatGo, logsThere } from '../log-retention.ts'
 import { useMay } from '../me.ts'
+import { LinkButton } from '../parts/link-button.tsx'
 import { Crumbs } from '../parts/crumbs.tsx'
 import { Notice } from '../parts/notice.tsx'
 import { PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
@@ -84,6 +85,7 @@ function LogSettings({ settings: { logDays, logSizes } }: { settings: SettingsVi
 /** The page of settings. */
 export function SettingsPage() {
   const settings = useQuery(trpc.settings.get.queryOptions())
+  const mayAudit = useMay('admin')
   return (
     <>
       <Crumbs way={[]} here="Settings" />
@@ -92,6 +94,16 @@ export function SettingsPage() {
       {settings.isPending && (
         <Panel>
           <SkeletonRows rows={3} height={52} />
+        </Panel>
+      )}
+      {mayAudit && (
+        <Panel title="Audit log" foot="Rows are only ever added. Secrets are not in them.">
+          <div className="stack">
+            <p>What was changed here and by whom, who signed in, and who was turned away.</p>
+            <div className="row">
+              <LinkButton to="/settings/audit">Open the audit log</LinkButton>
+            </div>
+          </div>
         </Panel>
       )}
       {/* Made anew when somebody else has saved: what is typed here would not be about that. */}

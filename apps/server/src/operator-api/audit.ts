@@ -1,0 +1,13 @@
+// audit.*: what was done, by whom. It is only ever read here.
+import { AuditExport, AuditExportRequest, AuditListRequest, AuditPage } from '@restic-manager/contract/audit'
+import { auditPage, exportAudit } from '../fleet/audit-views.ts'
+import { admin, router } from './trpc.ts'
+
+export const auditRouter = router({
+  list: admin({ input: AuditListRequest, of: 'fleet' })
+    .output(AuditPage)
+    .query(({ ctx, input }) => auditPage(ctx.db, ctx.scope, input)),
+  export: admin({ input: AuditExportRequest, of: 'fleet' })
+    .output(AuditExport)
+    .query(({ ctx, input }) => exportAudit(ctx.db, ctx.scope, input)),
+})

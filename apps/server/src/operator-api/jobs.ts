@@ -73,7 +73,12 @@ export const jobsRouter = router({
 function thingsOfRun({ kind, spec, repositoryId }: JobRunRequest): Thing[] {
   const isForAll = removes(kind, spec) || kind === 'unlock'
   return [
-    ...(kind === 'forget' ? spec.targets.map(({ hostId }) => ({ kind: 'host' as const, id: hostId })) : []),
+    ...(kind === 'forget'
+      ? spec.targets.flatMap(({ hostId, scheduleId }) => [
+          { kind: 'host' as const, id: hostId },
+          { kind: 'schedule' as const, id: scheduleId },
+        ])
+      : []),
     ...(isForAll ? [{ kind: 'shared repository' as const, id: repositoryId }] : []),
   ]
 }

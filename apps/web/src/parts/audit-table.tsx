@@ -115,7 +115,7 @@ function Act({ event, onTarget }: { event: AuditEventView; onTarget: (targetId: 
       <p className="dim audit-hash break">{event.hash}</p>
       {targetId !== null && (
         <div className="row">
-          <Button onClick={() => onTarget(targetId)}>Show all about this {event.targetKind}</Button>
+          <Button onClick={() => onTarget(targetId)}>Show everything about it</Button>
         </div>
       )}
     </div>

@@ -48,6 +48,10 @@ const commands = {
       json: { type: 'boolean', says: 'as JSON, for programs' },
     },
   },
+  'rotate-key': {
+    says: 'give this host another key, and have the old one refused',
+    flags: { 'state-dir': stateDir },
+  },
   version: { says: 'print the version', flags: {} },
 } as const satisfies Record<string, { says: string; flags: Record<string, Flag> }>
 
@@ -62,6 +66,7 @@ export type CommandLine =
     }
   | { command: 'run'; stateDir?: string; policyFile?: string }
   | { command: 'status'; stateDir?: string; policyFile?: string; json: boolean }
+  | { command: 'rotate-key'; stateDir?: string }
   | { command: 'version' }
   | { command: 'help'; text: string }
 
@@ -99,6 +104,8 @@ export function readCommandLine(words: readonly string[]): CommandLine {
       return { command, ...local, json: values.json === true }
     case 'run':
       return { command, ...local }
+    case 'rotate-key':
+      return { command, ...shared }
     case 'version':
       return { command }
   }
@@ -140,7 +147,7 @@ const spell = (name: string, flag: Flag) =>
   flag.value === undefined ? `--${name}` : `--${name} ${flag.value}`
 
 function overview(): string {
-  const list = Object.entries(commands).map(([name, { says }]) => `  ${name.padEnd(10)}${says}`)
+  const list = Object.entries(commands).map(([name, { says }]) => `  ${name.padEnd(12)}${says}`)
   return `restic-manager agent: runs restic on this machine for a restic-manager server.
 
 Usage: agent COMMAND [FLAGS]

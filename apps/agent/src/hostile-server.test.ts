@@ -92,6 +92,7 @@ test('orders without end are left alone once there are more than hello can name'
     runner: { order: ({ jobId }: { jobId: string }) => void ordered.push(jobId) } as never,
     log: createLog({ level: 'silent' }),
     onApplied: () => {},
+    onRotateKey: () => {},
     closed: new AbortController().signal,
     timing,
     onStuck: () => {},
@@ -133,7 +134,16 @@ test('an order for which a full disk has no room is turned down with a sentence,
   const runner = startRunner(shop as never)
   const stuck: string[] = []
   const closed = new AbortController().signal
-  const desk = { state, config: shop.config as never, runner, log, timing, closed, onApplied() {} }
+  const desk = {
+    state,
+    config: shop.config as never,
+    runner,
+    log,
+    timing,
+    closed,
+    onApplied() {},
+    onRotateKey() {},
+  }
   const take = openOrderDesk({ ...desk, onStuck: why => void stuck.push(why) })
   const results = () => state.all(`select payload from facts where name = 'command.result'`)
   take(backupOrder())
@@ -161,6 +171,7 @@ test('an order that the disk does not take ends the link instead of the agent', 
     runner: {} as never,
     log: createLog({ level: 'silent' }),
     onApplied: () => {},
+    onRotateKey: () => {},
     closed: new AbortController().signal,
     timing,
     onStuck: why => void stuck.push(why),

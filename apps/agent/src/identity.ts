@@ -1,5 +1,6 @@
 // Who this host is: the Ed25519 key made here, the host id it got for it, and the session it speaks in.
 import { createPrivateKey, generateKeyPairSync, randomUUID, sign, type KeyObject } from 'node:crypto'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Id } from '@restic-manager/contract/ids'
 import { proofText, type SessionProof } from '@restic-manager/contract/join'
@@ -7,7 +8,7 @@ import { Name } from '@restic-manager/contract/scalars'
 import { fingerprintOf } from '@restic-manager/runtime/fingerprint'
 import { z } from 'zod'
 import { StateUnusable } from './state.ts'
-import { readFileIfThere, savePrivateFile } from './files.ts'
+import { readFileIfThere, savePrivateFile, syncFolder } from './files.ts'
 
 /** What enrolment gave this host. Kept for good; the private key is in a file of its own. */
 export const Enrolment = z.object({
@@ -23,7 +24,13 @@ const Sessions = z.object({ confirmed: Id.nullable(), next: Id.nullable() })
 type Sessions = z.infer<typeof Sessions>
 
 /** Not inside the spool: a lost spool must not turn this host into a clone of itself. */
-const files = { key: 'key.pem', enrolment: 'enrolment.json', sessions: 'sessions.json' }
+const files = {
+  key: 'key.pem',
+  nextKey: 'key-next.pem',
+  keyBefore: 'key-before.pem',
+  enrolment: 'enrolment.json',
+  sessions: 'sessions.json',
+}
 
 /** What this host was enrolled as; undefined when it is not. */
 export function readEnrolment(stateDir: string): Enrolment | undefined {
@@ -46,10 +53,51 @@ export function saveEnrolment(stateDir: string, enrolment: Enrolment): void {
 export function openKey(stateDir: string): KeyObject {
   const path = join(stateDir, files.key)
   const saved = readFileIfThere(path)
-  if (saved !== undefined) return readKey(path, saved)
+  return saved === undefined ? makeKey(path) : readKey(path, saved)
+}
+
+function makeKey(path: string): KeyObject {
   const { privateKey } = generateKeyPairSync('ed25519')
   savePrivateFile(path, privateKey.export({ format: 'pem', type: 'pkcs8' }).toString())
   return privateKey
+}
+
+/**
+ * The keys to prove this host with, the one it should have first. A key that is to take over may not have reached the server yet; and
+ * a server restored from an older dump knows the one before.
+ */
+export function openKeys(stateDir: string): KeyObject[] {
+  const spare = (name: string) => {
+    const saved = readFileIfThere(join(stateDir, name))
+    return saved === undefined ? [] : [readKey(join(stateDir, name), saved)]
+  }
+  return [...spare(files.nextKey), openKey(stateDir), ...spare(files.keyBefore)]
+}
+
+/** Makes the key that is to take over, unless there is one already. */
+export function makeNextKey(stateDir: string): KeyObject {
+  const path = join(stateDir, files.nextKey)
+  const saved = readFileIfThere(path)
+  return saved === undefined ? makeKey(path) : readKey(path, saved)
+}
+
+/** Whether a key of this host waits for the server to take it. */
+export const hasNextKey = (stateDir: string): boolean => existsSync(join(stateDir, files.nextKey))
+
+/** A key that the server will not have: another one has to be made. */
+export function dropNextKey(stateDir: string): void {
+  rmSync(join(stateDir, files.nextKey), { force: true })
+}
+
+/** The server has taken a proof of `key`. If it was to take over, it has; the one before stays for a server that forgets. */
+export function settleKey(stateDir: string, key: KeyObject): void {
+  const [next, before] = [join(stateDir, files.nextKey), join(stateDir, files.keyBefore)]
+  const saved = readFileIfThere(next)
+  if (saved === undefined || publicKeyOf(readKey(next, saved)) !== publicKeyOf(key)) return
+  const current = readFileIfThere(join(stateDir, files.key))
+  if (current !== undefined && current !== saved) savePrivateFile(before, current)
+  renameSync(next, join(stateDir, files.key))
+  syncFolder(stateDir)
 }
 
 function readKey(path: string, saved: string): KeyObject {

@@ -2,9 +2,17 @@
 import type { KeyObject } from 'node:crypto'
 import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
-import { sentenceOf } from './failure.ts'
-import { confirmSession, offerSession, type Enrolment } from './identity.ts'
+import { sentenceOf, serverWord } from './failure.ts'
+import {
+  confirmSession,
+  offerSession,
+  openKeys,
+  settleKey,
+  type Enrolment,
+  type SessionOffer,
+} from './identity.ts'
 import { proveSession } from './join.ts'
+import { beginKeyChange, followKey } from './key-change.ts'
 import { openLink } from './link.ts'
 import { noteLink, readLinkStatus } from './link-status.ts'
 import { pauseFor } from './pause.ts'
@@ -14,8 +22,7 @@ import { speak, type SessionParts } from './session.ts'
 export type Caller = {
   stateDir: string
   enrolment: Enrolment
-  key: KeyObject
-  parts: SessionParts
+  parts: Omit<SessionParts, 'onRotateKey'>
   timing: Timing
   log: Log
 }
@@ -44,7 +51,7 @@ async function dial(caller: Caller, signal: AbortSignal): Promise<DialEnd> {
   }
 }
 
-function tellFailure({ state, log }: SessionParts, error: unknown): void {
+function tellFailure({ state, log }: Caller['parts'], error: unknown): void {
   const why = isUntrusted(error)
     ? `The server could not prove that it is the one this host was enrolled with: ${sentenceOf(error)}.`
     : sentenceOf(error)
@@ -60,21 +67,46 @@ function tellFailure({ state, log }: SessionParts, error: unknown): void {
   else log.warn({ why }, 'no connection to the server')
 }
 
+/** Proves the first of the host's keys that the server takes. */
+async function proveAnyKey(
+  { stateDir, enrolment }: Caller,
+  offer: SessionOffer,
+  signal: AbortSignal,
+): Promise<{ bearer: string; key: KeyObject }> {
+  let refused: unknown
+  for (const key of openKeys(stateDir)) {
+    try {
+      return { bearer: await proveSession(enrolment, key, offer, signal), key }
+    } catch (error) {
+      if (serverWord(error)?.refusal !== 'session_unproven') throw error
+      refused ??= error
+    }
+  }
+  throw refused
+}
+
 async function connectOnce(
   caller: Caller,
   signal: AbortSignal,
   onOpen: () => void,
 ): Promise<{ isRestart: boolean }> {
-  const { stateDir, enrolment, key, parts, timing, log } = caller
+  const { stateDir, enrolment, parts, timing, log } = caller
   const { reserve } = parts.state
   const inTime = AbortSignal.any([signal, AbortSignal.timeout(timing.handshake + timing.answer)])
   const offer = reserve.spend('all', () => offerSession(stateDir))
-  const bearer = await proveSession(enrolment, key, offer, inTime)
+  const { bearer, key } = await proveAnyKey(caller, offer, inTime)
+  reserve.spend('all', () => settleKey(stateDir, key))
   const link = await openLink({ serverUrl: enrolment.serverUrl, bearer, timing }, signal)
   try {
-    await speak(parts, link, () => {
+    let look = () => {}
+    const onRotateKey = () => {
+      beginKeyChange(stateDir, log)
+      look()
+    }
+    await speak({ ...parts, onRotateKey }, link, () => {
       confirm(offer.next)
       onOpen()
+      look = followKey({ stateDir, timing, log }, link, key)
     })
   } finally {
     link.close('the session is over')

@@ -1,8 +1,11 @@
 // The agent's program: reads the command line, does what it says, and ends with an exit code that says how it went.
+import { existsSync } from 'node:fs'
+import { fingerprintOf } from '@restic-manager/runtime/fingerprint'
 import { createLog, type Log } from '@restic-manager/runtime/log'
 import { BadUsage, readCommandLine, type CommandLine } from './command-line.ts'
 import { BadConfig, readConfig } from './config.ts'
 import { enrolHost, EnrolmentFailed } from './enrol.ts'
+import { makeNextKey, publicKeyOf, readEnrolment } from './identity.ts'
 import { CannotStart, startAgent } from './start.ts'
 import { StateInUse } from './state-lock.ts'
 import { StateUnusable } from './state.ts'
@@ -26,6 +29,8 @@ async function obey(line: CommandLine): Promise<void> {
       const status = readStatus(readConfig(line), createLog({ level: 'silent' }))
       return say(line.json ? `${JSON.stringify(status)}\n` : describeStatus(status))
     }
+    case 'rotate-key':
+      return rotateKey(line)
     case 'run':
       return run(line)
   }
@@ -44,6 +49,16 @@ async function enrol(line: CommandLine & { command: 'enrol' }): Promise<void> {
   say(`Next: agent run --state-dir ${stateDir}\n`)
   if (serverUrl.startsWith('http:') && line.allowPlainHttp)
     say('This link is not encrypted: whoever can listen to it can read the repository passwords.\n')
+}
+
+function rotateKey(line: CommandLine & { command: 'rotate-key' }): void {
+  const { stateDir } = readConfig(line)
+  if (!existsSync(stateDir) || readEnrolment(stateDir) === undefined)
+    throw new CannotStart(`${stateDir} is not enrolled, so it has no key to replace.`)
+  const key = makeNextKey(stateDir)
+  say(
+    `Fingerprint of the new key: ${fingerprintOf(publicKeyOf(key))}\nThe agent has the server take it within seconds, or when it is started; the old key is refused from then on.\n`,
+  )
 }
 
 async function run(line: CommandLine & { command: 'run' }): Promise<void> {

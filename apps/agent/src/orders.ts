@@ -24,6 +24,8 @@ export type OrderDesk = {
   runner: Runner
   /** The configuration of this version is on disk and in use. */
   onApplied(version: number): void
+  /** Somebody wants this host to have another key. */
+  onRotateKey(): void
   /** An order could not be taken now: the connection is to be given up, so that it comes again. */
   onStuck(why: string): void
   /** Ends with the connection. */
@@ -146,6 +148,8 @@ export function openOrderDesk(desk: OrderDesk): (order: unknown) => void {
       case 'agent.updateAvailable':
         noteNewerAgent(state, order.data)
         return log.info({ latestVersion: order.data.latestVersion }, 'a newer agent is available')
+      case 'agent.rotateKey':
+        return desk.onRotateKey()
       default:
     }
   }

@@ -40,6 +40,7 @@ export type SessionParts = {
   policy: HostPolicy
   restic(): Promise<Restic | null>
   onLimits(limits: AgentLimits): void
+  onRotateKey(): void
   timing: Timing
   log: Log
 }

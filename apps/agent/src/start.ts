@@ -8,7 +8,7 @@ import { openAppliedConfig } from './applied-config.ts'
 import type { AgentConfig } from './config.ts'
 import { nextFact, pruneFacts } from './facts.ts'
 import { makePrivateFolder } from './files.ts'
-import { openKey, readEnrolment } from './identity.ts'
+import { openKeys, readEnrolment } from './identity.ts'
 import { pruneJobs } from './job-book.ts'
 import { complaintAboutServer } from './join.ts'
 import { keepLinked } from './keep-linked.ts'
@@ -82,7 +82,7 @@ export async function startAgent(
   const open = <T>(work: () => T) => reserve.spend('all', work)
   for (const folder of [folders.cache, folders.temp]) open(() => makePrivateFolder(folder))
   sweepLentAccess(folders)
-  const key = openKey(stateDir)
+  openKeys(stateDir) // before anything starts: one that is damaged has to be named
   const state = openState(stateDir, log, clock, reserve)
   const spool = open(() => openLogSpool(stateDir, log, { budget: config.logBudget, reserve }))
   const telemetry = createTelemetry(state, spool, log)
@@ -124,7 +124,7 @@ export async function startAgent(
     serverTime,
     onLimits: (wanted: AgentLimits) => void (limits = wanted),
   }
-  const linked = keepLinked({ stateDir, enrolment, key, parts, timing, log }, ending.signal)
+  const linked = keepLinked({ stateDir, enrolment, parts, timing, log }, ending.signal)
 
   function tidy() {
     let isMore = false

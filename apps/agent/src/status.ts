@@ -6,7 +6,7 @@ import type { PolicySummary } from '@restic-manager/contract/agent'
 import type { Log } from '@restic-manager/runtime/log'
 import { plainText } from '@restic-manager/runtime/plain-text'
 import { factDepth } from './facts.ts'
-import { fingerprintIn, readEnrolment } from './identity.ts'
+import { fingerprintIn, hasNextKey, readEnrolment } from './identity.ts'
 import { openJobs } from './job-book.ts'
 import { readLinkStatus, type LinkStatus } from './link-status.ts'
 import { readNewerAgent } from './newer-agent.ts'
@@ -30,6 +30,8 @@ export type AgentStatus = {
   server?: string
   /** Of this host's key, as the dashboard shows it. */
   fingerprint?: string
+  /** Another key waits to take over. */
+  changesKey?: boolean
   link?: LinkStatus
   config?: { version: number; repositories: number }
   /** What the owner of this host allows a server, and where that stands. */
@@ -64,6 +66,7 @@ export function readStatus(
   Object.assign(status, {
     ...{ agentRuns: isStateLocked(stateDir), hostId, hostName, server },
     fingerprint: fingerprintIn(stateDir),
+    ...(hasNextKey(stateDir) ? { changesKey: true } : {}),
     config: { version: config.version, repositories: config.repositories.length },
     policy: policyStatus(stateDir, policyFile),
   })
@@ -134,6 +137,7 @@ export function describeStatus(status: AgentStatus): string {
     ],
     ['Host', `${status.hostName} (${status.hostId})`],
     ['Fingerprint', status.fingerprint],
+    ['New key', status.changesKey ? 'made; the server takes it with the next connection' : undefined],
     ['Server', status.server],
     ['Link', link === undefined ? 'never connected' : `${link.state} since ${link.since}`],
     ['Why', link?.why],

@@ -5,7 +5,7 @@ import { AckedSeq } from './fact.ts'
 import { Id } from './ids.ts'
 import { JobStatus } from './job.ts'
 import { ConfigUpdate } from './repository.ts'
-import { Count, Instant, Name, Path, Sentence, text, Version } from './scalars.ts'
+import { Count, Instant, Name, Path, PublicKey, Sentence, text, Version } from './scalars.ts'
 
 /**
  * What the host's local policy allows, so that the page can grey out the rest. `hookNames`: the programs in its folder of
@@ -94,12 +94,20 @@ export const UpdateAvailable = z.object({
 })
 export type UpdateAvailable = z.infer<typeof UpdateAvailable>
 
+/** `agent.rotateKey`: an operator wants this host to have another key, since then. Said again after each hello until it has. */
+export const RotateKey = z.object({ wantedAt: Instant })
+export type RotateKey = z.infer<typeof RotateKey>
+/** `agent.offerKey`: the key this host is about to prove itself with. Safe to deliver twice. */
+export const OfferKey = z.object({ publicKey: PublicKey })
+export type OfferKey = z.infer<typeof OfferKey>
+
 /** What the server sends on `agent.orders`, each order named after its message. */
 export const AgentOrder = z.union([
   z.object({ order: z.literal('config.update'), ...ConfigUpdate.shape }),
   ...CommandRun.options.map(option => option.extend({ order: z.literal('command.run') })),
   z.object({ order: z.literal('command.cancel'), ...CommandCancel.shape }),
   z.object({ order: z.literal('agent.updateAvailable'), ...UpdateAvailable.shape }),
+  z.object({ order: z.literal('agent.rotateKey'), ...RotateKey.shape }),
 ])
 export type AgentOrder = z.infer<typeof AgentOrder>
 

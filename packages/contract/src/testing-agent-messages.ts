@@ -1,5 +1,13 @@
 // One whole example of every message about an agent, its configuration and its repositories.
-import { AgentHeartbeat, AgentHello, AgentWelcome, HeartbeatAnswer, UpdateAvailable } from './agent.ts'
+import {
+  AgentHeartbeat,
+  AgentHello,
+  AgentWelcome,
+  HeartbeatAnswer,
+  OfferKey,
+  RotateKey,
+  UpdateAvailable,
+} from './agent.ts'
 import { Ack } from './fact.ts'
 import {
   ChallengeAnswer,
@@ -157,6 +165,8 @@ export const agentMessages: Sample[] = [
       'locks',
     ],
   },
+  { name: 'agent.rotateKey', schema: RotateKey, sample: { wantedAt: at } },
+  { name: 'agent.offerKey', schema: OfferKey, sample: { publicKey: 'a'.repeat(43) } },
   { name: 'the ack of a fact', schema: Ack, sample: { seq: 4 } },
   {
     name: 'enrolment.redeem',
@@ -166,7 +176,8 @@ export const agentMessages: Sample[] = [
   {
     name: 'the answer to enrolment.redeem',
     schema: EnrolmentAnswer,
-    sample: { hostId: id(6), hostName: 'web-01' },
+    sample: { hostId: id(6), hostName: 'web-01', waitsForApproval: true },
+    optional: ['waitsForApproval'],
   },
   { name: 'session.challenge', schema: SessionChallenge, sample: { hostId: id(6) } },
   {

@@ -22,6 +22,8 @@ export const timing = {
   backoffReset: 60_000,
   /** How often a host that waits for approval asks again. */
   approvalAsk: 10_000,
+  /** How often an agent looks whether its owner has made it a new key. */
+  keyWatch: 5_000,
   /** Between SIGINT and SIGKILL of restic. */
   cancelGrace: 90_000,
   /** The longest a `probe` may take. */

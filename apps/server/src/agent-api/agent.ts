@@ -1,12 +1,15 @@
 // agent.*: the first call of a connection, presence, and the stream of orders.
+import { z } from 'zod'
 import {
   AgentHeartbeat,
   AgentHello,
   AgentOrder,
   AgentWelcome,
   HeartbeatAnswer,
+  OfferKey,
 } from '@restic-manager/contract/agent'
 import { toInstant } from '@restic-manager/contract/scalars'
+import { offerKey } from '../fleet/host-keys.ts'
 import { greetAgent } from '../fleet/hello.ts'
 import { isNewTo, nextOrders, nothingSent } from '../fleet/orders.ts'
 import { ordersGiven } from '../metrics.ts'
@@ -40,6 +43,11 @@ export const agentNoun = router({
       ctx.presence.heard(ctx.host, { spool: input.spool, skewMs: Date.parse(input.sentAt) - now })
       return { serverTime: toInstant(now) }
     }),
+
+  offerKey: procedure
+    .input(OfferKey)
+    .output(z.void())
+    .mutation(({ ctx, input }) => offerKey(ctx.db, ctx.host, input.publicKey)),
 
   orders: procedure.subscription(({ ctx, signal }) => withWireErrors(tellOrders(ctx, signal))),
 })

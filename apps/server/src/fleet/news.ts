@@ -10,6 +10,7 @@ import { cancelledOf, queuedOf } from './orders-due.ts'
 export type Standing = {
   configVersion: number
   scheduleVersion: number
+  keyWanted: boolean
   queued: string[]
   cancelled: string[]
 }
@@ -52,7 +53,8 @@ async function readStandings(db: Db, hosts: Map<string, HostSession>): Promise<M
     const asked = JSON.stringify(all.slice(from, from + MOST))
     const rows = await db.execute<Standing & { id: string; session: string; timeline: string }>(sql`
       select hosts.id, asked.session, asked.timeline, hosts.config_version as "configVersion",
-        hosts.schedule_version as "scheduleVersion", ${queuedOf} as queued, ${cancelledOf} as cancelled
+        hosts.schedule_version as "scheduleVersion", hosts.key_change_wanted_at is not null as "keyWanted",
+        ${queuedOf} as queued, ${cancelledOf} as cancelled
       from hosts
       join jsonb_to_recordset(${asked}::jsonb) as asked(id uuid, session bigint, timeline text)
         on asked.id = hosts.id and asked.session = hosts.session_number

@@ -21,6 +21,7 @@ export type Sent = {
   runs: Set<string>
   cancels: Set<string>
   toldOfRelease: boolean
+  toldOfKey: boolean
   /** There was more than fits into the last batch. */
   hasMore: boolean
 }
@@ -29,6 +30,7 @@ export const nothingSent = (): Sent => ({
   runs: new Set(),
   cancels: new Set(),
   toldOfRelease: false,
+  toldOfKey: false,
   hasMore: false,
 })
 
@@ -41,6 +43,7 @@ const BATCH = 50
 /** Whether this connection was not told all of `now` yet. */
 export const isNewTo = (sent: Sent, now: Standing): boolean =>
   now.configVersion !== sent.configVersion ||
+  (now.keyWanted && !sent.toldOfKey) ||
   now.queued.some(id => !sent.runs.has(id)) ||
   now.cancelled.some(id => !sent.cancels.has(id))
 
@@ -62,6 +65,7 @@ export async function nextOrders(
       maxConcurrentRuns: hosts.maxConcurrentRuns,
       hookShell: hosts.hookShell,
       agentVersion: hosts.agentVersion,
+      keyChangeWantedAt: hosts.keyChangeWantedAt,
       queued: queuedOf,
       cancelled: cancelledOf,
     })
@@ -91,11 +95,16 @@ export async function nextOrders(
       packageUrl: release.packageUrl,
     })
 
+  const wantedAt = look.keyChangeWantedAt
+  if (wantedAt !== null && !sent.toldOfKey)
+    orders.push({ order: 'agent.rotateKey', wantedAt: toInstant(wantedAt) })
+
   // Only now, when nothing can fail any more: what was not handed over is to be said again.
   sent.configVersion = look.configVersion
   for (const id of cancels) sent.cancels.add(id)
   for (const id of runs) sent.runs.add(id)
   sent.toldOfRelease = true
+  sent.toldOfKey = wantedAt !== null
   sent.hasMore = cancels.length === BATCH || runs.length === BATCH
   return orders
 }

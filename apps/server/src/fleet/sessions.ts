@@ -1,12 +1,7 @@
 // Sessions: each connection proves the host's key anew, and two machines with one key give themselves away.
-import { createHash, createPublicKey, randomBytes, verify } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { and, eq, gt, inArray, isNull, or, sql } from 'drizzle-orm'
-import {
-  type ChallengeAnswer,
-  type ProofAnswer,
-  proofText,
-  type SessionProof,
-} from '@restic-manager/contract/join'
+import { type ChallengeAnswer, type ProofAnswer, type SessionProof } from '@restic-manager/contract/join'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { toInstant } from '@restic-manager/contract/scalars'
 import type { Log } from '@restic-manager/runtime/log'
@@ -16,7 +11,8 @@ import type { Db } from '../db/open.ts'
 import { agentSessions, hosts, sessionChallenges } from '../db/schema.ts'
 import { currentTimeline } from '../db/timeline.ts'
 import { raiseAlert } from './alerts.ts'
-import { theServer, writeAudit } from './audit.ts'
+import { keyBehind, takeOverKey } from './host-keys.ts'
+import { isLeftOut, quarantineHost } from './quarantine.ts'
 
 const hashOf = (bearer: string) => createHash('sha256').update(bearer).digest('hex')
 
@@ -32,6 +28,16 @@ const waiting = () =>
     'host_waiting',
     'This host waits for an admin to let it in. Nothing has to be done on the host itself.',
   )
+const leftOut = () =>
+  new Refusal(
+    'host_quarantined',
+    'Another machine took the identity of this host when it was released from quarantine. Enrol this one anew, in another --state-dir.',
+  )
+const about = (hostId: string) => ({ subject: hostId, hostId })
+const oldKeySentence =
+  'A machine proved itself with the key this host had before. Somebody has a copy of it, or the host was put back from an old image: it is refused.'
+const copySentence =
+  'The other machine with this identity, left out when the host was released, still tries to connect. Stop its agent, or enrol it anew.'
 const unproven = (sentence: string) => new Refusal('session_unproven', sentence)
 
 /** A nonce that is good for one proof of this host. */
@@ -92,7 +98,11 @@ export async function proveSession(
     const [host] = await tx
       .select({
         publicKey: hosts.publicKey,
+        nextPublicKey: hosts.nextPublicKey,
+        previousPublicKey: hosts.previousPublicKey,
         sessionId: hosts.sessionId,
+        sessionNumber: hosts.sessionNumber,
+        releasedAfter: hosts.releasedAfter,
         enrolmentId: hosts.enrolmentId,
         quarantinedAt: hosts.quarantinedAt,
         awaitsApprovalSince: hosts.awaitsApprovalSince,
@@ -103,12 +113,25 @@ export async function proveSession(
       .for('no key update')
     // The nonce stays spent: these answers are returned and thrown only after the commit.
     if (host === undefined || host.removedAt !== null) return { refused: removed() }
-    if (!signatureFits(host.publicKey, proof))
-      return { refused: unproven('The signature does not fit the key this host enrolled with.') }
+    const signedBy = keyBehind(host, proof)
+    if (signedBy === undefined)
+      return { refused: unproven('The signature does not fit the key of this host.') }
+    if (signedBy === 'previous') {
+      await raiseAlert(tx, { ...about(proof.hostId), kind: 'old_key_used', sentence: oldKeySentence })
+      return { refused: unproven('The key of this host was replaced, and the old one is good no more.') }
+    }
     if (host.quarantinedAt !== null) return { refused: quarantined() }
     if (host.awaitsApprovalSince !== null) return { refused: waiting() }
 
-    const verdict = judgeSession(proof, { has: host.sessionId, used: await usedSessions(tx, proof) })
+    const { releasedAfter } = host
+    const isReleased = releasedAfter !== null && host.sessionNumber <= releasedAfter
+    const verdict: Verdict = isReleased
+      ? 'next'
+      : judgeSession(proof, { has: host.sessionId, used: await usedSessions(tx, proof) })
+    if (verdict === 'clone' && (await isLeftOut(tx, proof, releasedAfter))) {
+      await raiseAlert(tx, { ...about(proof.hostId), kind: 'copy_turned_away', sentence: copySentence })
+      return { refused: leftOut() }
+    }
     if (verdict === 'clone') {
       await quarantineHost(tx, proof.hostId)
       return { refused: quarantined(), clone: true }
@@ -117,6 +140,7 @@ export async function proveSession(
     await forgetChallenges(tx, proof.hostId)
     if (host.enrolmentId !== null) await notify(tx, 'enrolment', host.enrolmentId)
     await notify(tx, 'host', proof.hostId)
+    if (signedBy === 'next') await takeOverKey(tx, proof.hostId)
     return { expiresAt, verdict }
   })
   if ('refused' in outcome) {
@@ -175,36 +199,6 @@ async function forgetChallenges(tx: Db, hostId: string) {
   await tx.execute(sql`
     delete from session_challenges where nonce in (
       select nonce from session_challenges where host_id = ${hostId} for update skip locked)`)
-}
-
-async function quarantineHost(tx: Db, hostId: string) {
-  const reason = 'Two machines use the identity of this host, perhaps because its disk was copied.'
-  const [host] = await tx
-    .update(hosts)
-    .set({
-      quarantinedAt: sql`now()`,
-      quarantineReason: reason,
-      online: false,
-    })
-    .where(eq(hosts.id, hostId))
-    .returning({ id: hosts.id, name: hosts.name })
-  await raiseAlert(tx, {
-    kind: 'host_cloned',
-    ...{ subject: hostId, hostId },
-    sentence:
-      'Two machines use the identity of this host, perhaps because its disk was copied. Both are shut out until it is released or removed.',
-  })
-  await notify(tx, 'host', hostId)
-  const target = { kind: 'host', id: hostId, name: host?.name }
-  await writeAudit(tx, {
-    ...{ actor: theServer, action: 'host quarantined', target },
-    ...{ hostIds: [hostId], after: { reason } },
-  })
-}
-
-function signatureFits(publicKey: string, { signature, ...proof }: SessionProof): boolean {
-  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' })
-  return verify(null, Buffer.from(proofText(proof)), key, Buffer.from(signature, 'base64url'))
 }
 
 /** Takes a bearer, once, and says whose newest session it opens. Throws `session_unproven`, `host_quarantined` or `host_removed`. */

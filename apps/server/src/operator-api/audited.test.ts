@@ -53,6 +53,18 @@ const acts: Record<string, () => Promise<Asked>> = {
     const other = await makeHost(server.database.db, server.database.seal, 'db-1')
     return { input: { hostId: other.hostId, confirmName: 'db-1' }, about: 'host' }
   },
+  'hosts.release': async () => {
+    const other = await makeHost(server.database.db, server.database.seal, 'db-2')
+    await server.database.db
+      .update(hosts)
+      .set({ quarantinedAt: new Date() })
+      .where(eq(hosts.id, other.hostId))
+    return { input: { hostId: other.hostId, confirmName: 'db-2' }, about: 'host' }
+  },
+  'hosts.rotateKey': async () => {
+    const other = await makeHost(server.database.db, server.database.seal, 'db-3')
+    return { input: { hostId: other.hostId }, about: 'host' }
+  },
   'enrolments.create': async () => ({ input: { requestId: newId() }, about: 'enrolment' }),
   'enrolments.revoke': async () => {
     const wish = { requestId: newId(), lifeMinutes: 60, maxUses: 1, tags: [], createdBy: 'anna' }

@@ -8,7 +8,9 @@ import {
 } from '@restic-manager/contract/requests'
 import { HostPage, HostView } from '@restic-manager/contract/views'
 import { hostPage, viewHost } from '../fleet/host-views.ts'
+import { wantNewKey } from '../fleet/host-keys.ts'
 import { removeHost, updateHost } from '../fleet/hosts.ts'
+import { releaseHost } from '../fleet/quarantine.ts'
 import { admin, router, viewer } from './trpc.ts'
 
 export const hostsRouter = router({
@@ -22,6 +24,14 @@ export const hostsRouter = router({
   update: admin({ input: HostUpdateRequest, of: { hostId: 'host', tags: 'installation' } })
     .output(z.void())
     .mutation(({ ctx, input }) => updateHost(ctx.db, input)),
+  /** Lets a host out of quarantine, as the first machine that comes back. */
+  release: admin({ input: HostRemoveRequest, of: { hostId: 'host' }, fresh: true })
+    .output(z.void())
+    .mutation(({ ctx, input }) => releaseHost(ctx.db, input)),
+  /** Has the host make itself another key; the old one is refused as soon as the new one was used. */
+  rotateKey: admin({ input: HostRequest, of: { hostId: 'host' } })
+    .output(z.void())
+    .mutation(({ ctx, input }) => wantNewKey(ctx.db, input.hostId)),
   remove: admin({ input: HostRemoveRequest, of: { hostId: 'host' } })
     .output(z.void())
     .mutation(({ ctx, input }) => removeHost(ctx.db, input)),

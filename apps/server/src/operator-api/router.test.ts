@@ -14,6 +14,8 @@ const whoMay = {
   'hosts.get': 'viewer',
   'hosts.update': 'admin',
   'hosts.remove': 'admin',
+  'hosts.release': 'admin',
+  'hosts.rotateKey': 'admin',
   'enrolments.create': 'admin',
   'enrolments.get': 'viewer',
   'enrolments.list': 'viewer',

@@ -11,6 +11,7 @@ import { useMay } from '../me.ts'
 import { AlertNotices } from '../parts/alerts.tsx'
 import { BackupForm } from '../parts/backup-form.tsx'
 import { Crumbs } from '../parts/crumbs.tsx'
+import { HostKey } from '../parts/host-identity.tsx'
 import { HostVitals } from '../parts/host-vitals.tsx'
 import { HostNotice } from '../parts/host-notice.tsx'
 import { EditHost, HostDanger } from '../parts/host-settings.tsx'
@@ -170,6 +171,7 @@ function HostBody({ host }: { host: HostView }) {
               <RepositoryCard key={repository.id} host={host} repository={repository} />
             ))}
           </Panel>
+          <HostKey host={host} />
           {mayEdit && <HostDanger host={host} />}
         </div>
       </div>

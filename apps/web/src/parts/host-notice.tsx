@@ -9,6 +9,7 @@ import { useMay } from '../me.ts'
 import { kindWords, whyEnded } from '../words.ts'
 import { ApprovalNotice } from './approval.tsx'
 import { HostSpoolNotice } from './host-spool-notice.tsx'
+import { ReleaseHost } from './host-identity.tsx'
 import { LinkButton } from './link-button.tsx'
 import { Notice } from './notice.tsx'
 import { Ago, When } from './when.tsx'
@@ -43,9 +44,13 @@ function MainNotice({ host, runNow, onGone }: Props): ReactNode {
   const last = host.lastJob
   if (host.state === 'quarantined') {
     return (
-      <Notice tone="bad" title="Quarantined: two machines answer with this host’s identity.">
-        {host.quarantineReason} It gets no orders and no secrets. Remove this host, then add each machine anew
-        with its own token.
+      <Notice
+        tone="bad"
+        title="Quarantined: two machines answer with this host’s identity."
+        action={mayAdd && <ReleaseHost host={host} />}
+      >
+        {host.quarantineReason} It gets no orders and no secrets. Stop the agent on the copy, then release the
+        host; or remove it, and add each machine anew with its own token.
       </Notice>
     )
   }

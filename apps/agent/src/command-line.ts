@@ -33,6 +33,11 @@ const commands = {
         value: 'NAME',
         says: "the host's name in the dashboard (default: its host name)",
       },
+      'ca-pin': {
+        type: 'string',
+        value: 'PIN',
+        says: 'the authority to trust for the server, instead of those the system trusts',
+      },
       'allow-plain-http': { type: 'boolean', says: 'speak to a server elsewhere without encryption' },
     },
   },
@@ -62,6 +67,7 @@ export type CommandLine =
       token: string
       stateDir?: string
       name?: string
+      caPin?: string
       allowPlainHttp: boolean
     }
   | { command: 'run'; stateDir?: string; policyFile?: string }
@@ -91,10 +97,12 @@ export function readCommandLine(words: readonly string[]): CommandLine {
   switch (command) {
     case 'enrol': {
       const name = text('name')
+      const caPin = text('ca-pin')
       return {
         command,
         ...shared,
         ...(name === undefined ? {} : { name }),
+        ...(caPin === undefined ? {} : { caPin }),
         server: text('server') as string,
         token: text('token') as string,
         allowPlainHttp: values['allow-plain-http'] === true,

@@ -13,7 +13,8 @@ import {
   saveEnrolment,
   type Enrolment,
 } from './identity.ts'
-import { complaintAboutServer, joinClient } from './join.ts'
+import { complaintAboutServer, endpoint, joinClient } from './join.ts'
+import { fetchAuthority, pinShape } from './trust.ts'
 import { lockState } from './state-lock.ts'
 
 /** A person waits for the answer. */
@@ -25,6 +26,8 @@ export type EnrolWish = {
   stateDir: string
   name?: string | undefined
   allowPlainHttp: boolean
+  /** The authority to trust for the server, `sha256:` and 64 hex digits; undefined: those that the system trusts. */
+  caPin?: string | undefined
 }
 
 /** Enrolment did not happen. The message is one sentence that says why and what to do. */
@@ -40,14 +43,22 @@ export async function enrolHost(
   const serverUrl = wish.server.replace(/\/+$/, '')
   const complaint = complaintAboutServer(serverUrl, wish.allowPlainHttp)
   if (complaint !== undefined) throw new EnrolmentFailed(complaint)
+  if (wish.caPin !== undefined && !pinShape.test(wish.caPin))
+    throw new EnrolmentFailed('--ca-pin is not a pin; it looks like sha256: and 64 hex digits.')
+  if (wish.caPin !== undefined && !serverUrl.startsWith('https:'))
+    throw new EnrolmentFailed('--ca-pin is for a server with an https address.')
   const before = readEnrolment(wish.stateDir)
-  if (before?.serverUrl === serverUrl)
+  if (before?.serverUrl === serverUrl) {
+    // A server whose authority has changed is pinned anew by the line for a new host.
+    if (wish.caPin !== undefined)
+      saveEnrolment(wish.stateDir, { ...before, ca: await authorityOf(serverUrl, wish.caPin) })
     return {
       enrolment: before,
       already: true,
       waitsForApproval: false,
       fingerprint: fingerprintIn(wish.stateDir),
     }
+  }
   if (before !== undefined)
     throw new EnrolmentFailed(
       `${wish.stateDir} is enrolled with ${before.serverUrl} already. Use another --state-dir, or remove that one first.`,
@@ -66,7 +77,8 @@ export async function enrolHost(
   const lock = lockState(wish.stateDir)
   try {
     const publicKey = publicKeyOf(openKey(wish.stateDir))
-    const answer = await joinClient(serverUrl)
+    const ca = wish.caPin === undefined ? undefined : await authorityOf(serverUrl, wish.caPin)
+    const answer = await joinClient({ serverUrl, ca })
       .enrolment.redeem.mutate(
         { token: token.data, publicKey, hostname: name.data },
         { signal: AbortSignal.timeout(patienceMs) },
@@ -82,13 +94,22 @@ export async function enrolHost(
     if (!given.success)
       throw new EnrolmentFailed(`${serverUrl} answered, but not as a restic-manager server does.`)
     const { hostId, hostName, waitsForApproval = false } = given.data
-    const enrolment = { serverUrl, hostId, hostName, allowPlainHttp: wish.allowPlainHttp }
+    const enrolment: Enrolment = {
+      ...{ serverUrl, hostId, hostName, allowPlainHttp: wish.allowPlainHttp },
+      ...(ca === undefined ? {} : { ca }),
+    }
     saveEnrolment(wish.stateDir, enrolment)
     return { enrolment, already: false, waitsForApproval, fingerprint: fingerprintIn(wish.stateDir) }
   } finally {
     lock.release()
   }
 }
+
+/** The pinned authority, from the server itself. */
+const authorityOf = (serverUrl: string, pin: string): Promise<string> =>
+  fetchAuthority(endpoint(serverUrl, 'ca.pem'), pin, patienceMs).catch(error => {
+    throw new EnrolmentFailed(`${serverUrl} is not trusted: ${sentenceOf(error)}.`)
+  })
 
 /** Whether a folder is there that no agent has made: its rights are not ours to change. */
 function isForeign(stateDir: string): boolean {

@@ -16,6 +16,8 @@ export const Enrolment = z.object({
   hostId: Id,
   hostName: Name,
   allowPlainHttp: z.boolean(),
+  /** The one authority that is trusted for the server, as PEM; left out: those that the system trusts. */
+  ca: z.string().optional(),
 })
 export type Enrolment = z.infer<typeof Enrolment>
 

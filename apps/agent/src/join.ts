@@ -2,19 +2,31 @@
 import type { KeyObject } from 'node:crypto'
 import type { JoinRouter } from '@restic-manager/server/join-api'
 import { createTRPCClient, httpLink, type TRPCClient } from '@trpc/client'
+import { pinnedFetch } from './trust.ts'
 import { signProof, type Enrolment, type SessionOffer } from './identity.ts'
 
-/** A client for the public side of a server. */
-export function joinClient(serverUrl: string): TRPCClient<JoinRouter> {
+/** A client for the public side of a server. `ca`: the authority that was pinned for it. */
+export function joinClient({
+  serverUrl,
+  ca,
+}: {
+  serverUrl: string
+  ca?: string | undefined
+}): TRPCClient<JoinRouter> {
   const url = endpoint(serverUrl, 'join').href
-  return createTRPCClient<JoinRouter>({ links: [httpLink({ url, fetch: fetchHere })] })
+  return createTRPCClient<JoinRouter>({ links: [httpLink({ url, fetch: fetchHere(ca) })] })
 }
 
 /** Goes where it was told to and nowhere else: a redirect could lead a token out of the encryption. */
-const fetchHere: NonNullable<Parameters<typeof httpLink>[0]['fetch']> = async (url, init) => {
-  const response = await fetch(url as string, { ...(init as RequestInit), redirect: 'manual' })
+const fetchHere = (ca: string | undefined): NonNullable<Parameters<typeof httpLink>[0]['fetch']> => {
+  const ask = ca === undefined ? fetch : pinnedFetch(ca)
+  return async (url, init) =>
+    turnBack(await ask(url as string, { ...(init as RequestInit), redirect: 'manual' }), url as string)
+}
+
+function turnBack(response: Response, from: string): Response {
   if (response.status < 300 || response.status >= 400) return response
-  const to = URL.parse(response.headers.get('location') ?? '', response.url)?.origin ?? 'elsewhere'
+  const to = URL.parse(response.headers.get('location') ?? '', from)?.origin ?? 'elsewhere'
   throw new Error(`it sends its callers on to ${to}; give the address it has itself`)
 }
 
@@ -25,7 +37,7 @@ export async function proveSession(
   { confirmed, next }: SessionOffer,
   signal: AbortSignal,
 ): Promise<string> {
-  const join = joinClient(enrolment.serverUrl)
+  const join = joinClient(enrolment)
   const { hostId } = enrolment
   const { nonce } = await join.session.challenge.mutate({ hostId }, { signal })
   const proof = signProof(key, { hostId, nonce, confirmed, next })
@@ -34,7 +46,7 @@ export async function proveSession(
 }
 
 /** Where a part of the server's API is, below whatever path the server itself is at. */
-export function endpoint(serverUrl: string, part: 'join' | 'agent'): URL {
+export function endpoint(serverUrl: string, part: 'join' | 'agent' | 'ca.pem'): URL {
   return new URL(part, serverUrl.endsWith('/') ? serverUrl : `${serverUrl}/`)
 }
 

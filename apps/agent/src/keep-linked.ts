@@ -96,7 +96,7 @@ async function connectOnce(
   const offer = reserve.spend('all', () => offerSession(stateDir))
   const { bearer, key } = await proveAnyKey(caller, offer, inTime)
   reserve.spend('all', () => settleKey(stateDir, key))
-  const link = await openLink({ serverUrl: enrolment.serverUrl, bearer, timing }, signal)
+  const link = await openLink({ ...enrolment, bearer, timing }, signal)
   try {
     let look = () => {}
     const onRotateKey = () => {

@@ -4,6 +4,7 @@ import type { AgentRouter } from '@restic-manager/server/agent-api'
 import { createTRPCClient, createWSClient, wsLink, type TRPCClient } from '@trpc/client'
 import { WebSocket, type ClientOptions } from 'ws'
 import { endpoint } from './join.ts'
+import { trustOf } from './trust.ts'
 
 export type Link = {
   api: TRPCClient<AgentRouter>
@@ -35,7 +36,12 @@ const maxPayload = 16 * 1024 * 1024 // the largest configuration that the contra
  * for this connection alone: once `closed` has aborted, every call on it fails.
  */
 export async function openLink(
-  { serverUrl, bearer, timing }: { serverUrl: string; bearer: string; timing: Timing },
+  {
+    serverUrl,
+    ca,
+    bearer,
+    timing,
+  }: { serverUrl: string; ca?: string | undefined; bearer: string; timing: Timing },
   signal: AbortSignal,
 ): Promise<Link> {
   const gone = new AbortController()
@@ -58,6 +64,7 @@ export async function openLink(
         throw new Error('this connection is over')
       }
       const options: ClientOptions & { closeTimeout: number } = {
+        ...trustOf({ ca }),
         headers: { authorization: `Bearer ${bearer}` },
         handshakeTimeout: timing.handshake,
         closeTimeout: 2_000, // after a close nobody answers, as into a black hole

@@ -40,6 +40,8 @@ async function enrol(line: CommandLine & { command: 'enrol' }): Promise<void> {
   const { stateDir } = readConfig(line)
   const { enrolment, already, waitsForApproval, fingerprint } = await enrolHost({ ...line, stateDir })
   const { hostName, hostId, serverUrl } = enrolment
+  if (already && line.caPin !== undefined)
+    say('The authority of its server is pinned anew. Restart the agent.\n')
   if (already) return say(`${stateDir} is enrolled with ${serverUrl} already, as ${hostName} (${hostId}).\n`)
   say(`Enrolled with ${serverUrl} as ${hostName} (${hostId}).\nFingerprint of its key: ${fingerprint}\n`)
   if (waitsForApproval)

@@ -39,6 +39,8 @@ export type AgentOptions = {
   /** Dial here instead of the server's own address: a proxy in between. */
   url?: string
   name?: string
+  /** The authority to trust for the server. */
+  caPin?: string
   timing?: Partial<Timing>
   /** How much of its logs may wait on disk. Only for an agent in this process. */
   logBudget?: AgentConfig['logBudget']
@@ -84,6 +86,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
     stateDir,
     name: options.name,
     allowPlainHttp: false,
+    caPin: options.caPin,
   })
 
   let current = options

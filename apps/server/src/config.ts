@@ -30,6 +30,8 @@ export type Config = {
   /** Addresses whose X-Forwarded-* headers are believed. */
   trustedProxies: BlockList
   tls: { certFile: string; keyFile: string } | undefined
+  /** The authority that agents are to pin. Undefined: the one in `tls.certFile`, if it is a private one. */
+  caFile: string | undefined
   /** Agents of other machines may come without TLS. */
   allowPlainHttp: boolean
   /** Undefined: operators sign in here only. */
@@ -117,6 +119,11 @@ const variables = {
     help: 'the certificate chain, when the server itself speaks TLS',
   },
   RM_TLS_KEY_FILE: { shape: path, accepted: 'a PEM file', help: 'the private key of that certificate' },
+  RM_TLS_CA_FILE: {
+    shape: path,
+    accepted: 'a PEM file',
+    help: 'the private authority of that certificate, or of the proxy in front, for agents to pin; not needed where RM_TLS_CERT_FILE holds it',
+  },
   RM_ALLOW_PLAIN_HTTP: {
     shape: z.enum(['yes', 'no', '1', '0']).transform(value => value === 'yes' || value === '1'),
     accepted: 'yes or no',
@@ -217,6 +224,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     trustedProxies: read('RM_TRUSTED_PROXIES') ?? new BlockList(),
     allowPlainHttp: read('RM_ALLOW_PLAIN_HTTP') ?? false,
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined,
+    caFile: read('RM_TLS_CA_FILE'),
     provider,
     apiCallsPerMinute: read('RM_API_CALLS_PER_MINUTE') ?? 0,
     metrics: { token: read('RM_METRICS_TOKEN'), addresses: read('RM_METRICS_ADDRESSES') },

@@ -68,6 +68,8 @@ export type OperatorContext = Shared &
     principal: Principal | undefined
     address: string
     publicUrl: string
+    /** The authority that agents pin, where there is one. */
+    caPin: string | undefined
     plainHttp: boolean
     silences: ReadyCheck['silences']
     turnedAway: TurnedAway

@@ -24,6 +24,7 @@ import { createPresence } from './fleet/presence.ts'
 import { claimBearer } from './fleet/sessions.ts'
 import { countTurnedAway, type TurnedAwayRow } from './fleet/turned-away.ts'
 import { watchAgentSockets } from './http/agent-sockets.ts'
+import { readAuthority } from './http/authority.ts'
 import { describeError } from './http/error-log.ts'
 import { createHttpServer } from './http/server.ts'
 import type { SocketLimits } from './http/sockets.ts'
@@ -108,7 +109,9 @@ export async function startServer(config: Config, options: StartOptions): Promis
 
   let stopping = false
   const publicUrl = { is: config.publicUrl ?? '' }
+  const authority = await readAuthority(config, log)
   const http = await createHttpServer({
+    authority,
     config,
     signIn,
     provider: config.provider && createProvider(config.provider, { log }),
@@ -130,6 +133,7 @@ export async function startServer(config: Config, options: StartOptions): Promis
     operator: {
       ...shared,
       silences: ready.silences,
+      caPin: authority?.pin,
       get publicUrl() {
         return publicUrl.is
       },

@@ -1,5 +1,5 @@
 // For tests only: a machine that joins by the book and holds a raw socket, to say what a good agent never would.
-import { generateKeyPairSync, sign } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { once } from 'node:events'
 import { createTRPCClient, httpLink } from '@trpc/client'
 import { WebSocket, type ClientOptions } from 'ws'
@@ -7,7 +7,13 @@ import { newId } from '@restic-manager/contract/ids'
 import { proofText } from '@restic-manager/contract/join'
 import type { JoinRouter } from './join-api/router.ts'
 
-export type RawAgent = { hostId: string; bearer(): Promise<string>; dial(): Promise<RawSocket> }
+export type RawAgent = {
+  hostId: string
+  bearer(): Promise<string>
+  dial(): Promise<RawSocket>
+  /** A machine with the same key, which knows of the sessions until now, at that server. */
+  copyAt(url: string): RawAgent
+}
 
 /** Redeems `token` and proves as many sessions as asked for. `headers`: what a proxy would add to each request. */
 export async function joinAsAgent(
@@ -19,7 +25,21 @@ export async function joinAsAgent(
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const key = publicKey.export({ format: 'jwk' }).x ?? ''
   const { hostId } = await join.enrolment.redeem.mutate({ token, publicKey: key, hostname: 'raw' })
-  let confirmed: string | null = null
+  return machineOf({ url, headers, hostId, privateKey, confirmed: null })
+}
+
+type Known = {
+  url: string
+  headers: Record<string, string>
+  hostId: string
+  privateKey: KeyObject
+  confirmed: string | null
+}
+
+function machineOf(known: Known): RawAgent {
+  const { url, headers, hostId, privateKey } = known
+  const join = createTRPCClient<JoinRouter>({ links: [httpLink({ url: `${url}/join`, headers })] })
+  let { confirmed } = known
   const bearer = async () => {
     const { nonce } = await join.session.challenge.mutate({ hostId })
     const proof = { hostId, nonce, confirmed, next: newId() }
@@ -32,6 +52,7 @@ export async function joinAsAgent(
     hostId,
     bearer,
     dial: async () => openSocket(`${url}/agent`, { ...headers, authorization: `Bearer ${await bearer()}` }),
+    copyAt: elsewhere => machineOf({ ...known, url: elsewhere, confirmed }),
   }
 }
 

@@ -66,6 +66,7 @@ export async function routerParts({ broken = false } = {}) {
       address: '127.0.0.1',
       principal: typeof caller === 'string' ? known[caller] : caller,
       publicUrl: 'http://127.0.0.1:8470',
+      caPin: undefined,
       plainHttp: false,
       silences: ready.silences,
       turnedAway: countTurnedAway(quiet),

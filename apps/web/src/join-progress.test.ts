@@ -67,6 +67,13 @@ test('an expired or revoked token says so instead of asking for patience', () =>
   expect(now({ ...enrolment, revokedAt: at }).stuck?.title).toContain('revoked')
 })
 
+test('the line carries the pin of a private authority, and none otherwise', () => {
+  expect(joinLine('https://b.example.com', 'rmj_x', 'sha256:ab')).toContain(
+    '--token rmj_x --ca-pin sha256:ab &&',
+  )
+  expect(joinLine('https://b.example.com', 'rmj_x')).not.toContain('--ca-pin')
+})
+
 test('the line holds the server and the token', () => {
   expect(joinLine('https://b.example.com', 'rmj_x')).toContain(
     'enrol --server https://b.example.com --token rmj_x',

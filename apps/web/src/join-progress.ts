@@ -142,6 +142,8 @@ function stuckAt(
   }
 }
 
-/** The one line to paste on a host, in the folder that holds the checkout. */
-export const joinLine = (serverUrl: string, token: string): string =>
-  `cd restic-manager && npm run -s agent -- enrol --server ${serverUrl} --token ${token} && npm run -s agent -- run`
+/** The one line to paste on a host, in the folder that holds the checkout. `caPin`: of a server whose authority nobody else knows. */
+export function joinLine(serverUrl: string, token: string, caPin: string | null = null): string {
+  const pin = caPin === null ? '' : ` --ca-pin ${caPin}`
+  return `cd restic-manager && npm run -s agent -- enrol --server ${serverUrl} --token ${token}${pin} && npm run -s agent -- run`
+}

@@ -12,6 +12,7 @@ export const Me = z.object({
   tags: z.array(z.string()).nullable(), // sees and changes only hosts with one of these; null: all
   serverVersion: z.string(),
   publicUrl: z.string(), // what agents dial
+  caPin: z.string().nullable(), // of the authority that agents pin; null: one that everybody knows
   plainHttp: z.boolean(), // the page is served without TLS to others than this machine
 })
 export type Me = z.infer<typeof Me>

@@ -228,3 +228,44 @@ test('an honest machine is never taken for a copy, wherever either end crashes',
     { numRuns: 500 },
   )
 })
+
+test('two machines with one key are found out once both have connected, whatever happened between them', () => {
+  type Disk = { confirmed: string | null; next: string }
+  const acts = ['prove, answer lost', 'connect', 'take dump', 'restore older dump'] as const
+  const step = fc.record({ who: fc.constantFrom(0, 1), act: fc.constantFrom(...acts) })
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom(...acts), { maxLength: 10 }),
+      fc.array(step, { maxLength: 20 }),
+      (before, since) => {
+        let server: { has: string | null; known: Set<string> } = { has: null, known: new Set() }
+        let dump = server
+        let isFoundOut = false
+        const play = (disk: Disk, act: (typeof acts)[number]): Disk => {
+          if (act === 'take dump') dump = { has: server.has, known: new Set(server.known) }
+          else if (act === 'restore older dump') server = { has: dump.has, known: new Set(dump.known) }
+          else {
+            const verdict = judgeSession(disk, { has: server.has, used: id => server.known.has(id) })
+            isFoundOut ||= verdict === 'clone'
+            if (verdict === 'clone') return disk
+            server.has = disk.next
+            server.known.add(disk.next)
+            if (disk.confirmed !== null) server.known.add(disk.confirmed)
+            if (act === 'connect') return { confirmed: disk.next, next: newId() }
+          }
+          return disk
+        }
+        let disk: Disk = { confirmed: null, next: newId() }
+        for (const act of before) disk = play(disk, act)
+        expect(isFoundOut).toBe(false)
+        const machines: [Disk, Disk] = [disk, { ...disk }]
+        // A copy that was made between two dials makes up a session of its own.
+        if (since.length % 2 === 0) machines[1].next = newId()
+        for (const { who, act } of since) machines[who as 0 | 1] = play(machines[who as 0 | 1], act)
+        for (const who of [0, 1, 0, 1] as const) machines[who] = play(machines[who], 'connect')
+        expect(isFoundOut).toBe(true)
+      },
+    ),
+    { numRuns: 500 },
+  )
+})

@@ -15,6 +15,7 @@ import { outageIn } from '../db/outage.ts'
 import { createArrivals } from '../fleet/arrivals.ts'
 import type { TurnedAwayReason } from '../fleet/turned-away.ts'
 import { clientAddress, limitKey } from './address.ts'
+import { addAuthority, type Authority } from './authority.ts'
 import { addAuthRoutes } from './auth-routes.ts'
 import { describeError } from './error-log.ts'
 import { addHealth, type Readiness } from './health.ts'
@@ -31,6 +32,8 @@ export type HttpParts = {
   origin: string
   getPrincipal: GetPrincipal
   readiness: Readiness
+  /** What agents pin. */
+  authority: Authority | undefined
   join: Omit<TrpcParts['join'], 'arrivals'>
   /** What is known of the server beyond its sockets. */
   standing: Pick<MetricsParts, 'subscriptions' | 'database' | 'countFleet'>
@@ -87,6 +90,7 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
     turnedAway.count('broken_http', (socket as Socket).remoteAddress),
   )
   addHealth(app, parts.readiness)
+  addAuthority(app, parts.authority)
   await app.register(async scope => {
     const { db, seal } = parts.operator
     const dialled = () => parts.operator.publicUrl

@@ -11,6 +11,7 @@ export const meRouter = router({
       tags: ctx.principal.tags === undefined ? null : [...ctx.principal.tags],
       serverVersion: version,
       publicUrl: ctx.publicUrl,
+      caPin: ctx.caPin ?? null,
       plainHttp: ctx.plainHttp,
     })),
 })

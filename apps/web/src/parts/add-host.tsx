@@ -126,7 +126,7 @@ function Joining() {
       </>
     )
   }
-  const line = create.data === undefined ? '' : joinLine(serverUrl, create.data.token)
+  const line = create.data === undefined ? '' : joinLine(serverUrl, create.data.token, me?.caPin)
   const left = create.data === undefined ? 0 : (create.data.expiresAt.getTime() - now) / 1_000
   return (
     <>

@@ -21,7 +21,7 @@ export const statusWords = {
 export const stateWords = {
   online: 'Online',
   offline: 'Offline',
-  waiting: 'Waits for approval',
+  waiting: 'Waiting',
   quarantined: 'Quarantined',
 } as const satisfies Record<HostState, string>
 

@@ -60,6 +60,7 @@ function Waiting({ enrolmentId, serverUrl }: { enrolmentId: string; serverUrl: s
     now - enrolment.data.createdAt.getTime() > 20_000 || steps.findIndex(step => step.state === 'now') > 1
   return (
     <>
+      {waiting !== undefined && <ApprovalNotice host={waiting} />}
       <ol className="join-steps" aria-live="polite">
         {steps.map(step => (
           <Step key={step.word} step={step} />
@@ -78,7 +79,6 @@ function Waiting({ enrolmentId, serverUrl }: { enrolmentId: string; serverUrl: s
           It runs agent {host.data.agentVersion} and restic {host.data.resticVersion}.
         </Notice>
       )}
-      {waiting !== undefined && <ApprovalNotice host={waiting} />}
       {!ready && stuck !== undefined && waited && (
         <Notice tone="warn" title={stuck.title}>
           {stuck.why}

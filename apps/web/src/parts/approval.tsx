@@ -6,6 +6,7 @@ import { useMay } from '../me.ts'
 import { queryClient, trpc } from '../trpc.ts'
 import { Notice } from './notice.tsx'
 import { MutationProblem } from './query-problem.tsx'
+import './alerts.css'
 
 /** `onRejected`: the host is gone then. */
 export function ApprovalNotice({

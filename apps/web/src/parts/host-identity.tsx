@@ -54,7 +54,7 @@ export function HostKey({ host }: { host: HostView }): ReactNode {
   return (
     <Panel title="Key">
       <div className="stack stack-sm">
-        <code className="mono">{host.fingerprint}</code>
+        <code className="mono strong">{host.fingerprint}</code>
         <p className="second">
           Made on the host <When at={host.keyChangedAt ?? host.enrolledAt} />; it never leaves it.{' '}
           {host.keyChangeWantedAt !== null &&

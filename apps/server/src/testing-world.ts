@@ -78,23 +78,27 @@ export async function makeWorld(db: Db, seal: Seal, tag: string): Promise<World>
   }
 }
 
-/** A hash of all rows of each table. `where`: of the rows that fit, where a table has the column. */
-export async function tableHashes(
-  sql: postgres.Sql,
-  where?: { column: string; not: string },
-): Promise<Record<string, string>> {
-  const tables = await sql<{ name: string; has: boolean }[]>`
-    select t.table_name as name, exists (select 1 from information_schema.columns c where c.table_schema = 'public'
-      and c.table_name = t.table_name and c.column_name = ${where?.column ?? ''}) as has
+/** Columns that say whose a row is. */
+const owning = ['id', 'host_id', 'for_host_id', 'maintenance_host_id', 'enrolment_id', 'operator_id']
+
+/** A hash of all rows of each table; or, of each table that says whose its rows are, of those that belong to `of`. */
+export async function tableHashes(sql: postgres.Sql, of?: World): Promise<Record<string, string>> {
+  const tables = await sql<{ name: string; owned: string[] }[]>`
+    select t.table_name as name, array(select c.column_name::text from information_schema.columns c
+      where c.table_schema = 'public' and c.table_name = t.table_name and c.udt_name = 'uuid'
+      and c.column_name = any(${owning})) as owned
     from information_schema.tables t where t.table_schema = 'public' and t.table_type = 'BASE TABLE' order by 1`
+  const ids = Object.values(of?.ids ?? {}).filter(id => /^[0-9a-f-]{36}$/.test(id))
+  const whose = (owned: string[]) =>
+    of === undefined ? '' : ` where ${owned.map(name => `r."${name}" = any($1::uuid[])`).join(' or ')}`
   const parts = tables
-    .filter(({ has }) => where === undefined || has)
+    .filter(({ owned }) => of === undefined || owned.length > 0)
     .map(
-      ({ name }) =>
-        `select '${name}' as name, (select md5(coalesce(string_agg(r::text, '|' order by r::text), '')) from "${name}" r${
-          where === undefined ? '' : ` where r."${where.column}" is distinct from '${where.not}'`
-        }) as hash`,
+      ({ name, owned }) =>
+        `select '${name}' as name, (select md5(coalesce(string_agg(r::text, '|' order by r::text), ''))
+          from "${name}" r${whose(owned)}) as hash`,
     )
-  const rows = await sql.unsafe<{ name: string; hash: string }[]>(parts.join(' union all '))
+  const parameters = of === undefined ? [] : [ids]
+  const rows = await sql.unsafe<{ name: string; hash: string }[]>(parts.join(' union all '), parameters)
   return Object.fromEntries(rows.map(({ name, hash }) => [name, hash]))
 }

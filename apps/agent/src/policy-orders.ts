@@ -3,6 +3,8 @@ import { complaintAboutAccess } from '@restic-manager/contract/policy'
 import type { BackupSpec } from '@restic-manager/contract/command'
 import type { RepositoryAccess } from '@restic-manager/contract/repository'
 import { complaintAboutHooks } from './hooks.ts'
+import { complaintAboutLinks } from './policy-links.ts'
+import { complaintAboutReadings } from './policy-readings.ts'
 import type { HostPolicy } from './policy.ts'
 import type { Bandwidth } from './restic/args.ts'
 
@@ -18,6 +20,8 @@ export const bandwidthOf = ({ uploadKibps, downloadKibps }: HostPolicy): Bandwid
 export function complaintAboutWork(policy: HostPolicy, { spec, access }: Work): string | undefined {
   return (
     complaintAboutAccess(policy, access) ??
+    complaintAboutLinks(policy.repositories, access) ??
+    complaintAboutReadings(access) ??
     complaintAboutHooks(policy, 'paths' in spec ? (spec as BackupSpec) : {})
   )
 }

@@ -66,6 +66,9 @@ test.each([
   ],
   ['has a word for a number', { uploadKibps: 'fast' }, /uploadKibps/],
   ['would restore beside where one stands', { restoreRoots: ['restores'] }, /absolute/],
+  ['would restore above what it names', { restoreRoots: ['/srv/../etc'] }, /restoreRoots.*"\.\."/],
+  ['hides a key from whoever looks', '{"__proto__": {"hooks": "inline"}}', /__proto__/],
+  ['is empty', '', /JSON/],
   ['names a folder that depends on where one stands', { hooks: 'listed', hooksFolder: 'hooks' }, /absolute/],
 ])('a file that %s allows nothing and says why', (_, policy, words) => {
   write(policy)
@@ -193,4 +196,50 @@ test('the usual folder is one that the user of the agent can write to', () => {
     '/home/noor/.local/share/restic-manager/repositories',
   )
   expect(usualLocalFolder('win32', undefined, 'C:\\Users\\noor')).toBe('C:\\backups')
+})
+
+test('a file that is a link that leads nowhere, or is none, is not followed', () => {
+  symlinkSync(join(folder, 'nowhere.json'), file)
+  expect(read()).toMatchObject({ found: true, hooks: 'off', repositories: [], problem: expect.any(String) })
+  mkdirSync(join(folder, 'is-a-folder'))
+  expect(read(join(folder, 'is-a-folder'))).toMatchObject({ repositories: [], problem: expect.any(String) })
+})
+
+test('a link inside of an allowed folder leads no repository out of it, a folder that is a link itself may', () => {
+  const [allowed, outside] = [join(folder, 'allowed'), join(folder, 'outside')]
+  for (const each of [allowed, outside]) mkdirSync(each)
+  symlinkSync(outside, join(allowed, 'out'))
+  symlinkSync(join(folder, 'nowhere'), join(allowed, 'dangling'))
+  symlinkSync(allowed, join(folder, 'mounted'))
+  const complaint = (patterns: string[], url: string, credential?: string) => {
+    write({ repositories: patterns })
+    return complaintAboutWork(read(), { spec: {}, access: { url, credential } })
+  }
+  const below = [`${allowed}/**`]
+  expect(complaint(below, join(allowed, 'new/deeper'))).toBeUndefined()
+  expect(complaint(below, join(allowed, 'out'))).toContain(`to ${outside}`)
+  expect(complaint(below, join(allowed, 'out/new'))).toContain(`to ${join(outside, 'new')}`)
+  expect(complaint(below, join(allowed, 'dangling/a'))).toContain('cannot be followed')
+  expect(complaint(['rclone:**', ...below], `rclone:disk:${allowed}/out`, 'type = local')).toContain(outside)
+  expect(complaint([`${folder}/mounted/**`], join(folder, 'mounted/a'))).toBeUndefined()
+  expect(complaint([`${folder}/mounted/**`], join(folder, 'mounted/out/a'))).toContain(outside)
+  expect(complaint([join(allowed, 'out')], join(allowed, 'out'))).toBeUndefined()
+  expect(complaint([`${folder}/*/out`], join(folder, 'mounted/out'))).toContain(outside)
+  expect(complaint(['**'], join(allowed, 'out'))).toBeUndefined()
+})
+
+test.each([
+  ['rest:https://h/', { environment: { RESTIC_CACERT: '/dev/zero' } }, /RESTIC_CACERT.*plain file/],
+  ['rest:https://h/', { environment: { RESTIC_CACERT: '/etc/hostname,/dev/zero' } }, /plain file/],
+  ['rest:https://h/', { environment: { RESTIC_CACERT: 'ca.pem' } }, /absolute/],
+  ['rclone:r:a', { credential: 'type = sftp\nkey_file = /dev/zero' }, /key_file.*plain file/],
+  ['rclone:r:a', { credential: 'type = sftp\nknown_hosts_file = ${HOME}/x' }, /known_hosts_file.*absolute/],
+])('what a server names as a file to read must be one that ends: %s %j', (url, more, words) => {
+  const policy = readHostPolicy(join(folder, 'none.json'), usual)
+  const complaint = (asked: object) => complaintAboutWork(policy, { spec: {}, access: { url, ...asked } })
+  expect(complaint(more)).toMatch(words)
+  expect(complaint({})).toBeUndefined()
+  expect(
+    complaint({ environment: undefined, credential: 'type = sftp\nkey_file = ~/.ssh/id' }),
+  ).toBeUndefined()
 })

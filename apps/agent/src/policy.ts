@@ -1,5 +1,5 @@
 // What this host lets a server do. It stands in a file of the host's owner, which the server cannot change.
-import { accessSync, constants, readdirSync, realpathSync, statSync } from 'node:fs'
+import { accessSync, constants, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import type { PolicySummary } from '@restic-manager/contract/agent'
@@ -32,7 +32,11 @@ export type HostPolicy = {
 /** What holds where the file says nothing. `knownPlaces`: folders that were repositories before there were rules for them. */
 export type UsualPolicy = { localFolder: string; restoreRoot: string; knownPlaces?: readonly string[] }
 
-const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path')
+const absolutePath = z
+  .string()
+  .max(4_096)
+  .refine(isAbsolute, 'must be an absolute path')
+  .refine(path => !path.split(/[\\/]/).includes('..'), 'must not contain ".."')
 
 const kibps = z.int().min(1).max(100_000_000)
 
@@ -47,7 +51,7 @@ const PolicyFile = z.strictObject({
     .optional(),
   uploadKibps: kibps.optional(),
   downloadKibps: kibps.optional(),
-  restoreRoots: z.array(absolutePath.max(4_096)).max(20).optional(),
+  restoreRoots: z.array(absolutePath).max(20).optional(),
   restoreInPlace: z.boolean().optional(),
 })
 
@@ -80,6 +84,8 @@ export function readHostPolicy(file: string, usual: UsualPolicy): HostPolicy {
   })
   try {
     const text = readFileIfThere(file)
+    if (text === undefined && lstatSync(file, { throwIfNoEntry: false }) !== undefined)
+      return refused(`${file} is a link that leads nowhere.`)
     const distrust = text === undefined ? undefined : complaintAboutTrust(file)
     if (distrust !== undefined) return refused(distrust)
     const said = PolicyFile.parse(text === undefined ? {} : JSON.parse(text))

@@ -40,6 +40,10 @@ test.each([
   ['rest:https://h/web/**', 'rest:https://h/website/', false],
   ['rest:https://h/web/**', 'rest:https://h/web/../db/', false],
   ['rest:https://h/web/**', 'rest:https://h/web/%2e%2E/db/', false],
+  ['rest:https://h/web/**', 'rest:https://h/web/..%2fdb/', false],
+  ['rest:https://h/web/**', 'rest:https://h/web/%252e%252e%255cdb/', false],
+  ['rest:https://h/web/**', 'rest:https://h/web/%zz/', false],
+  ['rest:https://h/web/**', 'rest:https://h/web/a%20b/', true],
   ['rest:https://h/web/', 'rest:https://h/web', true],
   ['rest:https://h/web/', 'rest:https://h/web/db', false],
   ['sftp:backup@vault:/srv/**', 'sftp:backup@vault:/srv/a', true],
@@ -50,6 +54,8 @@ test.each([
   ['/mnt/*/restic', '/mnt/a/b/restic', false],
   ['D:\\Backups\\**', 'd:/backups/Host', true],
   ['D:\\Backups\\**', 'D:\\Other', false],
+  ['D:\\Backups\\**', 'D:\\Backups\\.. \\Other', false],
+  ['/srv/**', '/srv/50%/..a', true],
   ['/srv/a.b', '/srv/axb', false],
   ['**', '/etc', true],
 ])('%s and %s: %j', (pattern, url, allowed) => {
@@ -68,6 +74,7 @@ test('a remote that is a folder of the host counts as that folder', () => {
   const complain = (url: string) => complaintAboutAccess(policy, { url, credential })
   expect(complain('rclone:disk:/etc/cron.d')).toContain('/etc/cron.d: see "repositories"')
   expect(complain('rclone:disk:etc')).toContain('repositories')
+  expect(complain('rclone:disk:var/backups/restic/a')).toContain('./var/backups/restic/a')
   expect(complain('rclone:disk:/var/backups/restic/a')).toBeUndefined()
 })
 
@@ -81,6 +88,12 @@ test('a name of environment passes when the storage takes it and the host does n
     expect(complaintAboutAccess({}, { url: 'rest:https://h/', environment: { [name]: 'x' } })).toContain(
       `${name} may not be set`,
     )
+})
+
+test('an Azure address under another name is not shown what the host itself signs in with', () => {
+  const access = { url: 'azure:backups:/a', environment: { AZURE_ENDPOINT_SUFFIX: 'evil.example' } }
+  expect(complaintAboutAccess({}, access)).toContain('only together with the key')
+  expect(complaintAboutAccess({}, { ...access, credential: 'key' })).toBeUndefined()
 })
 
 test('a policy file that is not followed lets nothing run', () => {

@@ -50,8 +50,7 @@ function matches(pattern: string, address: string): boolean {
   const kind = backendOf(pattern)
   if (kind === undefined || kind !== backendOf(address)) return false
   if (pattern === `${kind}:**`) return true
-  // What leads up again is below nothing.
-  if (/(^|[:/])(\.|%2e){2}([/?#]|$)/i.test(address)) return false
+  if (leadsUp(address)) return false // what leads up again is below nothing
   const straight = straightened(pattern)
   const isOpen = straight.endsWith(ANYTHING)
   const fixed = isOpen ? straight.slice(0, -2) : straight
@@ -63,6 +62,27 @@ function matches(pattern: string, address: string): boolean {
   return new RegExp(`^${steps.join('[^/?#@:]*')}${below}$`, 's').test(address)
 }
 
+/** Whether a step of an address is `..`, in any spelling that a storage or Windows reads as one. */
+function leadsUp(address: string): boolean {
+  let plain = address
+  // A mark may be encoded twice. What is encoded more often, or wrongly, no honest address is.
+  for (let i = 0; plain.includes('%') && backendOf(address) !== 'local'; i += 1) {
+    const decoded = decodedOnce(plain)
+    if (decoded === undefined || i > 2) return true
+    if (decoded === plain) break
+    plain = decoded
+  }
+  return plain.split(/[:/\\?#]/).some(step => /^[. ]*\.\.[. ]*$/.test(step))
+}
+
+function decodedOnce(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
+
 /** One spelling of an address: slashes that mean nothing are dropped, and Windows knows no capital letters. */
 function straightened(address: string): string {
   if (backendOf(address) !== 'local') return address.replaceAll('\\', '/').replace(/\/+$/, '')
@@ -71,13 +91,16 @@ function straightened(address: string): string {
   return /^[A-Za-z]:/.test(short) ? short.toLowerCase() : short
 }
 
-/** Where restic will write: through a remote that is a folder of the host, that folder. */
+/**
+ * Where restic will write: through a remote that is a folder of the host, that folder. One that is relative begins with
+ * `./`: it depends on where the agent runs, and no pattern but `**` allows it.
+ */
 export function placeOf({ url, credential }: Pick<Asked, 'url' | 'credential'>): string {
   if (credential === undefined || rcloneRemoteOf(url) === undefined) return url
   const remote = readRcloneSection(credential)
   if ('complaint' in remote || remote.type !== 'local') return url
   const path = url.slice(url.indexOf(':', 'rclone:'.length) + 1)
-  return backendOf(path) === 'local' ? path : `/${path}`
+  return backendOf(path) === 'local' ? path : `./${path}`
 }
 
 /**
@@ -95,6 +118,9 @@ export function complaintAboutAccess(policy: AccessRules, access: Asked): string
     if (environment !== undefined && !environment.includes(name))
       return `The policy of this host does not let a server set ${name}: see "environment" in its policy file.`
   }
+  // restic would sign in as the host itself then, and show what it signs in with to whoever has that name.
+  if (kind === 'azure' && access.environment?.['AZURE_ENDPOINT_SUFFIX'] !== undefined && !access.credential)
+    return 'AZURE_ENDPOINT_SUFFIX may be set only together with the key of the account.'
   const place = placeOf(access)
   if (repositories === undefined || isAllowedPlace(repositories, place)) return undefined
   return `The policy of this host does not allow a repository at ${place}: see "repositories" in its policy file. Allowed: ${inShort(repositories)}.`

@@ -18,6 +18,8 @@ describe('a repository address', () => {
     ['sftp:restic@vault.example.com:/srv/restic', 'sftp'],
     ['sftp:vault:relative/folder', 'sftp'],
     ['sftp://restic@vault.example.com:2222//srv/restic', 'sftp'],
+    ['sftp:restic@vault:/srv/$a;b', 'sftp'],
+    ['sftp://ACME\\noor@[2001:db8::1]:22//srv', 'sftp'],
     ['s3:s3.amazonaws.com/bucket/folder', 's3'],
     ['s3:https://minio.example.com:9000/bucket', 's3'],
     ['b2:acme-backup', 'b2'],
@@ -58,6 +60,10 @@ describe('a repository address', () => {
     ['sftp://user@-oProxyCommand=id/x', 'dash'],
     ['sftp:user@realm@-oProxyCommand=id:/x', 'dash'],
     ['sftp:host', 'SFTP address looks like'],
+    ['sftp:u@$(id):/x', 'marks that a shell reads'],
+    ['sftp:u@`id`:/x', 'marks that a shell reads'],
+    ['sftp:a;id@host:/x', 'marks that a shell reads'],
+    ['sftp://u@h|id/x', 'marks that a shell reads'],
   ])('%s is refused with a sentence about %s', (url, part) => {
     expect(complaintAboutUrl(url)).toContain(part)
   })

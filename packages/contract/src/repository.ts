@@ -81,6 +81,10 @@ function complaintAboutSftp(url: string): string | undefined {
   if (/^sftp:(\/\/)?([^:/]*@)?-/.test(url)) return 'The SFTP host must not begin with a dash.'
   if (/^sftp:(\/\/)?[^@/]*:[^@/]*@/.test(url))
     return 'The address must not contain a password. SFTP signs in with the SSH key of the host.'
+  // An older ssh puts both into a ProxyCommand of the host's configuration, which a shell reads: CVE-2023-51385.
+  const target = /^sftp:(\/\/[^/]*|[^/:]*)/.exec(url)?.[1] ?? ''
+  if (/["'`$;&<>|(){},]/.test(target))
+    return 'The user and the host of an SFTP address must not contain marks that a shell reads.'
   return /^sftp:(\/\/[^/]+\/.+|[^/:]+:.+)$/.test(url)
     ? undefined
     : 'An SFTP address looks like sftp:user@host:/path or sftp://user@host:port//path.'

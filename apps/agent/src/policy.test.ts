@@ -1,5 +1,14 @@
 // What the owner of a host allows, and that nobody else can allow it.
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -242,4 +251,10 @@ test.each([
   expect(
     complaint({ environment: undefined, credential: 'type = sftp\nkey_file = ~/.ssh/id' }),
   ).toBeUndefined()
+})
+
+test('the example in the documentation can be used as it is', () => {
+  write(readFileSync(join(import.meta.dirname, '../../../docs/policy.example.json'), 'utf8'))
+  expect(read()).toMatchObject({ found: true, hooks: 'listed', uploadKibps: 5_000 })
+  expect(read()).not.toHaveProperty('problem')
 })

@@ -12,6 +12,10 @@ describe('a host name for a narrow place', () => {
     expect(cut.startsWith('web-cms')).toBe(true)
     expect(cut.endsWith('staging-07')).toBe(true)
   })
+  test('is never cut to nothing', () => {
+    expect(cutHostName('../../a-host-that-would-rather-not-be-seen')).toMatch(/^\.\.\/\.\..*-be-seen$/)
+    expect(splitDomain('..').label).toBe('..')
+  })
   test('gives its domain away before its label, and an address gives nothing', () => {
     expect(splitDomain('pg-billing-02.example.net')).toEqual({
       label: 'pg-billing-02',

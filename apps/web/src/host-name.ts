@@ -8,6 +8,8 @@ const END = 12
 export function cutHostName(name: string): string {
   if (name.length <= LABEL) return name
   const label = isAddress(name) ? name : (name.split('.')[0] ?? name)
+  // A name that begins with a dot is no host's, and nobody hides behind one.
+  if (label === '') return cutMiddle(name, LABEL)
   if (label.length <= LABEL) return label
   return cutMiddle(label, LABEL)
 }

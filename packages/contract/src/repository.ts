@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { Id } from './ids.ts'
 import { rcloneRemoteOf, readRcloneSection } from './rclone.ts'
-import { Count, Instant, Name, text, Version } from './scalars.ts'
+import { Count, Instant, text, Version } from './scalars.ts'
 
 /** The backends restic-manager sets up by itself. */
 export const BackendKind = z.enum(['local', 'rest', 'sftp', 's3', 'b2', 'azure', 'gs', 'rclone'])
@@ -171,7 +171,7 @@ export type ConfigAck = z.infer<typeof ConfigAck>
 
 /** One lock file of a repository, as restic wrote it. */
 export const RepositoryLock = z.object({
-  hostname: Name,
+  hostname: text(200).min(1), // as it stands in the lock, whoever wrote that
   pid: Count,
   createdAt: Instant,
   exclusive: z.boolean(),

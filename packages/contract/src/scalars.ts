@@ -29,8 +29,13 @@ function isStorable(value: z.core.util.JSONType): boolean {
   return Object.entries(value).every(([name, inner]) => isStorableText(name) && isStorable(inner))
 }
 
-/** A host name, an operator's name for a thing, a tag: one line. */
-export const Name = text(200).min(1)
+/** Ends a line, is not shown, or turns what stands after it round: such a name could pass for another. */
+const unseen = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
+
+/** A host name, an operator's name for a thing, a tag: one line of what can be seen. */
+export const Name = text(200)
+  .min(1)
+  .refine(value => !unseen.test(value), 'has a control character')
 
 /** A sentence for a person. */
 export const Sentence = text(2_000)

@@ -7,7 +7,8 @@ import { openDump, refuseToOverwrite, type DumpHeader } from './db/dump-file.ts'
 import { restoreDatabase } from './db/dump-restore.ts'
 import { dumpDatabase } from './db/dump.ts'
 import { openDatabase } from './db/open.ts'
-import { loadSealingKey, makeSeal } from './db/seal.ts'
+import type { Keys } from './db/open-seal.ts'
+import { fingerprintOf, loadKey, nameOf } from './db/sealing-keys.ts'
 import { adminCommand, writeAudit } from './fleet/audit.ts'
 import { version } from './version.ts'
 
@@ -27,7 +28,7 @@ export const backupCommand: Command = {
       )
       return [
         `${file} holds ${countsOf(header)} as of ${header.madeAt} (${bytes} bytes).`,
-        await adviseOnKey(header.keyFingerprint, config.secretKeyFile),
+        await adviseOnKey(header.keyFingerprint, config.secretKeys),
       ].join('\n')
     }
   },
@@ -45,9 +46,9 @@ export const restoreCommand: Command = {
     return async ({ config, log, signal }) => {
       // All of the file is read before any database is touched.
       await using dump = await openDump(file)
-      const fingerprint = await fingerprintOf(config.secretKeyFile)
+      const fingerprints = (await keysAtHand(config.secretKeys)).map(({ fingerprint }) => fingerprint)
       await reachDatabase(config, log, { alone: true }, async url => {
-        await restoreDatabase(url, dump, { fingerprint, replace, signal })
+        await restoreDatabase(url, dump, { fingerprints, replace, signal })
         await tellOfRestore(url, dump.header)
       })
       return [
@@ -78,21 +79,24 @@ function countsOf({ tables }: DumpHeader): string {
   return `${tables.length} tables with ${rows} rows`
 }
 
-/** Undefined when the file is not there. */
-async function fingerprintOf(file: string): Promise<string | undefined> {
-  const key = await loadSealingKey(file, { make: false }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
-  return key && makeSeal(key).fingerprint
+/** The keys that are there, the own one first. */
+async function keysAtHand({ key, old }: Keys) {
+  const sources = old === undefined ? [key] : [key, old]
+  const loaded = await Promise.all(
+    sources.map(async source => ({ name: nameOf(source), key: await loadKey(source, { make: false }) })),
+  )
+  return loaded.flatMap(({ name, key }) =>
+    key === undefined ? [] : [{ name, fingerprint: fingerprintOf(key) }],
+  )
 }
 
-async function adviseOnKey(needed: string | null, file: string): Promise<string> {
+async function adviseOnKey(needed: string | null, keys: Keys): Promise<string> {
   if (needed === null) return 'No secret was sealed in it yet.'
-  const at = await fingerprintOf(file)
+  const [first, ...more] = await keysAtHand(keys)
   const sealed = `Its secrets stay sealed with the key ${needed}, which is not in it.`
-  if (at === needed)
-    return `${sealed} That key lies in ${file}: keep a copy of it too, apart from this file. Without it the stored passwords are lost.`
-  const seen = at === undefined ? 'is missing' : `holds another one (${at})`
-  return `${sealed} Look for that key: ${file} ${seen}. Without it the stored passwords are lost.`
+  const found = [first, ...more].find(key => key?.fingerprint === needed)
+  if (found !== undefined)
+    return `${sealed} That key comes from ${found.name}: keep a copy of it too, apart from this file. Without it the stored passwords are lost.`
+  const seen = first === undefined ? 'is missing' : `holds another one (${first.fingerprint})`
+  return `${sealed} Look for that key: ${nameOf(keys.key)} ${seen}. Without it the stored passwords are lost.`
 }

@@ -9,6 +9,7 @@ import {
 import { BadUsage, type Command, readValues } from './admin-command.ts'
 import { verifyAuditCommand } from './admin-audit.ts'
 import { backupCommand, restoreCommand } from './admin-dumps.ts'
+import { makeKeyCommand, rotateKeyCommand } from './admin-keys.ts'
 import { readConfig, settingsHelp } from './config.ts'
 import { BadSetting } from './setting.ts'
 import { version } from './version.ts'
@@ -21,6 +22,8 @@ const commands: Partial<Record<string, Command>> = {
   'verify-audit': verifyAuditCommand,
   backup: backupCommand,
   restore: restoreCommand,
+  'make-key': makeKeyCommand,
+  'rotate-key': rotateKeyCommand,
 }
 
 const width = Math.max(...Object.keys(commands).map(name => name.length))

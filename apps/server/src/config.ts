@@ -4,8 +4,10 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Timing, timing } from '@restic-manager/contract/timing'
 import { z } from 'zod'
+import { keyVariables, readKeys } from './config-keys.ts'
 import { type ProviderSettings, providerVariables, readProvider } from './config-provider.ts'
 import { readDatabaseUrl } from './db/address.ts'
+import type { Keys } from './db/open-seal.ts'
 import { BadSetting, type Variable } from './setting.ts'
 
 /** The folder of this checkout, seen from the sources and from the bundle. */
@@ -21,7 +23,7 @@ export type Config = {
   /** The same database without the pooler that `databaseUrl` leads through. Undefined: there is no pooler. */
   databaseDirectUrl: string | undefined
   dataDir: string
-  secretKeyFile: string
+  secretKeys: Keys
   /** An origin without a slash at its end. Undefined: whatever address the server listens on. */
   publicUrl: string | undefined
   /** Undefined: the public address. */
@@ -85,11 +87,7 @@ const variables = {
     fallback: `${clone}.data`,
     help: 'where the embedded database and the key live',
   },
-  RM_SECRET_KEY_FILE: {
-    shape: path,
-    accepted: 'a file with 32 random bytes',
-    help: 'the key that seals secrets; made at the first start (default: secret.key in the data directory)',
-  },
+  ...keyVariables,
   RM_PUBLIC_URL: {
     shape: z.string().transform(readOrigin),
     accepted: 'an address such as https://backup.example.org, without a path',
@@ -217,7 +215,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     databaseUrl,
     databaseDirectUrl,
     dataDir,
-    secretKeyFile: resolve(read('RM_SECRET_KEY_FILE') ?? `${dataDir}/secret.key`),
+    secretKeys: readKeys(read, dataDir),
     publicUrl,
     agentPackageUrl: read('RM_AGENT_PACKAGE_URL'),
     logLevel: read('RM_LOG_LEVEL') ?? 'info',

@@ -9,13 +9,14 @@ import { createProvider } from './auth/provider.ts'
 import { mintSetupSecret } from './auth/setup.ts'
 import { createSignIn } from './auth/sign-in.ts'
 import { measureNotifications } from './chores/notification-lag.ts'
+import { repeat } from './chores/repeat.ts'
 import { startChores } from './chores/start.ts'
 import type { Config } from './config.ts'
 import { prepareDatabase } from './database.ts'
 import { startBus } from './db/bus.ts'
 import { openDatabase } from './db/open.ts'
 import { createReadyCheck } from './db/ready.ts'
-import { openSeal } from './db/seal.ts'
+import { openSeal } from './db/open-seal.ts'
 import { createTroubleLog } from './db/trouble-log.ts'
 import { countFleet } from './fleet/fleet-counts.ts'
 import { createLogIntake } from './fleet/log-intake.ts'
@@ -52,6 +53,7 @@ const poolSize = 20
 const flushMs = 30_000
 /** How often the log says what was turned away. */
 const sayMs = 60_000
+const tellKeysMs = 30_000
 
 /** Starts everything and resolves once requests are accepted. On failure what was started is stopped again. */
 export async function startServer(config: Config, options: StartOptions): Promise<RunningServer> {
@@ -72,13 +74,15 @@ export async function startServer(config: Config, options: StartOptions): Promis
     onTrouble: createTroubleLog(log),
   })
   undo.defer(close)
-  const seal = await openSeal(db, config.secretKeyFile)
+  const { seal, tellKeys, forgetKeys } = await openSeal(db, config.secretKeys)
+  undo.defer(forgetKeys)
+  undo.defer(repeat('tell which sealing keys are known', tellKeysMs, log, tellKeys))
   const bus = await startBus(sql, { pollMs: timing.poll, log })
   undo.defer(() => bus.close())
 
   const origin = config.publicUrl ?? (config.tls ? 'https://localhost' : 'http://localhost')
   const secret = await openAuthSecret(db, seal)
-  const signIn = createSignIn({ db, secret, publicUrl: origin })
+  const signIn = createSignIn({ db, secret: secret.reveal(), publicUrl: origin })
   const apiKeys = createApiKeys(db)
   const flushKeys = () =>
     apiKeys

@@ -5,7 +5,8 @@ import { newId } from '@restic-manager/contract/ids'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { Db } from '../db/open.ts'
 import { operators, operatorSessions, operatorTwoFactors as factors } from '../db/schema-operators.ts'
-import type { Seal } from '../db/seal.ts'
+import { type Seal, sealWithin } from '../db/seal.ts'
+import type { SealPlace } from '../db/sealed-columns.ts'
 import { TooMany } from './limits.ts'
 import { base32, stepOfCode, totpAddress } from './totp.ts'
 
@@ -14,7 +15,7 @@ const mostFailures = 10
 const lockMinutes = 15
 const recoveryCodes = 10
 
-const placeOf = (row: string) => ({ table: 'operator_two_factors', row, column: 'secret' })
+const placeOf = (row: string): SealPlace => ({ table: 'operator_two_factors', row, column: 'secret' })
 
 /** People type them from paper: case and dashes do not matter. */
 const hashOf = (code: string) =>
@@ -39,16 +40,12 @@ export async function beginSecondFactor(
 ): Promise<{ address: string; secret: string }> {
   const secret = randomBytes(20)
   const id = newId()
-  const values = {
-    secret: seal.seal(secret.toString('base64url'), placeOf(id)),
-    backupCodes: '[]',
-    verified: false,
-  }
   const made = await db.transaction(async tx => {
     await tx.delete(factors).where(and(eq(factors.userId, operatorId), eq(factors.verified, false)))
+    const sealed = await sealWithin(tx, seal, secret.toString('base64url'), placeOf(id))
     return tx
       .insert(factors)
-      .values({ id, userId: operatorId, ...values })
+      .values({ id, userId: operatorId, secret: sealed, backupCodes: '[]', verified: false })
       .onConflictDoNothing()
       .returning({ id: factors.id })
   })
@@ -158,4 +155,4 @@ export async function proveOnly(tx: Db, operatorId: string, sessionId: string): 
 }
 
 const openSecret = (seal: Seal, row: { id: string; secret: string }) =>
-  Buffer.from(seal.open(row.secret, placeOf(row.id)), 'base64url')
+  Buffer.from(seal.open(row.secret, placeOf(row.id)).reveal(), 'base64url')

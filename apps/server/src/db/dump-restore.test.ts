@@ -24,7 +24,7 @@ afterAll(() => scene[Symbol.asyncDispose]())
 const at = (name: string) => join(scene.folder, name)
 const restore = async (url: string, name = 'fleet.dump', over = {}) => {
   await using dump = await openDump(at(name))
-  await restoreDatabase(url, dump, { fingerprint: scene.fingerprint, ...over })
+  await restoreDatabase(url, dump, { fingerprints: [scene.fingerprint], ...over })
 }
 
 async function ask<T extends object>(url: string, query: string): Promise<T[]> {
@@ -234,11 +234,11 @@ test('a file whose rows do not fit is refused as a whole, even if its checksum f
 
 test('the key at hand must be the one the secrets are sealed with', async () => {
   const url = await scene.empty()
-  const other = restore(url, 'fleet.dump', { fingerprint: '0123456789abcdef' })
+  const other = restore(url, 'fleet.dump', { fingerprints: ['0123456789abcdef'] })
   await expect(other).rejects.toThrow(
-    `sealed with the key ${scene.fingerprint}, and the one at hand is 0123456789abcdef`,
+    `sealed with the key ${scene.fingerprint}, and at hand is 0123456789abcdef`,
   )
-  const none = restore(url, 'fleet.dump', { fingerprint: undefined })
+  const none = restore(url, 'fleet.dump', { fingerprints: [] })
   await expect(none).rejects.toThrow('there is none at hand. Set RM_SECRET_KEY_FILE')
   expect(await isUntouched(url)).toBe(true)
 })

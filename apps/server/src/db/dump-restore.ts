@@ -11,8 +11,8 @@ import { migrationLock } from './migrate.ts'
 import { hasSqlState } from './sql-state.ts'
 
 export type RestoreOptions = {
-  /** The fingerprint of the key at hand; undefined when there is none. */
-  fingerprint: string | undefined
+  /** The fingerprints of the keys at hand. */
+  fingerprints: readonly string[]
   /** Gives up what the database holds. */
   replace?: boolean
   signal?: AbortSignal | undefined
@@ -30,7 +30,7 @@ const notWorthKeeping = new Set(['chore_turns', 'settings'])
 export async function restoreDatabase(
   url: string,
   dump: OpenDump,
-  { fingerprint, replace = false, signal }: RestoreOptions,
+  { fingerprints, replace = false, signal }: RestoreOptions,
 ): Promise<void> {
   const { header } = dump
   const all = readMigrations()
@@ -39,9 +39,9 @@ export async function restoreDatabase(
     throw new Error(
       `The dump was made by restic-manager ${header.version}, whose tables this version does not know. Restore it with that version or a newer one.`,
     )
-  if (header.keyFingerprint !== null && header.keyFingerprint !== fingerprint)
+  if (header.keyFingerprint !== null && !fingerprints.includes(header.keyFingerprint))
     throw new Error(
-      `The secrets in the dump are sealed with the key ${header.keyFingerprint}, and ${fingerprint === undefined ? 'there is none at hand' : `the one at hand is ${fingerprint}`}. Set RM_SECRET_KEY_FILE to the right key file.`,
+      `The secrets in the dump are sealed with the key ${header.keyFingerprint}, and ${fingerprints.length === 0 ? 'there is none at hand' : `at hand is ${fingerprints.join(' and ')}`}. Set RM_SECRET_KEY_FILE to the right key file.`,
     )
   const names = all[at]?.tables ?? []
   await inOneTransaction(url, { application: 'restore', mode: 'read write' }, async tx => {

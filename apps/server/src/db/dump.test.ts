@@ -22,7 +22,7 @@ const make = (name: string, over = {}) =>
   dumpDatabase(scene.database.url, join(scene.folder, name), { version: '1.2.3', ...over })
 const restore = async (name: string, url: string) => {
   await using dump = await openDump(join(scene.folder, name))
-  await restoreDatabase(url, dump, { fingerprint: scene.fingerprint })
+  await restoreDatabase(url, dump, { fingerprints: [scene.fingerprint] })
 }
 
 test('every row of every table comes back as it was, and its file says what is in it', async () => {

@@ -1,25 +1,17 @@
 // What the seal promises: without the key, or in another place, a sealed text is nothing.
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { testDatabase } from '../testing-database.ts'
-import { loadSealingKey, makeSeal, openSeal } from './seal.ts'
+import { describe, expect, test } from 'vitest'
+import { makeSeal } from './seal.ts'
+import type { SealPlace } from './sealed-columns.ts'
 
-const place = { table: 'credentials', row: '0199', column: 'sealed' }
-let folder: string
-
-beforeAll(async () => {
-  folder = await mkdtemp('/tmp/rm-seal-')
-})
-afterAll(() => rm(folder, { recursive: true, force: true }))
+const place: SealPlace = { table: 'credentials', row: '0199', column: 'sealed' }
 
 describe('a sealed text', () => {
   const seal = makeSeal(randomBytes(32))
 
   test('opens to what it was, in any language and of any length', () => {
     for (const plain of ['', 'geheim', 'пароль 🔑', 'x'.repeat(100_000)])
-      expect(seal.open(seal.seal(plain, place), place)).toBe(plain)
+      expect(seal.open(seal.seal(plain, place), place).reveal()).toBe(plain)
   })
 
   test('looks different each time and holds nothing of the secret', () => {
@@ -29,10 +21,10 @@ describe('a sealed text', () => {
     expect(Buffer.from(one, 'base64').includes('canary')).toBe(false)
   })
 
-  test.each([
+  test.each<SealPlace>([
     { ...place, table: 'settings' },
     { ...place, row: '0200' },
-    { ...place, column: 'url' },
+    { ...place, column: 'secret' },
   ])('does not open as %o', elsewhere => {
     expect(() => seal.open(seal.seal('geheim', place), elsewhere)).toThrow('moved from another place')
   })
@@ -58,58 +50,20 @@ describe('a sealed text', () => {
     expect(opens).toEqual([])
   })
 
+  test('opens with a key of before, and wrapped anew only with the new one, while its box stays as it is', () => {
+    const [old, next] = [randomBytes(32), randomBytes(32)]
+    const both = makeSeal(next, [old])
+    const before = makeSeal(old).seal('geheim', place)
+    expect(both.open(before, place).reveal()).toBe('geheim')
+
+    const after = both.rewrap(before, place)
+    expect(makeSeal(next).open(after, place).reveal()).toBe('geheim')
+    expect(() => makeSeal(old).open(after, place)).toThrow('another key')
+    expect(after.split('.').at(-1)).toBe(before.split('.').at(-1))
+    expect(() => both.rewrap(before, { ...place, row: '0200' })).toThrow('moved from another place')
+  })
+
   test('does not open with another key, and says that it is the key', () => {
     expect(() => makeSeal(randomBytes(32)).open(seal.seal('geheim', place), place)).toThrow('another key')
   })
-})
-
-test('the first start makes 32 random bytes that only the owner may read', async () => {
-  const file = join(folder, 'made', 'secret.key')
-  const key = await loadSealingKey(file, { make: true })
-  expect(key).toHaveLength(32)
-  expect((await stat(file)).mode & 0o777).toBe(0o600)
-  expect(await readFile(file)).toEqual(key)
-  expect(await loadSealingKey(file, { make: true })).toEqual(key)
-})
-
-test('servers that make the key at the same moment end up with the same one', async () => {
-  const file = join(folder, 'race.key')
-  const keys = await Promise.all(Array.from({ length: 8 }, () => loadSealingKey(file, { make: true })))
-  expect(new Set(keys.map(key => key.toString('hex'))).size).toBe(1)
-})
-
-test('a key may be written as hex or base64, and nothing else is taken for one', async () => {
-  const key = randomBytes(32)
-  const file = join(folder, 'text.key')
-  for (const text of [key.toString('hex'), key.toString('base64'), `${key.toString('base64url')}\n`]) {
-    await writeFile(file, text)
-    expect(await loadSealingKey(file, { make: false })).toEqual(key)
-  }
-  await writeFile(file, 'password')
-  await expect(loadSealingKey(file, { make: false })).rejects.toThrow('32 bytes')
-})
-
-test('a key whose fingerprint looks like a number is known again', async () => {
-  await using database = await testDatabase()
-  const file = join(folder, 'number.key')
-  const key = Buffer.alloc(32)
-  for (let n = 0; !/^\d+e\d+$/.test(makeSeal(key).fingerprint); n += 1) key.writeUInt32BE(n)
-  await writeFile(file, key)
-  await openSeal(database.db, file)
-  await expect(openSeal(database.db, file)).resolves.toMatchObject({ fingerprint: makeSeal(key).fingerprint })
-})
-
-test('a start with another key, or without the key, stops with a sentence and makes no new one', async () => {
-  await using database = await testDatabase()
-  const file = join(folder, 'first.key')
-  const sealed = (await openSeal(database.db, file)).seal('geheim', place)
-  expect((await openSeal(database.db, file)).open(sealed, place)).toBe('geheim')
-
-  const other = join(folder, 'other.key')
-  await writeFile(other, randomBytes(32))
-  await expect(openSeal(database.db, other)).rejects.toThrow(/is not the one this database was sealed with/)
-
-  const missing = join(folder, 'missing.key')
-  await expect(openSeal(database.db, missing)).rejects.toThrow(/is missing/)
-  await expect(stat(missing)).rejects.toThrow('ENOENT')
 })

@@ -1,56 +1,93 @@
 // Secrets at rest: AES-256-GCM, a fresh data key for each write, wrapped by a key that is never in the database.
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { eq, sql } from 'drizzle-orm'
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import { Refusal } from '@restic-manager/contract/refusal'
+import { Secret } from '@restic-manager/runtime/secret'
 import type { Db } from './open.ts'
-import { settings } from './schema.ts'
-
-/** Where a sealed text belongs. Moved to another row or column, it does not open. */
-export type SealPlace = { table: string; row: string; column: string }
+import type { SealPlace } from './sealed-columns.ts'
+import { fingerprintOf, keyBytes } from './sealing-keys.ts'
 
 export type Seal = {
-  /** Seals a secret for one place. The same secret sealed twice looks different. */
-  seal(plain: string, place: SealPlace): string
-  /** Opens what `seal` made for the same place under the same key; throws otherwise, without telling why. */
-  open(sealed: string, place: SealPlace): string
-  /** Tells keys apart and gives nothing of the key away. */
+  /** Seals a secret for one place, with the key of `by`, or with the own one. The same secret sealed twice looks different. */
+  seal(plain: string | Secret, place: SealPlace, by?: string): string
+  /** Opens what was sealed for the same place under a key that is known here; throws otherwise, without telling why. */
+  open(sealed: string, place: SealPlace): Secret
+  /** The same secret, its data key wrapped by the own key. */
+  rewrap(sealed: string, place: SealPlace): string
+  /** Whether the key of a fingerprint is known here. */
+  knows(fingerprint: string): boolean
+  /** Of the own key: the one that is to seal, though while a rotation is prepared another one still does. */
   fingerprint: string
+  /** Of every key that is known here, the own one first. */
+  fingerprints: readonly string[]
 }
 
 const version = 'rm1'
-const keyBytes = 32
 const ivBytes = 12
 const tagBytes = 16
 
-/** A seal with `key`, 32 bytes. The text form is `rm1.fingerprint.wrapped data key.box`, the last two base64url. */
-export function makeSeal(key: Buffer): Seal {
-  if (key.length !== keyBytes)
-    throw new Error(`A sealing key has ${keyBytes} bytes, this one has ${key.length}.`)
-  const fingerprint = createHmac('sha256', key)
-    .update('restic-manager key fingerprint')
-    .digest('hex')
-    .slice(0, 16)
+/**
+ * A seal with `key`, 32 bytes, that also opens what `earlier` ones sealed. The text form is
+ * `rm1.fingerprint.wrapped data key.box`, the last two base64url.
+ */
+export function makeSeal(key: Buffer, earlier: readonly Buffer[] = []): Seal {
+  for (const { length } of [key, ...earlier])
+    if (length !== keyBytes) throw new Error(`A sealing key has ${keyBytes} bytes, this one has ${length}.`)
+  const fingerprint = fingerprintOf(key)
+  const keys = new Map([key, ...earlier].map(each => [fingerprintOf(each), each]))
+  const keyOf = (by: string) => {
+    const found = keys.get(by)
+    // Another server may have it: whoever asked should ask again.
+    if (found === undefined)
+      throw new Refusal(
+        'unavailable',
+        'A stored secret was sealed with another key, which this server does not have.',
+      )
+    return found
+  }
+  const unwrap = (parts: Parts, place: SealPlace) =>
+    intact(() => decrypt(keyOf(parts.by), parts.wrapped, bind('key', place)))
   return {
     fingerprint,
-    seal(plain, place) {
+    fingerprints: [...keys.keys()],
+    knows: by => keys.has(by),
+    seal(plain, place, by = fingerprint) {
       const dataKey = randomBytes(keyBytes)
-      const wrapped = encrypt(key, dataKey, bind('key', place))
-      const box = encrypt(dataKey, Buffer.from(plain, 'utf8'), bind('box', place))
-      return [version, fingerprint, wrapped.toString('base64url'), box.toString('base64url')].join('.')
+      const text = plain instanceof Secret ? plain.reveal() : plain
+      const wrapped = encrypt(keyOf(by), dataKey, bind('key', place))
+      return join({ by, wrapped, box: encrypt(dataKey, Buffer.from(text, 'utf8'), bind('box', place)) })
     },
     open(sealed, place) {
-      const [form, by, wrapped, box, ...rest] = sealed.split('.')
-      if (form !== version || wrapped === undefined || box === undefined || rest.length > 0)
-        throw new Error('A stored secret is not in a form this version can open.')
-      if (by !== fingerprint) throw new Error('A stored secret was sealed with another key.')
-      try {
-        const dataKey = decrypt(key, Buffer.from(wrapped, 'base64url'), bind('key', place))
-        return decrypt(dataKey, Buffer.from(box, 'base64url'), bind('box', place)).toString('utf8')
-      } catch {
-        throw new Error('A stored secret was changed, or moved from another place.')
-      }
+      const parts = split(sealed)
+      const dataKey = unwrap(parts, place)
+      return new Secret(intact(() => decrypt(dataKey, parts.box, bind('box', place)).toString('utf8')))
     },
+    rewrap(sealed, place) {
+      const parts = split(sealed)
+      const wrapped = encrypt(key, unwrap(parts, place), bind('key', place))
+      return join({ by: fingerprint, wrapped, box: parts.box })
+    },
+  }
+}
+
+type Parts = { by: string; wrapped: Buffer; box: Buffer }
+
+function split(sealed: string): Parts {
+  const [form, by, wrapped, box, ...rest] = sealed.split('.')
+  if (form !== version || by === undefined || wrapped === undefined || box === undefined || rest.length > 0)
+    throw new Error('A stored secret is not in a form this version can open.')
+  return { by, wrapped: Buffer.from(wrapped, 'base64url'), box: Buffer.from(box, 'base64url') }
+}
+
+const join = ({ by, wrapped, box }: Parts) =>
+  [version, by, wrapped.toString('base64url'), box.toString('base64url')].join('.')
+
+function intact<T>(open: () => T): T {
+  try {
+    return open()
+  } catch (cause) {
+    if (cause instanceof Refusal) throw cause
+    throw new Error('A stored secret was changed, or moved from another place.', { cause })
   }
 }
 
@@ -71,77 +108,30 @@ function decrypt(key: Buffer, box: Buffer, about: Buffer): Buffer {
   return Buffer.concat([cipher.update(box.subarray(ivBytes, -tagBytes)), cipher.final()])
 }
 
-/**
- * Reads the key from `file`: 32 bytes as they are, or as hex or base64. With `make`, a file that is missing is
- * made first, mode 0600; two servers that start together end up with one key.
- */
-export async function loadSealingKey(file: string, { make }: { make: boolean }): Promise<Buffer> {
-  if (make) await makeKeyFile(file)
-  const content = await readFile(file)
-  const key = content.length === keyBytes ? content : decodeKey(content.toString('latin1').trim())
-  if (key?.length !== keyBytes)
-    throw new Error(`${file} holds no sealing key: 32 bytes, or the same as hex or base64, are accepted.`)
-  return key
-}
-
-function decodeKey(text: string): Buffer | undefined {
-  if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, 'hex')
-  if (/^[A-Za-z0-9+/_-]{43}=?$/.test(text)) return Buffer.from(text, 'base64')
-  return undefined
-}
-
-async function makeKeyFile(file: string) {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  const fresh = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
-  const handle = await open(fresh, 'wx', 0o600)
-  try {
-    await handle.writeFile(randomBytes(keyBytes))
-    await handle.sync()
-    // Fails when there is a key already: then that one counts.
-    await link(fresh, file)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-  } finally {
-    await handle.close()
-    await unlink(fresh)
-  }
-}
-
-/** The row of `settings` that says which key this database was sealed with. */
+/** The row of `settings` that says which key seals in this database. */
 export const fingerprintSetting = 'sealing_key_fingerprint'
 
 /**
- * The seal of this database with the key in `file`. The key is made at the first start only; later a missing or
- * another key is a sentence, because everything sealed so far would be lost.
+ * Seals a secret with the key that the database asks for, in the transaction `tx` that stores it: a rotation waits until that has
+ * ended, so that nothing comes in under the old key behind its back. Throws `unavailable` on a server without that key.
  */
-export async function openSeal(db: Db, file: string): Promise<Seal> {
-  const kept = await readFingerprint(db)
-  const key = await loadSealingKey(file, { make: kept === undefined }).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error
-      throw new Error(
-        `The sealing key ${file} is missing. Put the file back, or set RM_SECRET_KEY_FILE to where it is.`,
-      )
-    },
-  )
-  const seal = makeSeal(key)
-  await db
-    .insert(settings)
-    .values({ name: fingerprintSetting, value: seal.fingerprint })
-    .onConflictDoNothing()
-  const now = await readFingerprint(db)
-  if (now !== seal.fingerprint)
-    throw new Error(
-      `The key in ${file} is not the one this database was sealed with (fingerprint ${seal.fingerprint}, needed ${String(now)}). Put the right file back, or set RM_SECRET_KEY_FILE to it.`,
-    )
-  return seal
+export async function sealWithin(
+  tx: Db,
+  seal: Seal,
+  plain: string | Secret,
+  place: SealPlace,
+): Promise<string> {
+  const by = await readFingerprint(tx, { hold: true })
+  return seal.seal(plain, place, by)
 }
 
-/** As text: drizzle reads a string out of JSON once more, and takes digits with an `e` among them for a number. */
-async function readFingerprint(db: Db): Promise<string | undefined> {
-  const [kept] = await db
-    .select({ fingerprint: sql<string>`${settings.value} #>> '{}'` })
-    .from(settings)
-    .where(eq(settings.name, fingerprintSetting))
+/**
+ * Which key the database asks for; `hold`: it stays so until the transaction ends. As text: drizzle reads a string out of JSON once
+ * more, and takes digits with an `e` among them for a number.
+ */
+export async function readFingerprint(db: Db, { hold = false } = {}): Promise<string | undefined> {
+  const [kept] = await db.execute<{ fingerprint: string }>(
+    sql`select value #>> '{}' as fingerprint from settings where name = ${fingerprintSetting} ${sql.raw(hold ? 'for share' : '')}`,
+  )
   return kept?.fingerprint
 }

@@ -5,6 +5,7 @@ import type { HostSession } from '../context.ts'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
+import type { SealPlace } from '../db/sealed-columns.ts'
 import { credentials, hostRepositories, hosts, repositories } from '../db/schema.ts'
 import { fenced, isNewestSession } from './facts.ts'
 
@@ -44,7 +45,7 @@ async function changeOnce<T>(tx: Db, change: Change<T>): Promise<T> {
 }
 
 /** Where a credential's secret is sealed to. */
-export const placeOf = (credentialId: string) => ({
+export const placeOf = (credentialId: string): SealPlace => ({
   table: 'credentials',
   row: credentialId,
   column: 'sealed',
@@ -112,12 +113,12 @@ function accessFrom(rows: AccessRow[], seal: Seal): RepositoryAccess[] {
     {
       repositoryId: row.repositoryId,
       url: row.url,
-      password,
+      password: password.reveal(),
       mayDelete: row.mayDelete,
       environment: row.environment,
       ...(row.resticId === null ? {} : { resticId: row.resticId }),
       ...(row.username === null ? {} : { username: row.username }),
-      ...(credential === undefined ? {} : { credential }),
+      ...(credential === undefined ? {} : { credential: credential.reveal() }),
     },
   ]
 }

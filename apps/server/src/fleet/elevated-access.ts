@@ -43,10 +43,10 @@ export async function elevatedAccessOf(
     const credential = secret('admin') ?? secret('everyday')
     access.set(repositoryId, {
       url: row.url,
-      password,
+      password: password.reveal(),
       environment: row.environment,
       ...(username === null ? {} : { username }),
-      ...(credential === undefined ? {} : { credential }),
+      ...(credential === undefined ? {} : { credential: credential.reveal() }),
     })
   }
   return access

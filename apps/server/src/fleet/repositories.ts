@@ -13,7 +13,7 @@ import type {
 import { timing } from '@restic-manager/contract/timing'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
-import type { Seal } from '../db/seal.ts'
+import { type Seal, sealWithin } from '../db/seal.ts'
 import { hasSqlState, uniqueViolation } from '../db/sql-state.ts'
 import { credentials, hostRepositories, hosts, jobs, repositories } from '../db/schema.ts'
 import { concernsItsRepository } from './claims.ts'
@@ -102,7 +102,7 @@ async function repeatedCreate(tx: Db, seal: Seal, request: Create) {
   if (!before.isFresh || before.name !== request.name || before.url !== request.url)
     throw new Refusal('request_reused', 'This request id has made a repository already. Send a new one.')
   const password =
-    request.password === undefined ? seal.open(before.sealed, placeOf(before.credentialId)) : null
+    request.password === undefined ? seal.open(before.sealed, placeOf(before.credentialId)).reveal() : null
   return { repositoryId: before.id, password }
 }
 
@@ -259,7 +259,7 @@ async function sealCredential(tx: Db, seal: Seal, repositoryId: string, purpose:
     .from(credentials)
     .where(and(eq(credentials.repositoryId, repositoryId), eq(credentials.purpose, purpose)))
   const id = before?.id ?? newId()
-  const sealed = seal.seal(secret, placeOf(id))
+  const sealed = await sealWithin(tx, seal, secret, placeOf(id))
   await tx
     .insert(credentials)
     .values({ id, repositoryId, purpose, sealed })

@@ -15,6 +15,7 @@ import {
 } from '@tanstack/react-router'
 import { useEffect } from 'react'
 import { NotFound, PageProblem } from './parts/page-problem.tsx'
+import { ProofDialog } from './parts/proof-dialog.tsx'
 import { Shell } from './parts/shell.tsx'
 import { theme, tieVariables } from './theme.ts'
 import { kindWords, stateWords, statusWords } from './words.ts'
@@ -44,6 +45,12 @@ const setUp = createRoute({
   getParentRoute: () => root,
   path: '/setup',
   component: lazyRouteComponent(() => import('./pages/set-up.tsx'), 'SetUpPage'),
+})
+
+const invitation = createRoute({
+  getParentRoute: () => root,
+  path: '/invitation',
+  component: lazyRouteComponent(() => import('./pages/invitation.tsx'), 'InvitationPage'),
 })
 
 const shell = createRoute({
@@ -198,9 +205,11 @@ const router = createRouter({
   routeTree: root.addChildren([
     signIn,
     setUp,
+    invitation,
     shell.addChildren([
       ...[home, attention, hosts, host, addSchedule, schedule],
-      ...[jobs, job, repositories, addRepository, repository, settings, audit],
+      ...[jobs, job, repositories, addRepository, repository],
+      ...[settings, audit],
     ]),
   ]),
   defaultPreload: 'intent',
@@ -221,7 +230,7 @@ export function App() {
     () =>
       onSignedOut(() => {
         const { pathname, href } = router.state.location
-        if (pathname === '/sign-in' || pathname === '/setup') return
+        if (['/sign-in', '/setup', '/invitation'].includes(pathname)) return
         queryClient.clear()
         void router.navigate({ to: '/sign-in', search: { back: href } })
       }),
@@ -231,6 +240,7 @@ export function App() {
     <MantineProvider theme={theme} cssVariablesResolver={tieVariables} defaultColorScheme="auto">
       <QueryClientProvider client={queryClient}>
         <RouterProvider router={router} />
+        <ProofDialog />
       </QueryClientProvider>
     </MantineProvider>
   )

@@ -14,3 +14,9 @@ export function useMay(role: Me['role']): boolean {
   const me = useMe()
   return me !== undefined && ranks[me.role] >= ranks[role]
 }
+
+/** The same for what concerns every host: nobody who is limited to hosts with certain tags. */
+export function useMayForAll(role: Me['role']): boolean {
+  const me = useMe()
+  return useMay(role) && me?.tags === null
+}

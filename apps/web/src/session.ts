@@ -1,14 +1,21 @@
 // Signing in and out, and the first admin: plain requests, because they make the cookie everything else needs.
 
-/** Why a request to /auth was turned down, in a sentence for the form. */
+import type { RefusalCode } from '@restic-manager/contract/refusal'
+import type { Way } from './factors.ts'
+import { formatLeft } from './format.ts'
+
+/** Why a request to /auth was turned down, in a sentence for the form. `code`: the server's, where it said no. */
 export class AuthProblem extends Error {
-  readonly field: 'password' | 'form'
-  constructor(sentence: string, field: 'password' | 'form' = 'form') {
+  readonly code: RefusalCode | undefined
+  constructor(sentence: string, code?: RefusalCode) {
     super(sentence)
     this.name = 'AuthProblem'
-    this.field = field
+    this.code = code
   }
 }
+
+/** The server refuses shorter ones. */
+export const shortestPassword = 10
 
 /** Asks a route of /auth, with the cookies of this browser. Throws a sentence when nobody answers. */
 export async function ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Response> {
@@ -26,16 +33,23 @@ export async function ask(method: 'GET' | 'POST', path: string, body?: unknown):
   }
 }
 
-async function sentenceOf(response: Response): Promise<string | undefined> {
-  const body: unknown = await response.json().catch(() => undefined)
-  if (typeof body !== 'object' || body === null || !('message' in body)) return undefined
-  return typeof body.message === 'string' && body.message !== '' ? body.message : undefined
+type Told = { code?: RefusalCode; message?: string }
+
+/** Throws what the server says of it, or `fallback`. After too many tries it says how long to wait. */
+export async function complain(response: Response, fallback: string): Promise<never> {
+  const told = (await response.json().catch(() => ({}))) as Told | null
+  const seconds = Number(response.headers.get('retry-after'))
+  if (response.status === 429 && seconds > 0)
+    throw new AuthProblem(`Too many attempts. Wait ${formatLeft(seconds)}, then try again.`, 'too_many')
+  const sentence = typeof told?.message === 'string' && told.message !== '' ? told.message : fallback
+  throw new AuthProblem(sentence, told?.code)
 }
 
-/** Throws what the server says of it, or `fallback`. */
-export async function complain(response: Response, fallback: string): Promise<never> {
-  if (response.status === 429) throw new AuthProblem('Too many attempts. Wait a minute, then try again.')
-  throw new AuthProblem((await sentenceOf(response)) ?? fallback)
+/** The secret after the # of a link, taken out of the address before anything else can see it. Empty: there was none. */
+export function takeSecret(): string {
+  const secret = location.hash.slice(1)
+  if (secret !== '') history.replaceState(history.state, '', location.pathname)
+  return secret
 }
 
 /** Whether this server still waits for its first admin. */
@@ -61,12 +75,11 @@ export async function setUp(admin: {
     )
 }
 
-/** Starts a session; the cookie comes with the answer. */
-export async function signIn(email: string, password: string): Promise<void> {
+/** Shows the password. The cookie of a session comes with the answer, or these ways are left, one of which is asked for. */
+export async function signIn(email: string, password: string): Promise<Way[]> {
   const response = await ask('POST', '/auth/sign-in/email', { email, password })
-  if (response.ok) return
-  if (response.status === 401) throw new AuthProblem('E-mail or password is wrong.', 'password')
-  await complain(response, 'Signing in did not work. Try again.')
+  if (!response.ok) return complain(response, 'Signing in did not work. Try again.')
+  return ((await response.json()) as { needs?: Way[] }).needs ?? []
 }
 
 /** Ends the session on the server. */

@@ -13,6 +13,8 @@ import {
 import { createTRPCOptionsProxy } from '@trpc/tanstack-react-query'
 import { SuperJSON } from 'superjson'
 import { setLive } from './link.ts'
+import { proofLink } from './proof-link.ts'
+import { proveItIsYou } from './proof.ts'
 import { jitter } from './stay-subscribed.ts'
 
 const signedOutListeners = new Set<() => void>()
@@ -78,6 +80,7 @@ const socket = createWSClient({
 
 export const client = createTRPCClient<OperatorRouter>({
   links: [
+    proofLink(proveItIsYou),
     splitLink({
       condition: op => op.type === 'subscription',
       true: wsLink({ client: socket, transformer: SuperJSON }),

@@ -14,7 +14,7 @@ import { Panel } from '../parts/panel.tsx'
 import { QueryProblem } from '../parts/query-problem.tsx'
 import { ThisMachine } from '../parts/this-machine.tsx'
 import { useLiveChanges } from '../live.ts'
-import { needsSetUp } from '../session.ts'
+import { needsSetUp, takeSecret } from '../session.ts'
 import { trpc } from '../trpc.ts'
 import './set-up.css'
 
@@ -37,13 +37,6 @@ function StepLine({ at }: { at: number }) {
       ))}
     </ol>
   )
-}
-
-/** The secret of the set-up link, taken out of the address before anything else can see it. */
-function takeSecret(): string {
-  const secret = location.hash.slice(1)
-  if (secret !== '') history.replaceState(history.state, '', location.pathname)
-  return secret
 }
 
 function FirstBackup({ hostId, repositoryId }: { hostId: Id; repositoryId: Id }) {

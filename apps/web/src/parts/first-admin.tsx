@@ -2,12 +2,10 @@
 import { Button, PasswordInput, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation } from '@tanstack/react-query'
-import { setUp } from '../session.ts'
+import { setUp, shortestPassword } from '../session.ts'
 import { queryClient } from '../trpc.ts'
 import { Entrance } from './entrance.tsx'
 import { Notice } from './notice.tsx'
-
-const SHORTEST = 10
 
 /** Makes the first admin; `onMade` is called once they are signed in. */
 export function FirstAdmin({ secret, onMade }: { secret: string; onMade: () => void }) {
@@ -17,7 +15,8 @@ export function FirstAdmin({ secret, onMade }: { secret: string; onMade: () => v
     validate: {
       name: value => (value.trim() === '' ? 'Enter your name.' : null),
       email: value => (/^\S+@\S+$/.test(value) ? null : 'Enter an e-mail address, such as noor@example.com.'),
-      password: value => (value.length < SHORTEST ? `Use at least ${SHORTEST} characters.` : null),
+      password: value =>
+        value.length < shortestPassword ? `Use at least ${shortestPassword} characters.` : null,
     },
   })
   const make = useMutation({
@@ -44,7 +43,7 @@ export function FirstAdmin({ secret, onMade }: { secret: string; onMade: () => v
         />
         <PasswordInput
           label="Password"
-          description={`At least ${SHORTEST} characters.`}
+          description={`At least ${shortestPassword} characters.`}
           inputWrapperOrder={['label', 'input', 'description', 'error']}
           autoComplete="new-password"
           key={form.key('password')}

@@ -7,12 +7,11 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { formatCount } from '../format.ts'
 import { useLiveChanges } from '../live.ts'
-import { useMe } from '../me.ts'
 import { trpc } from '../trpc.ts'
 import { CrumbSlot } from './crumbs.tsx'
 import { DatabaseNotice } from './database-notice.tsx'
 import { Logo } from './logo.tsx'
-import { Notice } from './notice.tsx'
+import { PlainHttpWarning } from './plain-http.tsx'
 import { ProviderProblem } from './provider-problem.tsx'
 import { TopBarEnd } from './top-bar-end.tsx'
 import { UserMenu } from './user-menu.tsx'
@@ -71,17 +70,6 @@ function Rail() {
   )
 }
 
-function PlainHttpNotice() {
-  const me = useMe()
-  // To this machine alone nothing travels anywhere.
-  if (me?.plainHttp !== true || /^(localhost|127\.|\[::1\])/.test(location.hostname)) return null
-  return (
-    <Notice tone="warn" title="This page and its passwords travel unencrypted.">
-      Set RM_TLS_CERT_FILE and RM_TLS_KEY_FILE on the server, or put a proxy with TLS in front of it.
-    </Notice>
-  )
-}
-
 /** Everything around a signed-in page. */
 export function Shell() {
   useLiveChanges()
@@ -101,7 +89,7 @@ export function Shell() {
         <TopBarEnd />
       </header>
       <main id="main" className="page" tabIndex={-1} key={pathname}>
-        <PlainHttpNotice />
+        <PlainHttpWarning />
         <ProviderProblem />
         <DatabaseNotice />
         <Outlet />

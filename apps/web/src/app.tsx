@@ -201,6 +201,12 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import('./pages/audit.tsx'), 'AuditPage'),
 })
 
+const account = createRoute({
+  getParentRoute: () => shell,
+  path: '/account',
+  component: lazyRouteComponent(() => import('./pages/account.tsx'), 'AccountPage'),
+})
+
 const router = createRouter({
   routeTree: root.addChildren([
     signIn,
@@ -209,7 +215,7 @@ const router = createRouter({
     shell.addChildren([
       ...[home, attention, hosts, host, addSchedule, schedule],
       ...[jobs, job, repositories, addRepository, repository],
-      ...[settings, audit],
+      ...[settings, audit, account],
     ]),
   ]),
   defaultPreload: 'intent',

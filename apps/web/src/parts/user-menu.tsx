@@ -1,6 +1,6 @@
 // Who is signed in, the colours of the page, and the way out.
 import { Menu, SegmentedControl, useMantineColorScheme } from '@mantine/core'
-import { IconLogout, IconSettings, IconUser } from '@tabler/icons-react'
+import { IconLogout, IconSettings, IconUser, IconUserShield } from '@tabler/icons-react'
 import { useMutation } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useMe } from '../me.ts'
@@ -72,6 +72,14 @@ export function UserMenu() {
           <ZoneSwitch />
         </div>
         <Menu.Divider />
+        <Menu.Item
+          component={Link}
+          to="/account"
+          closeMenuOnClick
+          leftSection={<IconUserShield size={16} stroke={1.75} />}
+        >
+          Your account
+        </Menu.Item>
         <Menu.Item
           component={Link}
           to="/settings"

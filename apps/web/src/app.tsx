@@ -201,6 +201,12 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import('./pages/audit.tsx'), 'AuditPage'),
 })
 
+const users = createRoute({
+  getParentRoute: () => shell,
+  path: '/settings/users',
+  component: lazyRouteComponent(() => import('./pages/users.tsx'), 'UsersPage'),
+})
+
 const account = createRoute({
   getParentRoute: () => shell,
   path: '/account',
@@ -215,7 +221,7 @@ const router = createRouter({
     shell.addChildren([
       ...[home, attention, hosts, host, addSchedule, schedule],
       ...[jobs, job, repositories, addRepository, repository],
-      ...[settings, audit, account],
+      ...[settings, users, audit, account],
     ]),
   ]),
   defaultPreload: 'intent',

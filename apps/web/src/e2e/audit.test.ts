@@ -25,7 +25,7 @@ test.skipIf('missing' in chromium)(
     await page.getByText('E-mail or password is wrong.').waitFor()
     await page.getByRole('textbox', { name: 'Password' }).fill(password)
     await page.getByRole('button', { name: 'Sign in' }).click()
-    await page.getByRole('link', { name: 'Open the audit log' }).click()
+    await page.getByRole('link', { name: 'Audit log' }).click()
 
     const log = page.getByRole('table', { name: 'Audit log' })
     await log.getByRole('button', { name: 'signed in' }).first().waitFor()

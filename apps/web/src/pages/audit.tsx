@@ -12,6 +12,7 @@ import { Crumbs } from '../parts/crumbs.tsx'
 import { FilterChips } from '../parts/filter-chips.tsx'
 import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
 import { MutationProblem, QueryProblem } from '../parts/query-problem.tsx'
+import { SettingsTabs } from '../parts/settings-tabs.tsx'
 import { saveText } from '../save-text.ts'
 import { client, trpc } from '../trpc.ts'
 
@@ -105,6 +106,7 @@ export function AuditPage() {
     <>
       <Crumbs way={[{ word: 'Settings', link: { to: '/settings' } }]} here="Audit log" />
       <PageHead title="Audit log" actions={<Export filter={filter} />} />
+      <SettingsTabs />
       <div className="filters">
         <FilterChips
           label="What"

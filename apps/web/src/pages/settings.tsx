@@ -6,16 +6,16 @@ import { useState } from 'react'
 import { useNow } from '../clock.ts'
 import { countOf, formatBytes } from '../format.ts'
 import { logsThatGo, logsThere } from '../log-retention.ts'
-import { useMay } from '../me.ts'
-import { LinkButton } from '../parts/link-button.tsx'
+import { useMayForAll } from '../me.ts'
 import { Crumbs } from '../parts/crumbs.tsx'
 import { Notice } from '../parts/notice.tsx'
 import { PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
 import { MutationProblem, QueryProblem } from '../parts/query-problem.tsx'
+import { SettingsTabs } from '../parts/settings-tabs.tsx'
 import { queryClient, trpc } from '../trpc.ts'
 
 function LogSettings({ settings: { logDays, logSizes } }: { settings: SettingsView }) {
-  const mayChange = useMay('admin')
+  const mayChange = useMayForAll('admin')
   const now = useNow()
   const [typed, setTyped] = useState<number | string>(logDays)
   const wanted = LogDays.safeParse(typed).data
@@ -75,7 +75,7 @@ function LogSettings({ settings: { logDays, logSizes } }: { settings: SettingsVi
             </Button>
           </div>
         ) : (
-          <p className="dim">Only an admin can change this.</p>
+          <p className="dim">Only an admin of all hosts can change this.</p>
         )}
       </form>
     </Panel>
@@ -85,25 +85,15 @@ function LogSettings({ settings: { logDays, logSizes } }: { settings: SettingsVi
 /** The page of settings. */
 export function SettingsPage() {
   const settings = useQuery(trpc.settings.get.queryOptions())
-  const mayAudit = useMay('admin')
   return (
     <>
       <Crumbs way={[]} here="Settings" />
       <PageHead title="Settings" />
+      <SettingsTabs />
       <QueryProblem what="The settings" query={settings} />
       {settings.isPending && (
         <Panel>
           <SkeletonRows rows={3} height={52} />
-        </Panel>
-      )}
-      {mayAudit && (
-        <Panel title="Audit log" foot="Rows are only ever added. Secrets are not in them.">
-          <div className="stack">
-            <p>What was changed here and by whom, who signed in, and who was turned away.</p>
-            <div className="row">
-              <LinkButton to="/settings/audit">Open the audit log</LinkButton>
-            </div>
-          </div>
         </Panel>
       )}
       {/* Made anew when somebody else has saved: what is typed here would not be about that. */}

@@ -30,7 +30,7 @@ function bench(state: State, { maxConcurrentRuns = 1, restic = async () => null 
     telemetry: { settle: () => {} } as never,
     enrolment: {} as never,
     folders: { cache: '', temp: '', programs: undefined },
-    policy: {} as never,
+    policy: { hooks: 'off', repositories: ['**'] } as never,
     restic,
     limits: () => ({ logBlockBytes: 1, logFlushMs: 1, logBytesPerSecond: 1, progressIntervalMs: 1 }),
     timing: { ...timing, proceedAlone: 300, diskRetry: 20 },

@@ -12,7 +12,7 @@ const sources = globSync(['apps/{server,agent}/src/**/*.ts', 'packages/{runtime,
 
 /** What starts a shell, or hands it a text. */
 const shells =
-  /\bshell:\s*(?!undefined|false)|\bexecSync\b|execaCommand|(?:^|[\s(=])\$`|['"](?:\/bin\/)?(?:ba|da|z)?sh['"]|cmd\.exe|powershell/i
+  /\bshell:(?!\s*(?:undefined|false))|\bexecSync\b|execaCommand|(?:^|[\s(=])\$`|['"](?:\/bin\/)?(?:ba|da|z)?sh['"]|cmd\.exe|powershell/i
 /** Runs the text of a hook where the policy file on the host says `inline`. */
 const allowed = new Set(['apps/agent/src/hooks.ts'])
 
@@ -37,4 +37,5 @@ test('this would find a shell', () => {
     '$`ls`',
   ])
     expect(shells.test(line), line).toBe(true)
+  expect(shells.test('spawn(x, { shell: false })')).toBe(false)
 })

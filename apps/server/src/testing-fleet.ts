@@ -1,4 +1,5 @@
 // For tests only: a fleet in a database, made through the same verbs that real machines and operators use.
+import { readFileSync } from 'node:fs'
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import type { AgentHello } from '@restic-manager/contract/agent'
 import { newId } from '@restic-manager/contract/ids'
@@ -7,7 +8,7 @@ import { PROTOCOL } from '@restic-manager/contract/protocol'
 import { timing } from '@restic-manager/contract/timing'
 import { createLog } from '@restic-manager/runtime/log'
 import type { Db } from './db/open.ts'
-import type { Seal } from './db/seal.ts'
+import { makeSeal, type Seal } from './db/seal.ts'
 import { createEnrolment, redeemEnrolment } from './fleet/enrolments.ts'
 import type { Sender } from './fleet/facts.ts'
 import { greetAgent } from './fleet/hello.ts'
@@ -17,6 +18,10 @@ import { challengeSession, claimBearer, proveSession } from './fleet/sessions.ts
 
 /** Says nothing. */
 export const quiet = createLog({ level: 'silent' })
+
+/** The seal of a running server, for what is written beside it. */
+export const sealOf = ({ secretKeyFile }: { secretKeyFile: string }): Seal =>
+  makeSeal(readFileSync(secretKeyFile))
 
 /** A machine with its key, and what it has on disk about its sessions. */
 export type Machine = {

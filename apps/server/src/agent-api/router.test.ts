@@ -25,6 +25,7 @@ test('these and no others are the messages of an agent', () => {
   expect(Object.keys(agentRouter._def.procedures).toSorted()).toEqual([
     'agent.heartbeat',
     'agent.hello',
+    'agent.offerKey',
     'agent.orders',
     'command.result',
     'config.ack',

@@ -9,9 +9,8 @@ import type { Change } from '@restic-manager/contract/views'
 import { is, until } from '@restic-manager/testkit/until'
 import { databaseName, databaseUser, ownPostgres } from '../testing-own-postgres.ts'
 import { startServer, type TestServer } from '../testing.ts'
-import { makeHost } from '../testing-fleet.ts'
+import { makeHost, sealOf } from '../testing-fleet.ts'
 import { openDatabase, type OpenDatabase } from './open.ts'
-import { makeSeal } from './seal.ts'
 
 const uncaught: unknown[] = []
 const remember = (error: unknown) => void uncaught.push(error)
@@ -105,7 +104,7 @@ test('when the primary dies and its standby takes over, the server goes on there
     async () => (await db.execute(sql`select sync_state from pg_stat_replication`))[0],
     is({ sync_state: 'sync' }),
   )
-  const host = await makeHost(db, makeSeal(Buffer.alloc(32, 7)))
+  const host = await makeHost(db, sealOf(server))
   const known = await Promise.all(Array.from({ length: 20 }, () => enrol(server)))
 
   const { changes, silences, stop } = listen(server)
@@ -161,7 +160,7 @@ test('when the disk of the database is full, changes are refused with a sentence
   await using own = await ownPostgres({ folder: full.folder })
   await using world = await serverOn(own.url)
   const { server, db } = world
-  const host = await makeHost(db, makeSeal(Buffer.alloc(32, 7)))
+  const host = await makeHost(db, sealOf(server))
   const create = (n: number) =>
     server.api.repositories.create.mutate({
       requestId: newId(),

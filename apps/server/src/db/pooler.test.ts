@@ -10,9 +10,8 @@ import { readConfig } from '../config.ts'
 import { prepareDatabase } from '../database.ts'
 import { databaseUser, type OwnPostgres, ownPostgres } from '../testing-own-postgres.ts'
 import { startServer } from '../testing.ts'
-import { makeHost } from '../testing-fleet.ts'
+import { makeHost, sealOf } from '../testing-fleet.ts'
 import { openDatabase, type OpenDatabase } from './open.ts'
-import { makeSeal } from './seal.ts'
 
 const tool = await findTool('pgbouncer')
 const but = 'missing' in tool ? ` (${tool.missing})` : ''
@@ -80,7 +79,7 @@ describe.skipIf('missing' in tool)(`through a pooler${but}`, () => {
       beside: { databaseUrl: own.url, db: open.db, secretKeyFile: `${folder}/secret.key` },
       env: { DATABASE_URL: pooled, DATABASE_DIRECT_URL: own.url },
     })
-    const host = await makeHost(open.db, makeSeal(Buffer.alloc(32, 7)))
+    const host = await makeHost(open.db, sealOf(server))
     const heard: string[] = []
     const listening = server.api.live.changes.subscribe(undefined, {
       onData: ({ topic, id }) => heard.push(`${topic} ${id}`),

@@ -6,10 +6,9 @@ import { measureNotifications } from '../chores/notification-lag.ts'
 import { readConfig } from '../config.ts'
 import { startBus } from '../db/bus.ts'
 import { openDatabase } from '../db/open.ts'
-import { makeSeal } from '../db/seal.ts'
 import { finishJob } from '../fleet/job-reports.ts'
 import { startServer, type TestServer } from '../testing.ts'
-import { makeHost, quiet } from '../testing-fleet.ts'
+import { makeHost, quiet, sealOf } from '../testing-fleet.ts'
 
 const token = 'a-token-that-is-long-enough'
 const read = (server: TestServer, headers: Record<string, string> = {}) =>
@@ -64,7 +63,7 @@ describe('the figures', () => {
   const figures = async () => (await read(server, bearer)).text()
 
   test('tell of hosts, open jobs, ends and the process, in few series, with no name of a host', async () => {
-    const host = await makeHost(server.db, makeSeal(Buffer.alloc(32)))
+    const host = await makeHost(server.db, sealOf(server))
     const { jobId } = await host.backUp()
     const before = await figures()
     expect(valueOf(before, 'restic_manager_fleet_counted')).toBe(1)

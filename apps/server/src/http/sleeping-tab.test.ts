@@ -4,9 +4,8 @@ import { encodeLine } from '@restic-manager/contract/log'
 import { toInstant } from '@restic-manager/contract/scalars'
 import { until } from '@restic-manager/testkit/until'
 import { appendLog } from '../fleet/logs.ts'
-import { makeSeal } from '../db/seal.ts'
 import { openSocket, type RawSocket } from '../testing-agent.ts'
-import { makeHost } from '../testing-fleet.ts'
+import { makeHost, sealOf } from '../testing-fleet.ts'
 import { startServer } from '../testing.ts'
 
 /** More than the sockets of both ends take by themselves: about 16 MB of lines. */
@@ -25,7 +24,7 @@ test(
   { timeout: 90_000 },
   async () => {
     await using server = await startServer({ socketLimits: { roomBytes: 64 * 1024, mostWaitMs: 500 } })
-    const host = await makeHost(server.db, makeSeal(Buffer.alloc(32)))
+    const host = await makeHost(server.db, sealOf(server))
     const { jobId } = await host.backUp()
     const startedAt = toInstant(Date.now())
     for (let block = 0; block < BLOCKS; block += 1)

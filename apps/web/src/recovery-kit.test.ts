@@ -66,3 +66,24 @@ test('says which further file the machine needs', () => {
   expect(text).toContain("export RESTIC_CACERT='/etc/ssl/own.pem'")
   expect(text).toContain('needs the file /etc/ssl/own.pem')
 })
+
+test('holds the hosts, and the access that may delete where that is another one', () => {
+  const rest = {
+    ...kit,
+    kind: 'rest',
+    url: 'rest:https://h/r',
+    username: 'everyday',
+    credential: 'one',
+  } as const
+  const text = recoveryKit({
+    ...rest,
+    hosts: ['web-1', 'db-1'],
+    adminUsername: 'admin',
+    adminCredential: 'two',
+  })
+  expect(text).toContain('Hosts     web-1, db-1\n')
+  expect(text).toMatch(
+    /RESTIC_REST_PASSWORD='one'\nrestic snapshots[^]*To forget or prune as well, .*\n\nexport RESTIC_REST_USERNAME='admin'\nexport RESTIC_REST_PASSWORD='two'\n/,
+  )
+  expect(recoveryKit(rest)).not.toMatch(/Hosts|To forget/)
+})

@@ -11,6 +11,11 @@ export type KitOf = {
   username?: string | undefined
   credential?: string | undefined
   environment?: Record<string, string> | undefined
+  /** The access that may also delete, where that is another one. */
+  adminUsername?: string | undefined
+  adminCredential?: string | undefined
+  /** Names of the hosts that back up there, where that is known. */
+  hosts?: readonly string[] | undefined
   madeAt: Date
 }
 
@@ -28,15 +33,16 @@ const credentialNames: Record<BackendKind, { username?: string; credential?: str
   rclone: {},
 }
 
+/** Lines of a shell that give restic the repository and its key. */
+function openingLines({ url, password }: KitOf): string[] {
+  return [`export RESTIC_REPOSITORY=${quoted(url)}`, `export RESTIC_PASSWORD=${quoted(password)}`]
+}
+
 /** Lines of a shell that give restic what its storage asks for. */
 function accessLines(of: KitOf): string[] {
   const names = credentialNames[of.kind]
   const { username = '', credential = '' } = of
-  const exports: [string, string][] = [
-    ['RESTIC_REPOSITORY', of.url],
-    ['RESTIC_PASSWORD', of.password],
-    ...Object.entries(of.environment ?? {}),
-  ]
+  const exports: [string, string][] = Object.entries(of.environment ?? {})
   if (names.username !== undefined) exports.push([names.username, username])
   if (of.kind === 'azure' && isSasToken(credential)) exports.push(['AZURE_ACCOUNT_SAS', credential])
   else if (names.credential !== undefined) exports.push([names.credential, credential])
@@ -56,6 +62,19 @@ function rcloneExports(url: string, section: string): [string, string][] {
   const name = rcloneRemoteOf(url)
   const remote = readRcloneSection(section)
   return name === undefined || 'complaint' in remote ? [] : Object.entries(rcloneEnvironment(name, remote))
+}
+
+/** For who has to delete: the everyday access of an append-only store cannot. */
+function maintenanceLines(of: KitOf): string[] {
+  const { adminUsername, adminCredential } = of
+  if (adminUsername === undefined && adminCredential === undefined) return []
+  const admin = {
+    ...of,
+    environment: undefined,
+    username: adminUsername ?? of.username,
+    credential: adminCredential ?? of.credential,
+  }
+  return ['To forget or prune as well, give it this access instead:', '', ...accessLines(admin), '']
 }
 
 /** What the machine must have besides restic. */
@@ -87,14 +106,17 @@ export function recoveryKit(of: KitOf): string {
     '',
     `Address   ${of.url}`,
     `Password  ${of.password}`,
+    ...(of.hosts === undefined || of.hosts.length === 0 ? [] : [`Hosts     ${of.hosts.join(', ')}`]),
     '',
     'To restore without restic-manager: install restic (https://restic.net), open a shell, and run',
     '',
+    ...openingLines(of),
     ...accessLines(of),
     'restic snapshots                              # what is there',
     'restic restore latest --target ./restored     # the newest restore point',
     'restic restore ID --target ./restored --include /path/to/file',
     '',
+    ...maintenanceLines(of),
     ...needs(of),
   ].join('\n')
 }

@@ -124,6 +124,22 @@ export const RepositoryView = z.object({
 })
 export type RepositoryView = z.infer<typeof RepositoryView>
 
+/** What opens a repository without this server, for its recovery kit. Asked for each time and kept nowhere. */
+export const RepositorySecrets = z.object({
+  name: z.string(),
+  kind: BackendKind,
+  url: z.string(),
+  environment: BackendEnvironment,
+  password: z.string(),
+  username: z.string().nullable(),
+  credential: z.string().nullable(),
+  adminUsername: z.string().nullable(),
+  adminCredential: z.string().nullable(), // null: the everyday one may do everything, or nobody has said
+  hosts: z.array(z.string()), // names of those that back up there
+  readAt: z.date(),
+})
+export type RepositorySecrets = z.infer<typeof RepositorySecrets>
+
 /** One host, whole. `suggestedBackup`: what its last backup was told to read. */
 export const HostView = HostRow.extend({
   timeZone: z.string().nullable(),

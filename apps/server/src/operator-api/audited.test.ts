@@ -94,6 +94,10 @@ const acts: Record<string, () => Promise<Asked>> = {
     const { repositoryId, name } = await aRepository()
     return { input: { repositoryId, confirmName: name }, about: 'repository' }
   },
+  'repositories.reveal': async () => {
+    const { repositoryId } = await aRepository()
+    return { input: { repositoryId }, about: 'repository' }
+  },
   'repositories.test': async () => ({ input: { requestId: newId(), ...place() }, about: 'job' }),
   'schedules.create': async () => ({
     input: { requestId: newId(), hostId: host.hostId, schedule: hourly([host.repositoryId]) },

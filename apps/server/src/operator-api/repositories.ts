@@ -8,10 +8,11 @@ import {
   RepositoryTestRequest,
   RepositoryUpdateRequest,
 } from '@restic-manager/contract/requests'
-import { RepositoryView } from '@restic-manager/contract/views'
+import { RepositorySecrets, RepositoryView } from '@restic-manager/contract/views'
 import { runJob } from '../fleet/jobs.ts'
 import { createRepository, removeRepository, updateRepository } from '../fleet/repositories.ts'
 import { listRepositories, viewRepository } from '../fleet/repository-views.ts'
+import { revealSecrets } from '../fleet/revealed-secrets.ts'
 import { admin, operator, router, viewer } from './trpc.ts'
 
 /** `password`: the minted one, shown this once for the recovery kit; null when the caller chose it. */
@@ -54,6 +55,15 @@ export const repositoriesRouter = router({
   })
     .output(z.void())
     .mutation(({ ctx, input }) => removeRepository(ctx.db, input)),
+  // A mutation, so that no cache keeps it and the audit log says who asked.
+  reveal: admin({
+    input: RepositoryRequest,
+    of: { repositoryId: 'shared repository' },
+    fresh: true,
+    reveals: true,
+  })
+    .output(RepositorySecrets)
+    .mutation(({ ctx, input }) => revealSecrets(ctx.db, ctx.seal, input)),
   test: operator({
     input: RepositoryTestRequest,
     of: { repositoryId: 'repository', hostId: 'host' },

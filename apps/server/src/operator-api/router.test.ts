@@ -27,6 +27,7 @@ const whoMay = {
   'repositories.create': 'admin',
   'repositories.update': 'admin',
   'repositories.remove': 'admin',
+  'repositories.reveal': 'admin',
   'repositories.test': 'operator',
   'schedules.list': 'viewer',
   'schedules.get': 'viewer',

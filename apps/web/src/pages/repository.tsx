@@ -17,6 +17,7 @@ import { RepositoryForm } from '../parts/repository-form.tsx'
 import { RepositoryLocks } from '../parts/repository-locks.tsx'
 import { RepositoryMaintenance } from '../parts/repository-maintenance.tsx'
 import { RepositoryNotice } from '../parts/repository-notice.tsx'
+import { RevealKit } from '../parts/reveal-kit.tsx'
 import { HostName } from '../parts/short-name.tsx'
 import { SnapshotList } from '../parts/snapshot-list.tsx'
 import { TestRepository } from '../parts/test-repository.tsx'
@@ -183,12 +184,15 @@ function RepositoryBody({ repository }: { repository: RepositoryView }) {
         }
         actions={
           mayEdit && (
-            <Button
-              leftSection={<IconEdit size={16} stroke={1.75} aria-hidden />}
-              onClick={() => setEditing(true)}
-            >
-              Edit
-            </Button>
+            <>
+              <RevealKit repository={repository} />
+              <Button
+                leftSection={<IconEdit size={16} stroke={1.75} aria-hidden />}
+                onClick={() => setEditing(true)}
+              >
+                Edit
+              </Button>
+            </>
           )
         }
       />

@@ -1,4 +1,4 @@
-// Offers the recovery kit of a new repository, to download or print. The password is shown here and never again.
+// Offers the recovery kit of a repository, to download or print.
 import { Button } from '@mantine/core'
 import { IconDownload, IconPrinter } from '@tabler/icons-react'
 import { type KitOf, recoveryKit } from '../recovery-kit.ts'
@@ -8,8 +8,8 @@ import { CopyText } from './copy.tsx'
 import { Panel } from './panel.tsx'
 import './recovery-kit-panel.css'
 
-/** Made in the browser: the kit never travels. */
-export function RecoveryKitPanel({ of }: { of: KitOf }) {
+/** Made in the browser: the kit never travels. `last`: the password is not shown again by itself. */
+export function RecoveryKitPanel({ of, last = true }: { of: KitOf; last?: boolean }) {
   const kit = recoveryKit(of)
   return (
     <Panel
@@ -40,7 +40,11 @@ export function RecoveryKitPanel({ of }: { of: KitOf }) {
           <CodeBlock text={of.password} label="Repository password" />
           <CopyText text={of.password} word="Copy password" />
         </div>
-        <p className="dim">This is the only time the page shows the password.</p>
+        {last && (
+          <p className="dim">
+            The page shows the password only now. An admin can ask for it again, under Recovery kit.
+          </p>
+        )}
       </div>
       <pre className="print-only">{kit}</pre>
     </Panel>

@@ -71,6 +71,15 @@ export async function ownPostgres({ settings = {}, folder: given }: OwnOptions =
 
 const prefix = '/tmp/rm-own-pg-'
 
+/** Processes of PostgreSQL come and go: one that was listed may have ended since. */
+function signalTo(pid: number, signal: NodeJS.Signals) {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
 /** Ends and removes what tests that were killed have left behind. */
 async function sweep() {
   for (const name of await readdir('/tmp')) {
@@ -81,7 +90,7 @@ async function sweep() {
     const data = join(folder, 'data')
     const left = await readPostmaster(data)
     if (left !== undefined && (await readlink(`/proc/${left.pid}/cwd`).catch(() => '')) === data)
-      for (const signal of ['SIGQUIT', 'SIGCONT'] as const) process.kill(left.pid, signal)
+      for (const signal of ['SIGQUIT', 'SIGCONT'] as const) signalTo(left.pid, signal)
     await rm(folder, { recursive: true, force: true })
   }
 }
@@ -150,7 +159,7 @@ async function run(parts: Parts): Promise<OwnPostgres> {
     return [pid, ...children.split(' ').filter(Boolean).map(Number)]
   }
   const tell = async (signal: NodeJS.Signals) => {
-    for (const pid of await processes()) process.kill(pid, signal)
+    for (const pid of await processes()) signalTo(pid, signal)
   }
 
   await start()

@@ -3,14 +3,17 @@ import { resolve } from 'node:path'
 import { Secret } from '@restic-manager/runtime/secret'
 import { z } from 'zod'
 import type { Keys } from './db/open-seal.ts'
-import type { KeySource } from './db/sealing-keys.ts'
+import { holdsKey, type KeySource } from './db/sealing-keys.ts'
 import { BadSetting, type Variable } from './setting.ts'
 
 const file = { shape: z.string().min(1), accepted: 'a file with 32 random bytes' }
 const value = {
-  shape: z.string().transform(text => new Secret(text)),
+  shape: z
+    .string()
+    .refine(holdsKey)
+    .transform(text => new Secret(text)),
   accepted: '32 random bytes as hex or base64',
-  secret: true,
+  secret: true as const,
 }
 const command = {
   shape: z.string().transform(readCommand),

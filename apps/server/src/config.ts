@@ -6,6 +6,7 @@ import { type Timing, timing } from '@restic-manager/contract/timing'
 import { z } from 'zod'
 import { keyVariables, readKeys } from './config-keys.ts'
 import { type ProviderSettings, providerVariables, readProvider } from './config-provider.ts'
+import { readTls, type TlsSettings, tlsVariables } from './config-tls.ts'
 import { readDatabaseUrl } from './db/address.ts'
 import type { Keys } from './db/open-seal.ts'
 import { BadSetting, type Variable } from './setting.ts'
@@ -31,9 +32,6 @@ export type Config = {
   logLevel: (typeof logLevels)[number]
   /** Addresses whose X-Forwarded-* headers are believed. */
   trustedProxies: BlockList
-  tls: { certFile: string; keyFile: string } | undefined
-  /** The authority that agents are to pin. Undefined: the one in `tls.certFile`, if it is a private one. */
-  caFile: string | undefined
   /** Agents of other machines may come without TLS. */
   allowPlainHttp: boolean
   /** Undefined: operators sign in here only. */
@@ -46,7 +44,7 @@ export type Config = {
   pageDir: string
   /** The periods to keep; the usual ones unless a test or somebody who knows why gave others. */
   timing: Timing
-}
+} & TlsSettings
 
 const port = z
   .string()
@@ -72,13 +70,13 @@ const variables = {
   DATABASE_URL: {
     shape: z.string().refine(isDatabaseUrl),
     accepted: 'postgres://user:password@host:port/name',
-    secret: true,
+    secret: 'address',
     help: 'a PostgreSQL 15 to 18, or several hosts of one, host1:port,host2:port: the one that takes changes is used; without it the server brings its own',
   },
   DATABASE_DIRECT_URL: {
     shape: z.string().refine(isDatabaseUrl),
     accepted: 'postgres://user:password@host:port/name',
-    secret: true,
+    secret: 'address',
     help: 'set it when DATABASE_URL leads through a pooler in transaction mode, such as PgBouncer: the same database without it, for notifications, locks and migrations',
   },
   RM_DATA_DIR: {
@@ -96,7 +94,7 @@ const variables = {
   RM_AGENT_PACKAGE_URL: {
     shape: z.string().max(2_000).refine(isWebAddress),
     accepted: 'an address such as https://packages.example.org/restic-manager-agent',
-    secret: true, // somebody may have put a password into it
+    secret: 'address', // somebody may have put a password into it
     help: 'where hosts with an older agent are told to find a newer one (default: the public address)',
   },
   RM_LOG_LEVEL: {
@@ -111,17 +109,7 @@ const variables = {
     fallback: '',
     help: 'proxies whose X-Forwarded-For and X-Forwarded-Proto are believed',
   },
-  RM_TLS_CERT_FILE: {
-    shape: path,
-    accepted: 'a PEM file',
-    help: 'the certificate chain, when the server itself speaks TLS',
-  },
-  RM_TLS_KEY_FILE: { shape: path, accepted: 'a PEM file', help: 'the private key of that certificate' },
-  RM_TLS_CA_FILE: {
-    shape: path,
-    accepted: 'a PEM file',
-    help: 'the private authority of that certificate, or of the proxy in front, for agents to pin; not needed where RM_TLS_CERT_FILE holds it',
-  },
+  ...tlsVariables,
   RM_ALLOW_PLAIN_HTTP: {
     shape: z.enum(['yes', 'no', '1', '0']).transform(value => value === 'yes' || value === '1'),
     accepted: 'yes or no',
@@ -181,21 +169,10 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     const seen = environment[name] || fallback
     if (seen === undefined) return undefined
     const parsed = shape.safeParse(seen)
-    if (!parsed.success)
-      throw new BadSetting(
-        `${name} is ${secret ? maskUrl(seen) : JSON.stringify(seen)}. Accepted: ${accepted}.`,
-      )
+    if (!parsed.success) throw new BadSetting(`${name} is ${shown(seen, secret)}. Accepted: ${accepted}.`)
     return parsed.data as z.output<(typeof variables)[Name]['shape']>
   }
   const dataDir = resolve(read('RM_DATA_DIR') ?? '')
-  const certFile = read('RM_TLS_CERT_FILE')
-  const keyFile = read('RM_TLS_KEY_FILE')
-  if ((certFile === undefined) !== (keyFile === undefined)) {
-    const [given, missing] = certFile === undefined ? ['KEY', 'CERT'] : ['CERT', 'KEY']
-    throw new BadSetting(
-      `RM_TLS_${missing}_FILE is not set, but RM_TLS_${given}_FILE is. Accepted: both or neither.`,
-    )
-  }
   const databaseUrl = read('DATABASE_URL')
   const databaseDirectUrl = read('DATABASE_DIRECT_URL')
   if (databaseUrl === undefined && databaseDirectUrl !== undefined)
@@ -221,8 +198,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     logLevel: read('RM_LOG_LEVEL') ?? 'info',
     trustedProxies: read('RM_TRUSTED_PROXIES') ?? new BlockList(),
     allowPlainHttp: read('RM_ALLOW_PLAIN_HTTP') ?? false,
-    tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined,
-    caFile: read('RM_TLS_CA_FILE'),
+    ...readTls(read),
     provider,
     apiCallsPerMinute: read('RM_API_CALLS_PER_MINUTE') ?? 0,
     metrics: { token: read('RM_METRICS_TOKEN'), addresses: read('RM_METRICS_ADDRESSES') },
@@ -238,6 +214,11 @@ function isDatabaseUrl(value: string): boolean {
 function isWebAddress(value: string): boolean {
   const url = URL.parse(value)
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
+}
+
+function shown(value: string, secret: Variable['secret']): string {
+  if (secret === true) return '(not shown)'
+  return secret === 'address' ? maskUrl(value) : JSON.stringify(value)
 }
 
 function maskUrl(value: string): string {

@@ -82,8 +82,14 @@ async function refuseOpenFile(file: string) {
     )
 }
 
+/** Whether a text is a sealing key. */
+export const holdsKey = (text: string): boolean => keyIn(Buffer.from(text))?.length === keyBytes
+
+const keyIn = (content: Buffer) =>
+  content.length === keyBytes ? content : decodeKey(content.toString('latin1').trim())
+
 function readKey(content: Buffer, from: string): Buffer {
-  const key = content.length === keyBytes ? content : decodeKey(content.toString('latin1').trim())
+  const key = keyIn(content)
   if (key?.length !== keyBytes) throw new Error(`There is no sealing key in ${from}: ${accepted}.`)
   return key
 }

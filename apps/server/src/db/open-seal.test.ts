@@ -35,7 +35,7 @@ test('a key whose fingerprint looks like a number is known again', async () => {
   await expect(open(database.db, file)).resolves.toMatchObject({ fingerprint: makeSeal(key).fingerprint })
 })
 
-test('a start with another key, or without the key, stops with a sentence and makes no new one', async () => {
+test('a start with another key, or without the key, stops with a sentence and makes no new one (row 43)', async () => {
   await using database = await testDatabase()
   const file = join(folder, 'first.key')
   const sealed = (await open(database.db, file)).seal('geheim', place)

@@ -68,7 +68,7 @@ test('everything that is sealed in a database stands in a column of the list, an
   )
 })
 
-test('in the end the new key opens everything, the old one nothing, and it is written down', async () => {
+test('in the end the new key opens everything, the old one nothing, and it is written down (row 43)', async () => {
   await using at = await scene()
   const secrets = await at.openAll(at.old.seal)
   expect(secrets.length).toBeGreaterThan(4)

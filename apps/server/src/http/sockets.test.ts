@@ -131,7 +131,7 @@ describe('who has to go', () => {
 })
 
 describe('what a hostile peer gets', () => {
-  test('malformed frames are answered and the process lives', async () => {
+  test('malformed frames are answered and the process lives (row 39)', async () => {
     const agent = await newAgent()
     const raw = await agent.dial()
     const frames = [
@@ -157,7 +157,7 @@ describe('what a hostile peer gets', () => {
     raw.socket.terminate()
   })
 
-  test('50,000 calls in one frame cost one answer', async () => {
+  test('50,000 calls in one frame cost one answer (row 39)', async () => {
     const agent = await newAgent()
     const raw = await agent.dial()
     raw.send(`[${Array.from({ length: 50_000 }, () => '{"id":1,"params":0}').join(',')}]`)

@@ -9,8 +9,11 @@ import { dumpDatabase } from './db/dump.ts'
 import { openDatabase } from './db/open.ts'
 import type { Keys } from './db/open-seal.ts'
 import { fingerprintOf, loadKey, nameOf } from './db/sealing-keys.ts'
+import { codesIn, diskFull, readOnlyTransaction } from './db/sql-state.ts'
 import { adminCommand, writeAudit } from './fleet/audit.ts'
 import { version } from './version.ts'
+
+const takesNoChanges = new Set([diskFull, readOnlyTransaction])
 
 /** Writes the database, as it is at one moment, into a file. Servers may go on. */
 export const backupCommand: Command = {
@@ -23,12 +26,18 @@ export const backupCommand: Command = {
     const overwrite = values.flags.has('overwrite')
     if (!overwrite) await refuseToOverwrite(file)
     return async ({ config, log, signal }) => {
+      let isTold = false
       const { header, bytes } = await reachDatabase(config, log, {}, url =>
-        dumpDatabase(url, file, { version, overwrite, signal }),
+        dumpDatabase(url, file, {
+          ...{ version, overwrite, signal },
+          // First, so that nothing leaves without a row, and the row is in the file.
+          onBegin: async () => void (isTold = await tellOfBackup(url, file)),
+        }),
       )
       return [
         `${file} holds ${countsOf(header)} as of ${header.madeAt} (${bytes} bytes).`,
         await adviseOnKey(header.keyFingerprint, config.secretKeys),
+        ...(isTold ? [] : ['The audit log has no row of this backup: the database takes no changes now.']),
       ].join('\n')
     }
   },
@@ -59,16 +68,30 @@ export const restoreCommand: Command = {
   },
 }
 
-/** The record goes on from where the dump ends. A dump of a version that kept none has no place for it. */
-async function tellOfRestore(url: string, { madeAt, version: by }: DumpHeader) {
+/** Answers false for a database that takes no changes, such as a standby or one on a full disk: then a backup matters most. */
+async function tellOfBackup(url: string, file: string): Promise<boolean> {
+  try {
+    await addRow(url, 'admin backup', { file })
+    return true
+  } catch (error) {
+    if (codesIn(error).some(code => takesNoChanges.has(code))) return false
+    throw error
+  }
+}
+
+/** The record goes on from where the dump ends. */
+const tellOfRestore = (url: string, { madeAt, version: by }: DumpHeader) =>
+  addRow(url, 'admin restore', { dumpMadeAt: madeAt, dumpMadeBy: by })
+
+/** A database of a version that kept no record has no place for a row. */
+async function addRow(url: string, action: string, after: Record<string, string>) {
   const { db, close } = openDatabase(url, { max: 2 })
   try {
     const [there] = await db.execute<{ has: boolean }>(
       sql`select to_regclass('public.audit_events') is not null as has`,
     )
     if (there?.has !== true) return
-    const after = { dumpMadeAt: madeAt, dumpMadeBy: by }
-    await db.transaction(tx => writeAudit(tx, { actor: adminCommand, action: 'admin restore', after }))
+    await db.transaction(tx => writeAudit(tx, { actor: adminCommand, action, after }))
   } finally {
     await close()
   }

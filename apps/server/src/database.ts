@@ -11,8 +11,8 @@ import { codesIn } from './db/sql-state.ts'
 /** `directUrl` is there when `url` leads through a pooler. */
 export type ReadyDatabase = { url: string; directUrl?: string; stop(): Promise<void> }
 
-/** How long an external database may take to come up beside its server. */
-const patienceMs = 60_000
+/** How long an external database may take to come up: beside a server it may be starting, a person at a command waits. */
+const patienceMs = { server: 60_000, admin: 10_000 }
 /** How long an admin command may hold the embedded one. */
 const adminMs = 15_000
 
@@ -63,21 +63,25 @@ async function prepareExternal(
 ): Promise<ReadyDatabase> {
   const stop = async () => {}
   if (directUrl === undefined) {
-    await waitForDatabase('DATABASE_URL', url, log)
+    await waitForDatabase('DATABASE_URL', url, { role, log })
     await migrate(url)
     return { url, stop }
   }
-  await waitForDatabase('DATABASE_DIRECT_URL', directUrl, log)
+  await waitForDatabase('DATABASE_DIRECT_URL', directUrl, { role, log })
   await migrate(directUrl)
   // One command at a time needs no pooler.
   if (role === 'admin') return { url: directUrl, stop }
-  await waitForDatabase('DATABASE_URL', url, log, { isPooled: true })
+  await waitForDatabase('DATABASE_URL', url, { role, log, isPooled: true })
   await checkSame(url, directUrl)
   return { url, directUrl, stop }
 }
 
-async function waitForDatabase(name: string, url: string, log: Log, { isPooled = false } = {}) {
-  const deadline = performance.now() + patienceMs
+async function waitForDatabase(
+  name: string,
+  url: string,
+  { role, log, isPooled = false }: { role: 'server' | 'admin'; log: Log; isPooled?: boolean },
+) {
+  const deadline = performance.now() + patienceMs[role]
   for (;;) {
     const sql = connect(url, {
       max: 1,

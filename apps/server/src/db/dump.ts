@@ -8,7 +8,13 @@ import { gatherRows } from './dump-rows.ts'
 import { inOneTransaction, quoted, quotedList } from './dump-transaction.ts'
 import { fingerprintSetting } from './seal.ts'
 
-export type DumpOptions = { version: string; overwrite?: boolean; signal?: AbortSignal | undefined }
+export type DumpOptions = {
+  version: string
+  overwrite?: boolean
+  signal?: AbortSignal | undefined
+  /** Awaited once it is clear that a dump can be made, before anything is read for it. */
+  onBegin?: () => Promise<void>
+}
 
 /**
  * Writes everything in the database at `url` to `file`, which is not there before it is whole. Secrets stay sealed. Writes
@@ -17,10 +23,11 @@ export type DumpOptions = { version: string; overwrite?: boolean; signal?: Abort
 export async function dumpDatabase(
   url: string,
   file: string,
-  { version, overwrite = false, signal }: DumpOptions,
+  { version, overwrite = false, signal, onBegin = async () => {} }: DumpOptions,
 ): Promise<{ header: DumpHeader; bytes: number }> {
   if (!overwrite) await refuseToOverwrite(file)
   const migration = await findMigration(url)
+  await onBegin()
   const mode = 'isolation level repeatable read read only'
   return inOneTransaction(url, { application: 'backup', mode }, async tx => {
     // Before the first query: what is read from here on is of one moment, and no table is changed or dropped on the way.

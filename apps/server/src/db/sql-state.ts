@@ -2,6 +2,8 @@
 
 export const uniqueViolation = '23505'
 export const checkViolation = '23514'
+export const readOnlyTransaction = '25006'
+export const diskFull = '53100'
 export const lockNotAvailable = '55P03'
 export const deadlockDetected = '40P01'
 export const serializationFailure = '40001'

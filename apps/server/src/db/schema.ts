@@ -18,7 +18,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core'
 import type { SetAside } from '@restic-manager/contract/agent'
-import type { AlertKind } from '@restic-manager/contract/alerts'
+import type { AlertKind } from '@restic-manager/contract/attention'
 import type { JobSpec } from '@restic-manager/contract/command'
 import type { JobKind, JobStatus, Progress, Warning } from '@restic-manager/contract/job'
 import type { BackendKind, RepositoryLock } from '@restic-manager/contract/repository'

@@ -5,7 +5,8 @@ import { newId } from '@restic-manager/contract/ids'
 import { enrolments } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
 import { connectMachine, enrolMachine, makeHost, makeKey, proveMachine, quiet } from '../testing-fleet.ts'
-import { acknowledgeAlert, alertPage, clearAlerts, raiseAlert } from './alerts.ts'
+import { alertPage } from './alert-views.ts'
+import { acknowledgeAlert, clearAlerts, raiseAlert } from './alerts.ts'
 import { createEnrolment, redeemEnrolment } from './enrolments.ts'
 import { ForeignId } from './facts.ts'
 import { countForeignIds } from './foreign-ids.ts'
@@ -109,8 +110,8 @@ test('who is limited to tags sees alerts of these hosts and enrolments only, and
   await updateHost(database.db, { hostId: host.hostId, tags: ['prod', 'eu'] })
   const { rows, openCount } = await list({}, ['prod'])
   expect(rows.map(({ host: of, enrolmentId }) => of?.id ?? enrolmentId)).toEqual([
-    host.hostId,
     seen.enrolmentId,
+    host.hostId,
   ])
   expect(openCount).toBe(2)
   const [foreign] = await about(hidden.enrolmentId)

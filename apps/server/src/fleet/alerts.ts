@@ -1,19 +1,11 @@
 // Alerts: what needs a person, raised where it happens, counted while it goes on, and cleared by what ends it.
-import { and, count, desc, eq, inArray, isNull, sql } from 'drizzle-orm'
-import { z } from 'zod'
-import {
-  type AlertKind,
-  alertKinds,
-  type AlertListRequest,
-  type AlertPage,
-} from '@restic-manager/contract/alerts'
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
+import { type AlertKind, alertKinds } from '@restic-manager/contract/attention'
 import { newId } from '@restic-manager/contract/ids'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
-import { alerts, hosts } from '../db/schema.ts'
-import { cursorAt, keysOf } from './cursor.ts'
-import { alertsIn, type Scope } from './scope.ts'
+import { alerts } from '../db/schema.ts'
 
 /** What an alert is about. `subject` is the id under which it is counted. */
 export type NewAlert = {
@@ -52,7 +44,7 @@ export async function clearAlerts(tx: Db, subject: string, kinds: readonly Alert
 
 /** Every kind there is, for a subject that is gone. */
 export const everyAlert = Object.keys(alertKinds) as AlertKind[]
-const events = everyAlert.filter(kind => alertKinds[kind] === 'event')
+const events = everyAlert.filter(kind => alertKinds[kind].ends === 'event')
 
 /** Somebody has seen it. An event is over with that; a state stays until it ends. Safe to call twice: the first name stays. */
 export async function acknowledgeAlert(db: Db, alertId: string, by: string): Promise<void> {
@@ -69,63 +61,4 @@ export async function acknowledgeAlert(db: Db, alertId: string, by: string): Pro
     if (seen === undefined) throw new Refusal('alert_not_found', 'There is no such alert.')
     await notify(tx, 'alert', alertId)
   })
-}
-
-const Keys = z.tuple([z.string(), z.uuid()])
-/** To the microsecond nothing is stored, so a millisecond and an id name the place of a row. */
-const sinceText = sql<string>`to_char(${alerts.since} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
-
-/** A page of alerts, newest first. `openCount` counts what nobody has acknowledged. */
-export async function alertPage(
-  db: Db,
-  scope: Scope,
-  request: z.infer<typeof AlertListRequest>,
-): Promise<AlertPage> {
-  const keys = keysOf(Keys, request.cursor)
-  const within = and(
-    alertsIn(scope),
-    request.hostId === undefined ? undefined : eq(alerts.hostId, request.hostId),
-  )
-  const rows = await db
-    .select({
-      id: alerts.id,
-      kind: alerts.kind,
-      hostId: alerts.hostId,
-      hostName: hosts.name,
-      enrolmentId: alerts.enrolmentId,
-      repositoryId: alerts.repositoryId,
-      sentence: alerts.sentence,
-      since: alerts.since,
-      lastSeenAt: alerts.lastSeenAt,
-      count: alerts.count,
-      acknowledgedBy: alerts.acknowledgedBy,
-      acknowledgedAt: alerts.acknowledgedAt,
-      clearedAt: alerts.clearedAt,
-      sinceText,
-    })
-    .from(alerts)
-    .leftJoin(hosts, eq(hosts.id, alerts.hostId))
-    .where(
-      and(
-        within,
-        request.which === 'open' ? isNull(alerts.clearedAt) : undefined,
-        keys && sql`(${alerts.since}, ${alerts.id}) < (${keys[0]}::timestamptz, ${keys[1]}::uuid)`,
-      ),
-    )
-    .orderBy(desc(alerts.since), desc(alerts.id))
-    .limit(request.limit + 1)
-  const [open] = await db
-    .select({ count: count() })
-    .from(alerts)
-    .where(and(within, isNull(alerts.clearedAt), isNull(alerts.acknowledgedAt)))
-  const page = rows.slice(0, request.limit)
-  const last = page.at(-1)
-  return {
-    rows: page.map(({ hostId, hostName, sinceText: _, ...row }) => ({
-      ...row,
-      host: hostId === null ? null : { id: hostId, name: hostName ?? '' },
-    })),
-    nextCursor: rows.length > page.length && last !== undefined ? cursorAt([last.sinceText, last.id]) : null,
-    openCount: open?.count ?? 0,
-  }
 }

@@ -1,7 +1,8 @@
 // alerts.*: what needs a person.
 import { z } from 'zod'
 import { AlertListRequest, AlertPage, AlertRequest } from '@restic-manager/contract/alerts'
-import { acknowledgeAlert, alertPage } from '../fleet/alerts.ts'
+import { alertPage } from '../fleet/alert-views.ts'
+import { acknowledgeAlert } from '../fleet/alerts.ts'
 import { operator, router, viewer } from './trpc.ts'
 
 export const alertsRouter = router({

@@ -1,5 +1,6 @@
 // Alerts: what needs a person, as rows with what clears them, and as notices on the page they are about.
-import { type AlertKind, alertKinds, type AlertView } from '@restic-manager/contract/alerts'
+import type { AlertView } from '@restic-manager/contract/alerts'
+import { type AlertKind, alertKinds } from '@restic-manager/contract/attention'
 import { Button } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
@@ -19,7 +20,10 @@ const words = {
   copy_turned_away: 'A copy of this host was turned away',
   old_key_used: 'A replaced key was used',
   foreign_ids: 'Named what is not its own',
-} as const satisfies Record<AlertKind, string>
+} as const satisfies Partial<Record<AlertKind, string>>
+
+const wordOf = (kind: AlertKind): string =>
+  (words as Partial<Record<AlertKind, string>>)[kind] ?? alertKinds[kind].word
 
 /** The button that says it was seen. An event is done with then; a state stays until what it is about ends. */
 function Acknowledge({ alert }: { alert: AlertView }): ReactNode {
@@ -33,7 +37,7 @@ function Acknowledge({ alert }: { alert: AlertView }): ReactNode {
   return (
     <>
       <Button loading={acknowledge.isPending} onClick={() => acknowledge.mutate({ alertId: alert.id })}>
-        {alertKinds[alert.kind] === 'event' ? 'Clear' : 'Acknowledge'}
+        {alertKinds[alert.kind].ends === 'event' ? 'Clear' : 'Acknowledge'}
       </Button>
       <MutationProblem what="It was not acknowledged." error={acknowledge.error} />
     </>
@@ -67,7 +71,7 @@ export function AlertRow({ alert }: { alert: AlertView }) {
     <li className="alert-row">
       <div className="grow">
         <p className="strong break">
-          {words[alert.kind]}
+          {wordOf(alert.kind)}
           {alert.host !== null && (
             <>
               {': '}
@@ -99,7 +103,7 @@ export function AlertNotices({ hostId }: { hostId: string }): ReactNode {
       <Notice
         key={alert.id}
         tone="bad"
-        title={`${words[alert.kind]}.`}
+        title={`${wordOf(alert.kind)}.`}
         action={<Acknowledge alert={alert} />}
       >
         {alert.sentence}

@@ -7,6 +7,9 @@ export class BadUsage extends Error {}
 
 type Flag = { type: 'string' | 'boolean'; value?: string; says: string; required?: true }
 
+/** `takes`: the one word that may follow the command. */
+type Command = { says: string; takes?: { value: string; says: string }; flags: Record<string, Flag> }
+
 const stateDir: Flag = { type: 'string', value: 'DIR', says: 'where the agent keeps its key and its records' }
 
 const policyFile: Flag = { type: 'string', value: 'FILE', says: 'what this host allows a server' }
@@ -53,12 +56,17 @@ const commands = {
       json: { type: 'boolean', says: 'as JSON, for programs' },
     },
   },
+  'check-policy': {
+    says: 'say what a policy file allows, or what is wrong with it',
+    takes: { value: 'FILE', says: 'the file to read (default: the one that the agent follows)' },
+    flags: { 'state-dir': stateDir },
+  },
   'rotate-key': {
     says: 'give this host another key, and have the old one refused',
     flags: { 'state-dir': stateDir },
   },
   version: { says: 'print the version', flags: {} },
-} as const satisfies Record<string, { says: string; flags: Record<string, Flag> }>
+} as const satisfies Record<string, Command>
 
 export type CommandLine =
   | {
@@ -72,6 +80,7 @@ export type CommandLine =
     }
   | { command: 'run'; stateDir?: string; policyFile?: string }
   | { command: 'status'; stateDir?: string; policyFile?: string; json: boolean }
+  | { command: 'check-policy'; stateDir?: string; policyFile?: string }
   | { command: 'rotate-key'; stateDir?: string }
   | { command: 'version' }
   | { command: 'help'; text: string }
@@ -88,7 +97,7 @@ export function readCommandLine(words: readonly string[]): CommandLine {
       `There is no command ${JSON.stringify(command)}. The commands are ${Object.keys(commands).join(', ')}.`,
     )
   if (rest.includes('--help') || rest.includes('-h')) return { command: 'help', text: helpOf(command) }
-  const values = readFlags(command, rest)
+  const { values, word } = readWords(command, rest)
   const text = (name: string) => values[name] as string | undefined
   const folder = text('state-dir')
   const shared = folder === undefined ? {} : { stateDir: folder }
@@ -112,6 +121,8 @@ export function readCommandLine(words: readonly string[]): CommandLine {
       return { command, ...local, json: values.json === true }
     case 'run':
       return { command, ...local }
+    case 'check-policy':
+      return { command, ...shared, ...(word === undefined ? {} : { policyFile: word }) }
     case 'rotate-key':
       return { command, ...shared }
     case 'version':
@@ -119,8 +130,10 @@ export function readCommandLine(words: readonly string[]): CommandLine {
   }
 }
 
-function readFlags(command: keyof typeof commands, words: string[]): Record<string, unknown> {
-  const flags: Record<string, Flag> = commands[command].flags
+type Words = { values: Record<string, unknown>; word: string | undefined }
+
+function readWords(command: keyof typeof commands, words: string[]): Words {
+  const { flags, takes: wordTaken }: Command = commands[command]
   const options = Object.fromEntries(Object.entries(flags).map(([name, { type }]) => [name, { type }]))
   const { values, positionals, tokens } = parseArgs({
     args: words,
@@ -129,7 +142,10 @@ function readFlags(command: keyof typeof commands, words: string[]): Record<stri
     allowPositionals: true,
     tokens: true,
   })
-  const accepted = Object.entries(flags).map(([name, flag]) => spell(name, flag))
+  const accepted = [
+    ...(wordTaken === undefined ? [] : [wordTaken.value]),
+    ...Object.entries(flags).map(([name, flag]) => spell(name, flag)),
+  ]
   const takes =
     accepted.length === 0 ? `${command} takes no flags.` : `${command} takes ${accepted.join(', ')}.`
   for (const token of tokens) {
@@ -141,12 +157,14 @@ function readFlags(command: keyof typeof commands, words: string[]): Record<stri
     if (flag.type === 'boolean' && token.value !== undefined)
       throw new BadUsage(`${token.rawName} takes no value, and got ${JSON.stringify(token.value)}.`)
   }
-  if (positionals.length > 0)
-    throw new BadUsage(`${JSON.stringify(positionals[0])} is too much here. ${takes}`)
+  const [tooMuch] = positionals.slice(wordTaken === undefined ? 0 : 1)
+  if (tooMuch !== undefined) throw new BadUsage(`${JSON.stringify(tooMuch)} is too much here. ${takes}`)
+  const word = wordTaken === undefined ? undefined : positionals[0]
+  if (word === '') throw new BadUsage(`${wordTaken?.value} is empty. ${takes}`)
   for (const [name, flag] of Object.entries(flags))
     if (flag.required && values[name] === undefined)
       throw new BadUsage(`${spell(name, flag)} is missing. ${takes}`)
-  return values
+  return { values, word }
 }
 
 const isCommand = (word: string): word is keyof typeof commands => Object.hasOwn(commands, word)
@@ -155,7 +173,7 @@ const spell = (name: string, flag: Flag) =>
   flag.value === undefined ? `--${name}` : `--${name} ${flag.value}`
 
 function overview(): string {
-  const list = Object.entries(commands).map(([name, { says }]) => `  ${name.padEnd(12)}${says}`)
+  const list = Object.entries(commands).map(([name, { says }]) => `  ${name.padEnd(14)}${says}`)
   return `restic-manager agent: runs restic on this machine for a restic-manager server.
 
 Usage: agent COMMAND [FLAGS]
@@ -168,7 +186,10 @@ ${environmentHelp}
 }
 
 function helpOf(command: keyof typeof commands): string {
-  const flags: Record<string, Flag> = commands[command].flags
-  const list = Object.entries(flags).map(([name, flag]) => `  ${spell(name, flag).padEnd(22)}${flag.says}`)
-  return `agent ${command}: ${commands[command].says}\n${list.length === 0 ? '' : `\n${list.join('\n')}\n`}`
+  const { says, takes, flags }: Command = commands[command]
+  const list = [
+    ...(takes === undefined ? [] : [`  ${takes.value.padEnd(22)}${takes.says}`]),
+    ...Object.entries(flags).map(([name, flag]) => `  ${spell(name, flag).padEnd(22)}${flag.says}`),
+  ]
+  return `agent ${command}: ${says}\n${list.length === 0 ? '' : `\n${list.join('\n')}\n`}`
 }

@@ -18,7 +18,7 @@ const agent = async (words: string[], env: Record<string, string> = {}) =>
 
 test.for([
   { words: ['run', '--foo'], says: /no flag --foo here.*run takes --state-dir DIR/ },
-  { words: ['dance'], says: /no command "dance".*enrol, run, status, rotate-key, version/ },
+  { words: ['dance'], says: /no command "dance".*enrol, run, status, check-policy, rotate-key, version/ },
   { words: ['enrol', '--server', 'http://127.0.0.1:9'], says: /--token TOKEN is missing/ },
   { words: ['status', '--state-dir'], says: /--state-dir needs a value/ },
   { words: [], says: /Say what to do/ },

@@ -6,13 +6,15 @@ import { BadUsage, readCommandLine, type CommandLine } from './command-line.ts'
 import { BadConfig, readConfig } from './config.ts'
 import { enrolHost, EnrolmentFailed } from './enrol.ts'
 import { makeNextKey, publicKeyOf, readEnrolment } from './identity.ts'
+import { usualPolicy } from './policy-places.ts'
+import { checkPolicy, PolicyUnusable } from './policy-status.ts'
 import { CannotStart, startAgent } from './start.ts'
 import { StateInUse } from './state-lock.ts'
 import { StateUnusable } from './state.ts'
 import { describeStatus, readStatus } from './status.ts'
 import { agentVersion } from './version.ts'
 
-const refusals = [EnrolmentFailed, CannotStart, StateInUse, StateUnusable]
+const refusals = [EnrolmentFailed, CannotStart, StateInUse, StateUnusable, PolicyUnusable]
 
 /** 0: done. 1: it could not be done, for the reason printed. 2: the command line or the environment is wrong. */
 process.exitCode = await perform(() => obey(readCommandLine(process.argv.slice(2))))
@@ -28,6 +30,11 @@ async function obey(line: CommandLine): Promise<void> {
     case 'status': {
       const status = readStatus(readConfig(line), createLog({ level: 'silent' }))
       return say(line.json ? `${JSON.stringify(status)}\n` : describeStatus(status))
+    }
+    case 'check-policy': {
+      const { policyFile, stateDir } = readConfig(line)
+      const usual = usualPolicy(stateDir, undefined)
+      return say(checkPolicy(policyFile, { usual, named: line.policyFile !== undefined }))
     }
     case 'rotate-key':
       return rotateKey(line)

@@ -49,7 +49,7 @@ test('a host without a policy file allows no hooks', () => {
   expect(policy).toMatchObject({ found: false, hooks: 'off' })
   expect(policy).not.toHaveProperty('problem')
   expect(policySummary(policy)).toEqual({
-    hooks: 'off',
+    ...{ file, found: false, hooks: 'off' },
     repositories: usualPatterns('/var/backups/restic'),
     restore: { roots: ['/var/lib/agent/restores'], inPlace: false },
   })
@@ -164,7 +164,7 @@ test('what the owner says of repositories, environment, speed and restores is ke
   })
   const policy = read()
   expect(PolicySummary.parse(policySummary(policy))).toEqual({
-    hooks: 'off',
+    ...{ file, found: true, hooks: 'off' },
     repositories: ['rest:https://vault.example.com/**'],
     environment: [],
     uploadKibps: 500,

@@ -1,11 +1,11 @@
 // What this host lets a server do. It stands in a file of the host's owner, which the server cannot change.
 import { accessSync, constants, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { dirname, isAbsolute, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { PolicySummary } from '@restic-manager/contract/agent'
-import { AddressPattern, usualPatterns } from '@restic-manager/contract/policy'
-import { z } from 'zod'
+import { usualPatterns } from '@restic-manager/contract/policy'
 import { readFileIfThere } from './files.ts'
+import { readPolicyText } from './policy-file.ts'
 import { fitText } from './restic/fit-text.ts'
 import { complaintAboutTrust } from './trusted-path.ts'
 
@@ -31,29 +31,6 @@ export type HostPolicy = {
 
 /** What holds where the file says nothing. `knownPlaces`: folders that were repositories before there were rules for them. */
 export type UsualPolicy = { localFolder: string; restoreRoot: string; knownPlaces?: readonly string[] }
-
-const absolutePath = z
-  .string()
-  .max(4_096)
-  .refine(isAbsolute, 'must be an absolute path')
-  .refine(path => !path.split(/[\\/]/).includes('..'), 'must not contain ".."')
-
-const kibps = z.int().min(1).max(100_000_000)
-
-/** Strict: a word this agent does not know may be a limit it would not keep. */
-const PolicyFile = z.strictObject({
-  hooks: z.enum(['off', 'listed', 'inline']).optional(),
-  hooksFolder: absolutePath.optional(),
-  repositories: z.array(AddressPattern).max(100).optional(),
-  environment: z
-    .array(z.string().regex(/^[A-Z][A-Z0-9_]{0,59}$/))
-    .max(100)
-    .optional(),
-  uploadKibps: kibps.optional(),
-  downloadKibps: kibps.optional(),
-  restoreRoots: z.array(absolutePath).max(20).optional(),
-  restoreInPlace: z.boolean().optional(),
-})
 
 const MAX_NAMES = 200
 const hookName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
@@ -88,7 +65,9 @@ export function readHostPolicy(file: string, usual: UsualPolicy): HostPolicy {
       return refused(`${file} is a link that leads nowhere.`)
     const distrust = text === undefined ? undefined : complaintAboutTrust(file)
     if (distrust !== undefined) return refused(distrust)
-    const said = PolicyFile.parse(text === undefined ? {} : JSON.parse(text))
+    const read = readPolicyText(file, text ?? '{}')
+    if ('complaint' in read) return refused(read.complaint)
+    const { said } = read
     const { restoreRoots, restoreInPlace, ...rest } = said
     return {
       ...rest,
@@ -99,15 +78,16 @@ export function readHostPolicy(file: string, usual: UsualPolicy): HostPolicy {
       restore: { roots: restoreRoots ?? [usual.restoreRoot], inPlace: restoreInPlace ?? false },
     }
   } catch (error) {
-    return refused(`${file} cannot be read: ${wordsOf(error)}`)
+    return refused(`${file} cannot be read: ${(error as Error).message}.`)
   }
 }
 
 /** What the server learns of it, so that the page offers only what can run. Looks at the folder of hooks anew. */
 export function policySummary(policy: HostPolicy): PolicySummary {
-  const { hooks, repositories, environment, uploadKibps, downloadKibps, restore, problem } = policy
+  const { file, found, hooks, repositories, environment, uploadKibps, downloadKibps, restore, problem } =
+    policy
   return {
-    hooks,
+    ...{ file: fitText(file, 4_096), found, hooks },
     ...(hooks === 'off' ? {} : { hookNames: hookNamesIn(policy) }),
     repositories: [...repositories],
     ...(environment === undefined ? {} : { environment: [...environment] }),
@@ -134,23 +114,28 @@ export function findHookProgram(
     accessSync(path, constants.X_OK)
     return { path }
   } catch (error) {
-    return { complaint: `${join(hooksFolder, name)} cannot be run: ${wordsOf(error)}` }
+    return { complaint: `${join(hooksFolder, name)} cannot be run: ${(error as Error).message}.` }
   }
 }
 
 function hookNamesIn(policy: HostPolicy): string[] {
+  const names = filesIn(policy.hooksFolder)
+  return names.filter(name => 'path' in findHookProgram(policy, name)).slice(0, MAX_NAMES)
+}
+
+/** Why files in the folder of hooks are not run, a sentence each. */
+export function complaintsAboutHooksFolder(policy: HostPolicy): string[] {
+  if (policy.hooks === 'off') return []
+  return filesIn(policy.hooksFolder).flatMap(name => {
+    const found = findHookProgram(policy, name)
+    return 'complaint' in found ? [found.complaint] : []
+  })
+}
+
+function filesIn(folder: string): string[] {
   try {
-    const names = readdirSync(policy.hooksFolder).toSorted()
-    return names.filter(name => 'path' in findHookProgram(policy, name)).slice(0, MAX_NAMES)
+    return readdirSync(folder).toSorted()
   } catch {
     return [] // no folder, no hooks
   }
-}
-
-function wordsOf(error: unknown): string {
-  if (error instanceof z.ZodError) {
-    const [issue] = error.issues
-    return `${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim()
-  }
-  return error instanceof Error ? error.message : String(error)
 }

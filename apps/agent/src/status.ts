@@ -4,14 +4,13 @@ import { join } from 'node:path'
 import { openAppliedConfig } from './applied-config.ts'
 import type { PolicySummary } from '@restic-manager/contract/agent'
 import type { Log } from '@restic-manager/runtime/log'
-import { plainText } from '@restic-manager/runtime/plain-text'
 import { factDepth } from './facts.ts'
 import { fingerprintIn, hasNextKey, readEnrolment } from './identity.ts'
 import { openJobs } from './job-book.ts'
 import { readLinkStatus, type LinkStatus } from './link-status.ts'
 import { readNewerAgent } from './newer-agent.ts'
 import { describePlan, readPlanStatus, type PlanStatus } from './plan-status.ts'
-import { describePolicy } from './policy-status.ts'
+import { describePolicy, linesOf } from './policy-status.ts'
 import { usualPolicy } from './policy-places.ts'
 import { policySummary, readHostPolicy } from './policy.ts'
 import { reserveBytes } from './reserve.ts'
@@ -154,10 +153,7 @@ export function describeStatus(status: AgentStatus): string {
     ['Waiting to be told', `${spool?.waiting ?? 0} facts, ${spool?.logBytes ?? 0} bytes of logs`],
     ...(spool === undefined ? [] : describeTroubles(spool)),
   ]
-  return lines
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${plainText(name)}:`.padEnd(20) + `${plainText(value ?? '')}\n`)
-    .join('')
+  return linesOf(lines)
 }
 
 /** What the server refused, and whether this spool is the first one. */

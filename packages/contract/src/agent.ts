@@ -10,7 +10,8 @@ import { Count, Instant, Name, Path, PublicKey, Sentence, text, Version } from '
 /**
  * What the host's local policy allows, so that the page can grey out the rest. `hookNames`: the programs in its folder of
  * hooks. `repositories`: patterns of addresses; absent: an older agent, which allows all. `environment`: absent: what the
- * storage takes. Limits in KiB per second. `problem`: why the file is not followed; nothing runs then.
+ * storage takes. Limits in KiB per second. `problem`: why the file is not followed; nothing runs then. `file`: where it lies,
+ * or would; `found`: whether it is there. Agents that are older tell neither.
  */
 export const PolicySummary = z.object({
   hooks: z.enum(['off', 'listed', 'inline']),
@@ -21,6 +22,8 @@ export const PolicySummary = z.object({
   downloadKibps: z.int().min(1).optional(),
   restore: z.object({ roots: z.array(Path).max(20), inPlace: z.boolean() }).optional(),
   problem: Sentence.optional(),
+  file: Path.optional(),
+  found: z.boolean().optional(),
 })
 export type PolicySummary = z.infer<typeof PolicySummary>
 

@@ -1,18 +1,17 @@
 // Ids for acts that start something: the same act tried again carries the same id, so it starts only once.
 import { newId, type Id } from '@restic-manager/contract/ids'
-import { useRef } from 'react'
+import { useState } from 'react'
 
-/** Gives an id for an input: the same one while the input stays the same, until `done`. */
+/** Gives an id for an input: the same one for the same input, until `done`. */
 export function useRequestId(): { idFor: (input: unknown) => Id; done: () => void } {
-  const last = useRef<{ input: string; id: Id }>(undefined)
+  const [given] = useState(() => new Map<string, Id>())
   return {
     idFor: input => {
       const asked = JSON.stringify(input)
-      if (last.current?.input !== asked) last.current = { input: asked, id: newId() }
-      return last.current.id
+      const id = given.get(asked) ?? newId()
+      given.set(asked, id)
+      return id
     },
-    done: () => {
-      last.current = undefined
-    },
+    done: () => given.clear(),
   }
 }

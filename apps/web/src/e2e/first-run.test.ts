@@ -44,6 +44,12 @@ test.skipIf('missing' in chromium)(
     await page.keyboard.press('Escape')
 
     await page.getByRole('button', { name: 'Back up this host' }).click()
+    const folders = page.getByRole('combobox', { name: 'Folders' })
+    await folders.waitFor()
+    while ((await folders.locator('..').getByText('/').count()) > 0) await folders.press('Backspace')
+    await page.getByText('Add at least one folder.').waitFor()
+    await folders.fill(files)
+    await folders.press('Enter')
     await page.getByRole('textbox', { name: 'Name' }).fill('atlas-disk')
     await page.getByLabel('Folder on the host').fill(repositoryFolder)
     await page.getByRole('button', { name: 'Save and test' }).click()
@@ -51,20 +57,17 @@ test.skipIf('missing' in chromium)(
     const password = await page.getByLabel('Repository password').innerText()
     await page.getByText('Initialised').or(page.getByText('initialised')).first().waitFor()
     lightenRepository(repositoryFolder, password)
-    await page.getByRole('button', { name: 'Continue to the first backup' }).click()
+    await page.getByRole('button', { name: 'Continue to the plan' }).click()
 
-    const folders = page.getByRole('combobox', { name: 'Folders' })
-    await folders.waitFor()
-    while ((await folders.locator('..').getByText('/').count()) > 0) await folders.press('Backspace')
-    await folders.fill(files)
-    await folders.press('Enter')
-    await page.getByRole('button', { name: 'Back up now' }).click()
-
+    await page.getByText('Keeps 7 daily, 4 weekly').waitFor()
+    await page.getByRole('button', { name: 'Start the first backup' }).click()
     await page.waitForURL(/\/jobs\//)
     await page.getByText('Succeeded').first().waitFor()
 
     await page.getByRole('link', { name: 'atlas', exact: true }).first().click()
     await page.waitForURL(/\/hosts\//)
+    for (const schedule of ['Backup', 'Retention', 'Check'])
+      await page.getByRole('link', { name: schedule, exact: true }).first().waitFor()
     const repository = resticRepository({
       restic: (await ensureRestic()).path,
       url: repositoryFolder,

@@ -1,24 +1,22 @@
 // First-run set-up: the first admin, this machine, a repository, the first backup.
 import type { Id } from '@restic-manager/contract/ids'
-
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
-import { AddRepository } from '../parts/add-repository.tsx'
-import { BackupForm } from '../parts/backup-form.tsx'
 import { Entrance } from '../parts/entrance.tsx'
 import { FirstAdmin } from '../parts/first-admin.tsx'
 import { LinkButton } from '../parts/link-button.tsx'
 import { Logo } from '../parts/logo.tsx'
-import { Panel } from '../parts/panel.tsx'
+import { PlanFirstBackup } from '../parts/plan-first-backup.tsx'
 import { QueryProblem } from '../parts/query-problem.tsx'
+import { type Source, SourceAndRepository } from '../parts/source-and-repository.tsx'
 import { ThisMachine } from '../parts/this-machine.tsx'
 import { useLiveChanges } from '../live.ts'
 import { needsSetUp, takeSecret } from '../session.ts'
 import { trpc } from '../trpc.ts'
 import './set-up.css'
 
-const steps = ['First admin', 'This machine', 'Repository', 'First backup'] as const
+const steps = ['First admin', 'This machine', 'Folders and repository', 'Plan and first backup'] as const
 
 function StepLine({ at }: { at: number }) {
   return (
@@ -39,33 +37,22 @@ function StepLine({ at }: { at: number }) {
   )
 }
 
-function FirstBackup({ hostId, repositoryId }: { hostId: Id; repositoryId: Id }) {
-  const navigate = useNavigate()
-  const host = useQuery(trpc.hosts.get.queryOptions({ hostId }))
-  if (host.data === undefined) return <QueryProblem what="The host" query={host} />
-  return (
-    <Panel title={`What to back up on ${host.data.name}`}>
-      <BackupForm
-        host={host.data}
-        repositoryId={repositoryId}
-        onStarted={jobId => void navigate({ to: '/jobs/$jobId', params: { jobId } })}
-      />
-    </Panel>
-  )
-}
+const titles = ['', 'This machine', 'What to back up, and where to', 'The plan, and the first backup']
+const sentences = [
+  '',
+  'An agent runs restic on each machine. The one beside this server connects by itself.',
+  'Both can be changed later. The first backup starts after the next step.',
+  'Accept it as it is, or change the time. It can be changed later.',
+]
 
+/** What comes after the first admin. Also for an admin who left it half-way and comes back. */
 function NextSteps() {
   useLiveChanges()
+  const navigate = useNavigate()
   const [hostId, setHostId] = useState<Id>()
+  const [source, setSource] = useState<Source>()
   const [repositoryId, setRepositoryId] = useState<Id>()
   const step = hostId === undefined ? 1 : repositoryId === undefined ? 2 : 3
-  const titles = ['', 'This machine', 'Where backups go', 'The first backup']
-  const sentences = [
-    '',
-    'An agent runs restic on each machine. The one beside this server connects by itself.',
-    'A repository holds the backups. It can be changed later, and more can be added.',
-    'Choose what to back up. It starts as soon as you press the button.',
-  ]
   return (
     <div className="set-up">
       <header className="set-up-bar">
@@ -82,13 +69,42 @@ function NextSteps() {
         </div>
         {hostId === undefined && <ThisMachine onReady={setHostId} />}
         {hostId !== undefined && repositoryId === undefined && (
-          <AddRepository hostId={hostId} onReady={setRepositoryId} readyWord="Continue to the first backup" />
+          <SourceAndRepository
+            hostId={hostId}
+            initial={source}
+            onReady={(chosen, id) => {
+              setSource(chosen)
+              setRepositoryId(id)
+            }}
+            onBack={() => setHostId(undefined)}
+          />
         )}
-        {hostId !== undefined && repositoryId !== undefined && (
-          <FirstBackup hostId={hostId} repositoryId={repositoryId} />
+        {hostId !== undefined && source !== undefined && repositoryId !== undefined && (
+          <PlanFirstBackup
+            hostId={hostId}
+            repositoryId={repositoryId}
+            source={source}
+            onStarted={jobId => void navigate({ to: '/jobs/$jobId', params: { jobId } })}
+            onBack={() => setRepositoryId(undefined)}
+          />
         )}
       </main>
     </div>
+  )
+}
+
+/** Nobody but the admin who is signed in goes on with what was left half-way. */
+function SetUpDone() {
+  const me = useQuery(trpc.me.get.queryOptions(undefined, { retry: false }))
+  if (me.isPending) return null
+  if (me.data?.role === 'admin') return <NextSteps />
+  return (
+    <Entrance title="Set-up is done">
+      <p className="second">This server has its admin. The set-up link works only once.</p>
+      <LinkButton variant="filled" to="/sign-in">
+        Sign in
+      </LinkButton>
+    </Entrance>
   )
 }
 
@@ -110,16 +126,7 @@ export function SetUpPage() {
     )
   }
   if (needed.data === undefined) return null
-  if (!needed.data) {
-    return (
-      <Entrance title="Set-up is done">
-        <p className="second">This server has its admin. The set-up link works only once.</p>
-        <LinkButton variant="filled" to="/sign-in">
-          Sign in
-        </LinkButton>
-      </Entrance>
-    )
-  }
+  if (!needed.data) return <SetUpDone />
   if (secret === '') {
     return (
       <Entrance title="Set-up">

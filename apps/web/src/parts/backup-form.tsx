@@ -1,5 +1,4 @@
 // What to back up now: repository, folders, what to leave out.
-import { BackupSpec } from '@restic-manager/contract/command'
 import type { Id } from '@restic-manager/contract/ids'
 import type { HostView } from '@restic-manager/contract/views'
 import { Button, Select } from '@mantine/core'
@@ -8,21 +7,11 @@ import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { defaultExcludes, defaultPaths } from '../backup-defaults.ts'
 import { useRequestId } from '../request-id.ts'
+import { complaintAboutSource } from '../source-complaints.ts'
 import { trpc } from '../trpc.ts'
 import { Notice } from './notice.tsx'
 import { MutationProblem } from './query-problem.tsx'
 import { SourceFields } from './source-fields.tsx'
-
-/** What is wrong with the folders or patterns, in the server's own words. */
-function complaintAbout(paths: string[], excludes: string[]): { paths?: string; excludes?: string } {
-  if (paths.length === 0) return { paths: 'Add at least one folder.' }
-  const issue = BackupSpec.safeParse({ paths, excludes }).error?.issues[0]
-  if (issue === undefined) return {}
-  const [field, index] = issue.path
-  const value = typeof index === 'number' ? (field === 'paths' ? paths : excludes)[index] : undefined
-  const sentence = value === undefined ? issue.message : `${value} ${issue.message}.`
-  return field === 'paths' ? { paths: sentence } : { excludes: sentence }
-}
 
 /** Pre-filled from the last backup of the host, else with sensible defaults. */
 export function BackupForm({
@@ -49,7 +38,7 @@ export function BackupForm({
       },
     }),
   )
-  const complaint = complaintAbout(paths, excludes)
+  const complaint = complaintAboutSource(paths, excludes)
 
   return (
     <form

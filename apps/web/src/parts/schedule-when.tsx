@@ -2,18 +2,10 @@
 import { isTimeZone } from '@restic-manager/contract/cron'
 import { NumberInput, Select, TextInput } from '@mantine/core'
 import { useState } from 'react'
-import {
-  clockOf,
-  cronOf,
-  dayNames,
-  hourSteps,
-  nightTime,
-  type Rhythm,
-  rhythmOf,
-  timeOf,
-} from '../timetable.ts'
+import { clockOf, cronOf, dayNames, hourSteps, nightTime, type Rhythm, rhythmOf } from '../timetable.ts'
 import { secondsInWords } from '../schedule-words.ts'
 import type { SectionProps } from '../schedule-draft.ts'
+import { ClockInput } from './clock-input.tsx'
 import { FilterChips } from './filter-chips.tsx'
 
 type Mode = Rhythm['every'] | 'manual' | 'cron'
@@ -35,34 +27,6 @@ const zones = ['UTC', ...Intl.supportedValuesOf('timeZone').filter(zone => zone 
 /** The known values with the one in use among them. */
 const withValue = (known: readonly number[], value: number) =>
   [...new Set([...known, value])].toSorted((a, b) => a - b)
-
-/** A time of day in 24 hours. The browser's own field would follow its language. */
-function ClockInput({
-  value,
-  onChange,
-}: {
-  value: string
-  onChange: (time: { hour: number; minute: number }) => void
-}) {
-  const [typed, setTyped] = useState(value)
-  const time = timeOf(typed)
-  return (
-    <TextInput
-      label="At"
-      className="clock-input"
-      inputMode="numeric"
-      placeholder="02:30"
-      value={typed}
-      error={time === undefined && 'Hours and minutes, such as 02:30.'}
-      onChange={event => {
-        setTyped(event.currentTarget.value)
-        const next = timeOf(event.currentTarget.value)
-        if (next !== undefined) onChange(next)
-      }}
-      onBlur={() => setTyped(time === undefined ? value : clockOf(time))}
-    />
-  )
-}
 
 function RhythmFields({ rhythm, change }: { rhythm: Rhythm; change: (rhythm: Rhythm) => void }) {
   const withClock = 'hour' in rhythm

@@ -1,4 +1,5 @@
 // What sign-in and set-up promise: one first admin, sessions that end, keys that are only ever seen once.
+import { createHash } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { settings } from '../db/schema.ts'
@@ -52,6 +53,24 @@ test('a changed cookie, and a session twelve hours idle or seven days old, is no
   const second = await signIn()
   await server.db.update(operatorSessions).set({ expiresAt: sql`now() - interval '1 second'` })
   expect(await whoIs(second.cookie)).toBeNull()
+})
+
+test('a session in use lives on under the same cookie, and of its token only a hash is kept', async () => {
+  const { cookie, email } = await signIn()
+  const [token = ''] = decodeURIComponent(cookie.split('=')[1] ?? '').split('.')
+  const rows = await server.db.select().from(operatorSessions)
+  expect(JSON.stringify(rows)).not.toContain(token)
+  expect(rows.map(row => row.token)).toContain(createHash('sha256').update(token).digest('hex'))
+
+  await server.db.update(operatorSessions).set({ expiresAt: sql`now() + interval '1 hour'` })
+  const answer = await fetch(`${server.url}/auth/session`, { headers: { cookie } })
+  expect(answer.headers.getSetCookie()[0]?.split(';')[0]).toBe(cookie)
+  expect(await whoIs(cookie)).toMatchObject({ email })
+  const [kept] = await server.db.select().from(operatorSessions)
+  expect(kept?.expiresAt.getTime()).toBeGreaterThan(Date.now() + 11 * 3_600_000)
+  // What the database holds opens nothing.
+  const signature = cookie.slice(cookie.indexOf('.'))
+  expect(await whoIs(`${cookie.split('=')[0]}=${kept?.token}${signature}`)).toBeNull()
 })
 
 test('nobody signs up, and an unknown e-mail is answered like a wrong password', async () => {

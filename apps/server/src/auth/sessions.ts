@@ -9,6 +9,7 @@ import type { Db } from '../db/open.ts'
 import { operators, operatorSessions as sessions } from '../db/schema-operators.ts'
 import { type Actor, actorOf, writeAudit } from '../fleet/audit.ts'
 import type { Principal } from '../context.ts'
+import { hashOfSession } from './session-tokens.ts'
 
 type Beginning = {
   provedAt?: Date | undefined
@@ -19,7 +20,7 @@ type Beginning = {
   idleSeconds: number
 }
 
-/** Begins a session of somebody who has shown everything; `by`: what was shown, in words. Throws `operator_not_found`. */
+/** Begins a session of somebody who has shown everything; `by`: what was shown, in words. Its token is in the answer alone. Throws `operator_not_found`. */
 export async function beginSession(db: Db, beginning: Beginning) {
   const { operatorId, by, address, browser, idleSeconds, provedAt } = beginning
   return db.transaction(async tx => {
@@ -30,14 +31,15 @@ export async function beginSession(db: Db, beginning: Beginning) {
     const [session] = await tx
       .insert(sessions)
       .values({
-        ...{ id: newId(), userId: operatorId, token, expiresAt, ipAddress: address, userAgent: browser },
+        ...{ id: newId(), userId: operatorId, token: hashOfSession(token), expiresAt },
+        ...{ ipAddress: address, userAgent: browser },
         ...(provedAt && { provedAt }),
       })
       .returning()
     if (session === undefined) throw new Error('a session that was just made is not there')
     const actor: Actor = { kind: 'operator', id: operatorId, name: user.email, address }
     await writeAudit(tx, { actor, action: 'signed in', target: themselves(actor), after: { by, browser } })
-    return { user, session }
+    return { user, session: { ...session, token } }
   })
 }
 

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { newId } from '@restic-manager/contract/ids'
 import type { Db } from '../db/open.ts'
 import * as schema from '../db/schema-operators.ts'
+import { keepingHashes } from './session-tokens.ts'
 import { beginSession } from './sessions.ts'
 
 const hours = 3_600
@@ -59,16 +60,18 @@ export function createSignIn({ db, secret, publicUrl }: { db: Db; secret: string
     telemetry: { enabled: false },
     logger: { disabled: true },
     trustedOrigins: [publicUrl],
-    database: drizzleAdapter(db, {
-      provider: 'pg',
-      transaction: true,
-      schema: {
-        user: schema.operators,
-        session: schema.operatorSessions,
-        account: schema.operatorAccounts,
-        verification: schema.operatorVerifications,
-      },
-    }),
+    database: keepingHashes(
+      drizzleAdapter(db, {
+        provider: 'pg',
+        transaction: true,
+        schema: {
+          user: schema.operators,
+          session: schema.operatorSessions,
+          account: schema.operatorAccounts,
+          verification: schema.operatorVerifications,
+        },
+      }),
+    ),
     plugins: [beginning(db)],
     session: {
       expiresIn: sessionIdleSeconds,

@@ -31,7 +31,7 @@ export const operators = pgTable('operators', {
   updatedAt: at('updated_at').notNull().defaultNow(),
 })
 
-/** Signed-in browsers. */
+/** Signed-in browsers. Of the token in their cookie only the SHA-256 is kept. */
 export const operatorSessions = pgTable(
   'operator_sessions',
   {

@@ -1,45 +1,21 @@
 // A server turned hostile, against an agent whose owner has said what may be done: each rule of the policy file and each way
 // around it, with the ledger of a fake restic as the witness of what really ran.
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { AgentOrder } from '@restic-manager/contract/agent'
-import { newId } from '@restic-manager/contract/ids'
 import { JobKind } from '@restic-manager/contract/job'
 import { until } from '@restic-manager/testkit/until'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openDesk, type Desk } from './testing-desk.ts'
-import { backupOrder, configOrder, hourlyBackup, repositoryId } from './testing-orders.ts'
+import { hostileEnd, lender, ownersFolder, plainSpecs, type Loose, type Run } from './testing-hostile.ts'
+import { backupOrder, hourlyBackup } from './testing-orders.ts'
 
-type Run = AgentOrder & { order: 'command.run' }
-type Loose = Record<string, unknown>
-
-const folder = mkdtempSync(join(tmpdir(), 'rm-hostile-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-/** What a hook or a smuggled program would leave. */
-const mark = join(folder, 'somebody-was-here')
-const hooks = join(folder, 'hooks')
-const allowed = join(folder, 'allowed')
+const { folder, hooks, allowed, mark, writePolicy, remove } = ownersFolder()
+afterAll(remove)
 const inside = join(allowed, 'atlas')
 const vault = 'rest:https://vault.example.com/atlas/'
-
-for (const each of [hooks, allowed, join(folder, 'outside')]) mkdirSync(each)
-symlinkSync(join(folder, 'outside'), join(allowed, 'way-out'))
-const addProgram = (path: string, text: string, mode = 0o755) => {
-  writeFileSync(path, `#!/bin/sh\n${text}\n`)
-  chmodSync(path, mode)
-}
-addProgram(join(hooks, 'dump'), 'echo dumped')
-addProgram(join(hooks, 'open-to-all'), `touch ${mark}`, 0o777)
-addProgram(join(folder, 'beside'), `touch ${mark}`)
-symlinkSync(join(folder, 'beside'), join(hooks, 'leads-out'))
-
-function writePolicy(name: string, policy: unknown): string {
-  const file = join(folder, `${name}.json`)
-  writeFileSync(file, typeof policy === 'string' ? policy : JSON.stringify(policy))
-  chmodSync(file, 0o644)
-  return file
-}
+const specs = plainSpecs()
+const lent = lender(inside, specs)
+const backup = (change: Loose = {}): Loose => ({ ...specs.backup, ...change })
+const hostWith = (policyFile: string, name?: string) => hostileEnd({ policyFile, url: inside, mark, name })
 
 const strict = {
   hooks: 'listed',
@@ -50,64 +26,11 @@ const strict = {
   downloadKibps: 700,
 }
 
-const backup = (change: Loose = {}): Loose => ({ paths: ['/etc/hostname'], ...change })
-const specs: Record<JobKind, Loose> = {
-  ...{ init: {}, probe: {}, prune: {}, check: {}, unlock: {}, backup: backup() },
-  forget: { retention: { last: 1 }, dryRun: false, targets: [{ hostId: newId(), scheduleId: newId() }] },
-}
-
-/** A job with access lent for it alone, which no configuration announced. Its password tells its runs from those of others. */
-function lent(access: Loose, kind: JobKind = 'probe', spec: Loose = specs[kind]): Run {
-  const order = backupOrder()
-  const elevatedAccess = { url: inside, password: order.jobId, ...access }
-  return { ...order, kind, spec, elevatedAccess } as unknown as Run
-}
-
-function hostWith(policyFile: string) {
-  let desk: Desk
-  let version = 1
-  const runsOf = ({ jobId }: Run) => desk.restic.runs().filter(({ env }) => env['RESTIC_PASSWORD'] === jobId)
-  return {
-    desk: () => desk,
-    async open() {
-      desk = await openDesk({ policyFile })
-      await until(() => desk.end.memory.acks.length > 0)
-    },
-    close: () => desk[Symbol.asyncDispose](),
-    /** Gives the host a configuration of one repository, and says its version. */
-    configure(access: Loose, change: Loose = {}): number {
-      version += 1
-      const repository = { repositoryId, url: inside, password: 'a password of tests', mayDelete: true }
-      const repositories = [{ ...repository, ...access }]
-      desk.end.order({ ...configOrder(), version, repositories, ...change } as unknown as AgentOrder)
-      return version
-    },
-    /** The answer to an order that is turned down. Nothing ran for it. */
-    async refused(order: Run): Promise<{ reason: string; error: string }> {
-      desk.end.order(order)
-      const { message } = await until(() =>
-        desk.end.memory.facts.find(
-          fact => fact.name === 'command.result' && fact.message.jobId === order.jobId,
-        ),
-      )
-      const { accepted, reason, error } = message as unknown as Loose
-      expect({ accepted, ran: runsOf(order).length, mark: existsSync(mark) }).toEqual({
-        ...{ accepted: false, ran: 0, mark: false },
-      })
-      return { reason: String(reason), error: String(error) }
-    },
-    /** The runs of restic for a job that is allowed. */
-    async ran(order: Run) {
-      desk.end.order(order)
-      const { status, error } = await desk.ending(order.jobId)
-      expect({ status, error }).toMatchObject({ status: 'succeeded' })
-      return runsOf(order)
-    },
-  }
-}
+/** What a restic would do if it took a text for a flag. */
+const flag = `--password-command=touch ${mark}`
 
 describe('an owner who has said what is allowed', () => {
-  const host = hostWith(writePolicy('strict', strict))
+  const host = hostWith(writePolicy('strict', strict), flag)
   beforeAll(() => host.open())
   afterAll(() => host.close())
 
@@ -140,7 +63,6 @@ describe('an owner who has said what is allowed', () => {
   ])('%s is no place for a repository (row 40)', async (_, url) => {
     const { reason, error } = await host.refused(lent({ url }))
     expect([reason, error]).toEqual(['refused_by_policy', expect.stringContaining('"repositories"')])
-    await host.ran(lent({ url: vault }))
   })
 
   test('a place that a configuration names is held to the policy as one that is lent (row 40)', async () => {
@@ -175,17 +97,94 @@ describe('an owner who has said what is allowed', () => {
     ['LD_PRELOAD', '/tmp/x.so'],
     ['PATH', '/tmp'],
     ['RESTIC_PASSWORD_COMMAND', 'id'],
-    ['RESTIC_PASSWORD_FILE', '/etc/shadow'],
+    ['RESTIC_PASSWORD_FILE', '/dev/zero'],
     ['RESTIC_REPOSITORY', '/etc/cron.d'],
     ['RESTIC_CACHE_DIR', '/etc'],
     ['TMPDIR', '/etc'],
     ['HTTPS_PROXY', 'http://evil.example'],
+    ['SSL_CERT_FILE', '/dev/zero'],
     ['RCLONE_SFTP_SSH', 'id'],
+    ['RCLONE_CONFIG', '/tmp/rclone.conf'],
+    ['RCLONE_CONFIG_CLOUD_SSH', 'id'],
+    // Of other storages; with some of these a library runs a program or reads settings from a file.
+    ['AWS_CONFIG_FILE', '/tmp/config'],
+    ['AWS_SHARED_CREDENTIALS_FILE', '/dev/zero'],
+    ['GOOGLE_APPLICATION_CREDENTIALS', '/dev/zero'],
+    ['AZURE_FORCE_CLI_CREDENTIAL', 'true'],
+    ['AZURE_ENDPOINT_SUFFIX', 'evil.example'],
     ['RESTIC_CACERT', '/dev/zero'],
     ['RESTIC_CACERT', 'ca.pem'],
   ])('%s=%s is not set for restic (row 40)', async (name, value) => {
     const { reason, error } = await host.refused(lent({ url: vault, environment: { [name]: value } }))
     expect([reason, error]).toEqual(['refused_by_policy', expect.stringContaining(name)])
+  })
+
+  const endless = [
+    '/dev/zero',
+    '/dev/stdin',
+    join(folder, 'fifo'),
+    join(folder, 'endless'),
+    '/proc/kmsg',
+    folder,
+  ]
+
+  test.each(['RESTIC_CACERT', 'key_file', 'known_hosts_file'])(
+    'no file that never ends, waits for a writer or is none is read as a %s (row 40)',
+    async name => {
+      for (const file of endless) {
+        const order =
+          name === 'RESTIC_CACERT'
+            ? lent({ url: vault, environment: { [name]: `/etc/hostname,${file}` } })
+            : lent({ url: 'rclone:cloud:x', credential: `type = sftp\nhost = h\n${name} = ${file}` })
+        const { reason, error } = await host.refused(order)
+        expect([reason, error]).toEqual(['refused_by_policy', expect.stringMatching(`${name}.*plain file`)])
+      }
+    },
+  )
+
+  test.each([
+    ['alias', 'remote = /etc'],
+    ['azureblob', 'use_az = true'],
+    ['azureblob', 'env_auth = true'],
+    ['chunker', 'remote = /etc'],
+    ['combine', 'upstreams = a=/etc'],
+    ['crypt', 'remote = :sftp,ssh=id:x'],
+    ['drive', 'service_account_file = /dev/zero'],
+    ['google cloud storage', 'service_account_file = /dev/zero'],
+    ['hasher', 'remote = /etc'],
+    ['http', 'url = http://169.254.169.254/'],
+    ['local', 'links = true'],
+    ['s3', 'env_auth = true'],
+    ['s3', 'profile = other'],
+    ['s3', 'shared_credentials_file = /dev/zero'],
+    ['sftp', 'ssh = id'],
+    ['sftp', 'server_command = id'],
+    ['sftp', 'md5sum_command = id'],
+    ['sftp', 'sha1sum_command = id'],
+    ['sftp', 'pubkey_file = /dev/zero'],
+    ['smb', 'kerberos_ccache = /dev/zero'],
+    ['swift', 'env_auth = true'],
+    ['union', 'upstreams = /etc'],
+    ['webdav', 'bearer_token_command = id'],
+    ['webdav', 'unix_socket = /run/docker.sock'],
+    ['constructor', 'x = y'],
+    ['local', '__proto__ = x'],
+  ])('a remote of the type %s with %s reaches no rclone (row 40)', async (type, line) => {
+    const order = lent({ url: 'rclone:cloud:x', credential: `type = ${type}\n${line}` })
+    const { reason, error } = await host.refused(order)
+    expect([reason, error]).toEqual(['refused_by_policy', expect.stringContaining('may not be')])
+  })
+
+  test('the place of an Azure account is set only together with its key (row 40)', async () => {
+    const azure = {
+      url: 'azure:backups:/',
+      username: 'a',
+      environment: { AZURE_ENDPOINT_SUFFIX: 'evil.example' },
+    }
+    const { reason, error } = await host.refused(lent(azure))
+    expect([reason, error]).toEqual(['refused_by_policy', expect.stringContaining('together with the key')])
+    const [run] = await host.ran(lent({ ...azure, credential: 'c2VjcmV0' }))
+    expect(run?.env).toMatchObject({ AZURE_ENDPOINT_SUFFIX: 'evil.example', AZURE_ACCOUNT_KEY: 'c2VjcmV0' })
   })
 
   test('a name of environment that the owner lists reaches restic (row 40)', async () => {
@@ -239,6 +238,24 @@ describe('an owner who has said what is allowed', () => {
     expect([reason, error]).toEqual(['unsupported', expect.stringContaining(`"${kind}"`)])
   })
 
+  test('a text that looks like a flag is a pattern, a tag or a name to restic wherever it may stand (row 40)', async () => {
+    const words = [flag, '-o', '--repo=/etc', '-rf', '--', '--cache-dir', '-']
+    const spec = backup({
+      ...{ excludes: words, tags: words },
+      options: { iexcludes: words, excludeIfPresent: words },
+    })
+    const runs = await host.ran(lent({}, 'backup', spec))
+    const argv = runs.find(({ command }) => command === 'backup')?.argv ?? []
+    expect(host.desk().restic.snapshots().at(-1)).toMatchObject({
+      hostname: flag,
+      tags: expect.arrayContaining(words),
+    })
+    expect(
+      ownFlags(argv).filter(word => !/^(backup|--json|--(retry-lock|limit-\w+)=\w+)$/.test(word)),
+    ).toEqual([])
+    expect(existsSync(mark)).toBe(false)
+  })
+
   test('a duration that is none keeps nothing, and lets nothing go (row 40)', async () => {
     const order = lent({}, 'forget', { ...specs.forget, retention: { within: '1d --prune' } })
     host.desk().end.order(order)
@@ -272,6 +289,37 @@ describe('an owner who has said what is allowed', () => {
   })
 })
 
+describe('an owner who has written nothing', () => {
+  const host = hostWith(join(folder, 'absent.json'))
+  beforeAll(() => host.open())
+  afterAll(() => host.close())
+
+  test.each<[string, Loose, Loose, RegExp]>([
+    ['a script', {}, { preHook: { script: `touch ${mark}` } }, /allows no hooks/],
+    ['a program', {}, { postHook: { name: 'dump' } }, /allows no hooks/],
+    ['a folder of the system', { url: '/etc/cron.d' }, {}, /"repositories"/],
+    [
+      'a remote that is such a folder',
+      { url: 'rclone:a:/etc', credential: 'type = local' },
+      {},
+      /"repositories"/,
+    ],
+    [
+      'a name of environment of another storage',
+      { environment: { AWS_CONFIG_FILE: '/x' } },
+      {},
+      /AWS_CONFIG_FILE/,
+    ],
+  ])('lets no server have %s (row 40)', async (_, access, change, words) => {
+    const { reason, error } = await host.refused(lent({ url: vault, ...access }, 'backup', backup(change)))
+    expect([reason, error]).toEqual(['refused_by_policy', expect.stringMatching(words)])
+  })
+
+  test('lets it have a storage elsewhere (row 40)', async () => {
+    expect(await host.ran(lent({ url: vault }))).not.toEqual([])
+  })
+})
+
 describe.each([
   ['a damaged file', '{ "hooks": "inline", '],
   ['a file with a key nobody knows', { repositories: ['**'], hooks: 'inline', restorRoots: [] }],
@@ -287,3 +335,15 @@ describe.each([
     }
   })
 })
+
+/** What restic reads as flags and names of commands: all but the values of those that take one. */
+function ownFlags(argv: readonly string[]): string[] {
+  const takesValue = /^--(host|tag|i?exclude|exclude-if-present|i?exclude-file|files-from-raw)$/
+  const own: string[] = []
+  for (let at = 0; at < argv.length; at += 1) {
+    const word = argv[at] ?? ''
+    if (takesValue.test(word)) at += 1
+    else own.push(word)
+  }
+  return own
+}

@@ -1,7 +1,11 @@
 // What this host does not do although its server says so: every order passes here when it comes, and again when it runs.
 import { complaintAboutAccess } from '@restic-manager/contract/policy'
 import type { BackupSpec } from '@restic-manager/contract/command'
-import type { RepositoryAccess } from '@restic-manager/contract/repository'
+import {
+  backendOf,
+  complaintAboutCredential,
+  type RepositoryAccess,
+} from '@restic-manager/contract/repository'
 import { complaintAboutHooks } from './hooks.ts'
 import { complaintAboutLinks } from './policy-links.ts'
 import { complaintAboutReadings } from './policy-readings.ts'
@@ -20,8 +24,17 @@ export const bandwidthOf = ({ uploadKibps, downloadKibps }: HostPolicy): Bandwid
 export function complaintAboutWork(policy: HostPolicy, { spec, access }: Work): string | undefined {
   return (
     complaintAboutAccess(policy, access) ??
+    complaintAboutSecret(access) ??
     complaintAboutLinks(policy.repositories, access) ??
     complaintAboutReadings(access) ??
     complaintAboutHooks(policy, 'paths' in spec ? (spec as BackupSpec) : {})
   )
+}
+
+/** Nothing of such a secret would reach restic or rclone; a job without it would only fail for a reason that nobody finds. */
+function complaintAboutSecret({ url, credential }: Work['access']): string | undefined {
+  const kind = backendOf(url)
+  return kind === undefined || credential === undefined
+    ? undefined
+    : complaintAboutCredential(kind, credential)
 }

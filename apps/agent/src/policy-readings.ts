@@ -1,7 +1,7 @@
 // Files of this host that a server may name for restic or rclone to read: small plain files, and nothing that never ends.
-import { statSync } from 'node:fs'
+import { realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 import { rcloneRemoteOf, readRcloneSection } from '@restic-manager/contract/rclone'
 import type { RepositoryAccess } from '@restic-manager/contract/repository'
 
@@ -38,10 +38,14 @@ function valuesOf(url: string, credential: string | undefined): Readonly<Record<
   return 'complaint' in remote ? {} : remote.values
 }
 
+/** Devices and the kernel's own files: some of those say they are plain and empty, and can be read for ever. */
+const isOfTheSystem = (file: string) => /^\/(dev|proc|sys)(\/|$)/.test(file)
+
 function isSmallFile(file: string): boolean {
+  if (isOfTheSystem(resolve(file))) return false
   try {
     const status = statSync(file)
-    return status.isFile() && status.size <= MOST_BYTES
+    return status.isFile() && status.size <= MOST_BYTES && !isOfTheSystem(realpathSync(file))
   } catch {
     return true
   }

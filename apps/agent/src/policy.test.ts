@@ -248,10 +248,21 @@ test.each([
   const complaint = (asked: object) => complaintAboutWork(policy, { spec: {}, access: { url, ...asked } })
   expect(complaint(more)).toMatch(words)
   expect(complaint({})).toBeUndefined()
-  expect(
-    complaint({ environment: undefined, credential: 'type = sftp\nkey_file = ~/.ssh/id' }),
-  ).toBeUndefined()
+  const remote = { url: 'rclone:r:a', credential: 'type = sftp\nkey_file = ~/.ssh/id' }
+  expect(complaint(remote)).toBeUndefined()
 })
+
+test.each([
+  ['rclone:r:a', 'type = sftp\nssh = id', /"ssh" may not be set/],
+  ['gs:bucket:/', '{ "type": "external_account" }', /service account/],
+  ['s3:https://h/b', 'a\nb', /one line/],
+])(
+  'a secret of which nothing would reach %s is refused before the job (row 40)',
+  (url, credential, words) => {
+    const policy = readHostPolicy(join(folder, 'none.json'), usual)
+    expect(complaintAboutWork(policy, { spec: {}, access: { url, credential } })).toMatch(words)
+  },
+)
 
 test('the example in the documentation can be used as it is', () => {
   write(readFileSync(join(import.meta.dirname, '../../../docs/policy.example.json'), 'utf8'))

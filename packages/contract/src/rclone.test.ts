@@ -46,6 +46,7 @@ describe('a section is refused with a sentence', () => {
     ['type = webdav\nbearer_token_command = id', '"bearer_token_command" may not be set'],
     ['type = s3\nshared_credentials_file = /etc/shadow', 'may not be set'],
     ['type = local\ncopy_links = true', 'Accepted: nothing else'],
+    ['type = local\n__proto__ = x', '"__proto__" may not be set'],
   ])('%j', (section, part) => {
     const read = readRcloneSection(section)
     expect(read).toEqual({ complaint: expect.stringContaining(part) })

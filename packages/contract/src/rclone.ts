@@ -87,7 +87,7 @@ export function rcloneRemoteOf(url: string): string | undefined {
  * a sentence when it cannot be used. Both ends read it with this, so nothing passes one that the other refuses.
  */
 export function readRcloneSection(section: string): RcloneRemote | { complaint: string } {
-  const values: Record<string, string> = {}
+  const values = Object.create(null) as Record<string, string> // a key may have any name, `__proto__` too
   let headers = 0
   for (const line of section.split(/\r?\n/).map(each => each.trim())) {
     if (line === '' || line.startsWith('#') || line.startsWith(';')) continue

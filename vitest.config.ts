@@ -5,7 +5,11 @@ import { defineConfig } from 'vitest/config'
 const postgres = './apps/server/src/testing-setup.ts'
 const endToEnd = 'apps/web/src/e2e/**/*.test.ts'
 /** Need PostgreSQL, other than what lies beside them. */
-const withPostgres = ['packages/chaos/src/checker*.test.ts', 'apps/agent/src/with-server.test.ts']
+const withPostgres = [
+  'packages/chaos/src/checker*.test.ts',
+  'packages/client/src/client.test.ts',
+  'apps/agent/src/with-server.test.ts',
+]
 /** Limits on waiting, far above what anything takes: the machine may be busy, and what a test waits for gives up before. */
 const patience = { testTimeout: 300_000, hookTimeout: 120_000 }
 

@@ -87,6 +87,31 @@ const promises: readonly [title: string, file: string, source: string, rule?: st
   ['the page may not use the runtime', 'apps/web/src/d5.ts', use('@restic-manager/runtime/log'), imports],
   ['a part does not know the pages', 'apps/web/src/parts/d6.ts', use('../pages/hosts.tsx'), imports],
 
+  [
+    'the client may take types of operator-api',
+    'packages/client/src/i1.ts',
+    useType('@restic-manager/server/operator-api'),
+  ],
+  [
+    'the client may not run operator-api',
+    'packages/client/src/i2.ts',
+    use('@restic-manager/server/operator-api'),
+    imports,
+  ],
+  [
+    'the client may not see agent-api',
+    'packages/client/src/i3.ts',
+    useType('@restic-manager/server/agent-api'),
+    imports,
+  ],
+  ['the client runs in a browser too', 'packages/client/src/i4.ts', use('node:path'), imports],
+  ['the client may use the contract', 'packages/client/src/i5.ts', use('@restic-manager/contract/job')],
+  [
+    'an example reads the environment',
+    'packages/client/examples/i6.ts',
+    'export const key = process.env.RM_API_KEY',
+  ],
+
   ['fleet may use db', 'apps/server/src/fleet/e1.ts', use('../db/schema.ts') + use('drizzle-orm')],
   ['fleet never imports tRPC', 'apps/server/src/fleet/e2.ts', useType('@trpc/server'), imports],
   ['fleet never imports ws', 'apps/server/src/fleet/e3.ts', use('ws'), imports],

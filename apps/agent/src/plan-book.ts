@@ -4,6 +4,7 @@ import { complaintAboutTimetable, type Timetable } from '@restic-manager/contrac
 import { toInstant } from '@restic-manager/contract/scalars'
 import { Schedule, type ScheduleAck, type ScheduleSet } from '@restic-manager/contract/schedule'
 import { complaintsAboutSchedule } from '@restic-manager/contract/schedule-complaints'
+import { keepPause } from './plan-pause.ts'
 import { fitText } from './restic/fit-text.ts'
 import { readMeta, writeMeta, type State } from './state.ts'
 import type { Store } from './store.ts'
@@ -108,6 +109,7 @@ export function applySet(
     const appliedAt = set.version === last.version && !hasChanged ? last.appliedAt : toInstant(now)
     const applied = { version: set.version, appliedAt, rejected }
     keepApplied(state, applied)
+    keepPause(state, set.pause)
     return { applied, hasChanged }
   })
 }

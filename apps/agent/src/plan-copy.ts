@@ -2,16 +2,18 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { Id } from '@restic-manager/contract/ids'
-import { ScheduleAck } from '@restic-manager/contract/schedule'
+import { HostPause, ScheduleAck } from '@restic-manager/contract/schedule'
 import type { Log } from '@restic-manager/runtime/log'
 import { z } from 'zod'
 import { readFileIfThere, savePrivateFile } from './files.ts'
 import { appliedSet, keepApplied, readPlans, type Plan } from './plan-book.ts'
+import { keepPause, readPause } from './plan-pause.ts'
 import type { State } from './state.ts'
 
 /** What was applied last. `body` is a schedule word for word as the records have it, `stopped` why it does not fire. */
 const Copy = z.object({
   applied: ScheduleAck.required(),
+  pause: HostPause.optional(),
   schedules: z.array(z.object({ id: Id, body: z.string(), stopped: z.string().nullable() })),
 })
 type Copy = z.infer<typeof Copy>
@@ -51,7 +53,7 @@ export function openPlanCopy(state: State, log: Log): PlanCopy {
       const schedules = state.all(
         `select id, body, stopped from schedules where stopped is not 'schedule_deleted' order by id`,
       )
-      const body = JSON.stringify({ applied, schedules })
+      const body = JSON.stringify({ applied, pause: readPause(state), schedules })
       const text = `${digestOf(body)}\n${body}\n`
       if (text === saved) return
       try {
@@ -81,6 +83,7 @@ export function openPlanCopy(state: State, log: Log): PlanCopy {
           )
         }
         keepApplied(state, copy.applied)
+        keepPause(state, copy.pause)
       })
       log.warn({ version: copy.applied.version }, 'the plan of this host goes on from its copy')
     },

@@ -161,6 +161,56 @@ test('an armed slot keeps its time through an edit, and is told as skipped when 
   }
 })
 
+test('a paused host skips its slots without asking, goes on when the pause ends, and needs no server for either', async () => {
+  using bench = planBench()
+  const schedule = hourlyBackup()
+  bench.plan(schedule)
+  bench.pause = { from: '2026-06-10T11:30:00.000Z', until: '2026-06-10T13:30:00.000Z' }
+  bench.plan(schedule)
+  await bench.clock.advanceTo('2026-06-10T12:30:00Z')
+  await bench.restart()
+  await bench.clock.advanceTo('2026-06-10T14:00:00Z')
+  const reason = 'host_paused'
+  expect(bench.notRuns()).toMatchObject([
+    { outcome: 'skipped', from: noon, reason },
+    { outcome: 'skipped', from: '2026-06-10T13:00:00.000Z', reason },
+  ])
+  expect(ran(bench)).toEqual([['2026-06-10T14:00:00.000Z', 'agent']])
+})
+
+test('of a long sleep the slots in the pause are told as skipped, those before and after it as missed', async () => {
+  using bench = planBench()
+  const schedule = hourlyBackup({ catchUp: 'none' })
+  bench.pause = { from: '2026-06-10T13:30:00.000Z', until: '2026-06-10T15:30:00.000Z' }
+  bench.plan(schedule)
+  await bench.clock.sleep(6 * hour)
+  await bench.clock.advance(minute)
+  expect(
+    bench
+      .notRuns()
+      .map(({ outcome, from, to, count }) => [outcome, from.slice(11, 16), to.slice(11, 16), count]),
+  ).toEqual([
+    ['missed', '12:00', '13:00', 2],
+    ['skipped', '14:00', '15:00', 2],
+    ['missed', '16:00', '17:00', 2],
+  ])
+})
+
+test('a host that is resumed runs its next slot, and a slot that came before the pause was heard of is skipped', async () => {
+  using bench = planBench()
+  const schedule = hourlyBackup({ jitterSeconds: 1_799 })
+  bench.plan(schedule)
+  await bench.clock.advanceTo(noon)
+  bench.pause = { from: '2026-06-10T12:00:30.000Z' }
+  bench.plan(schedule)
+  await bench.clock.advance(hour / 2)
+  expect(bench.notRuns()).toMatchObject([{ outcome: 'skipped', from: noon, reason: 'host_paused' }])
+  bench.pause = undefined
+  bench.plan(schedule)
+  await bench.clock.advance(hour)
+  expect(ran(bench)).toEqual([['2026-06-10T13:00:00.000Z', 'agent']])
+})
+
 test('counting begins anew only where the timetable itself was changed', async () => {
   using bench = planBench()
   const schedule = hourlyBackup()

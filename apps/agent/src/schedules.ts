@@ -9,6 +9,7 @@ import type { AppliedConfig } from './applied-config.ts'
 import { endJob, openJobs, openRunsOf, type Ending, type Job } from './job-book.ts'
 import { appliedSet, applySet, noteReceived, readPlans, type AppliedSet, type Plan } from './plan-book.ts'
 import { openPlanCopy } from './plan-copy.ts'
+import { readPause } from './plan-pause.ts'
 import type { ServerTime } from './server-time.ts'
 import { fireAtOf, openSlots, type OpenSlot } from './slot-book.ts'
 import { countSlots, firstUncounted, type CountedPlan } from './slot-count.ts'
@@ -61,6 +62,7 @@ export function openSchedules(parts: PlanParts): Schedules {
   const jitterOf = ({ schedule }: Plan) => jitterMs(hostId, schedule.id, schedule.jitterSeconds)
   const copy = openPlanCopy(state, log)
   let plans = loadPlans()
+  let pause = readPause(state)
   /** What is in memory may never have been committed, and records that were begun anew may want their plan. */
   let isStale = true
   let pending: { set: ScheduleSet; onApplied(applied: AppliedSet): void } | undefined
@@ -105,6 +107,7 @@ export function openSchedules(parts: PlanParts): Schedules {
     if (isStale) {
       putBack()
       plans = loadPlans()
+      pause = readPause(state)
       copy.keep()
     }
     isStale = false
@@ -145,6 +148,7 @@ export function openSchedules(parts: PlanParts): Schedules {
     const wasHeld = readMeta(state, heldMark) === 'yes'
     const counting = {
       reason: wasHeld ? 'spool_full' : 'host_was_off',
+      pause,
       ...{ state, version: appliedSet(state).version, now, lateMs: timing.late },
       trustedThrough: parts.serverTime.trustedThrough(linkDownSince === undefined),
     }
@@ -188,7 +192,7 @@ export function openSchedules(parts: PlanParts): Schedules {
       timing,
     }
     const runs = openRunsOf(state, slot.scheduleId)
-    const known = knownOf({ state, config: parts.config, plan, slot, waitedMs, runs, now: host.now })
+    const known = knownOf({ state, config: parts.config, plan, slot, waitedMs, runs, pause, now: host.now })
     const decision = decideSlot(known, host)
     if (decision.do === 'wait') return decision.ms ?? Infinity
     log.info({ scheduleId: slot.scheduleId, slot: new Date(slot.slot), ...decision }, 'a slot is decided')
@@ -208,6 +212,7 @@ export function openSchedules(parts: PlanParts): Schedules {
     pending = undefined
     copy.keep()
     if (hasChanged) plans = loadPlans()
+    pause = set.pause
     const { version, rejected } = applied
     log.info({ version, schedules: set.schedules.length, rejected }, 'schedules applied')
     onApplied(applied)

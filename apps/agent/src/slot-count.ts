@@ -1,5 +1,7 @@
 // Which slots of a schedule have come: the new ones are armed one by one, a long absence becomes a range without holding anything up.
 import { nextSlots, slotsBetween, type Timetable } from '@restic-manager/contract/cron'
+import type { HostPause } from '@restic-manager/contract/schedule'
+import { fellInto } from './plan-pause.ts'
 import { countThrough, type Plan } from './plan-book.ts'
 import { armSlot, isCounted, recordNotRun } from './slot-book.ts'
 import type { State } from './state.ts'
@@ -14,7 +16,7 @@ export type CountedPlan = Plan & {
   walk: Walk | undefined
 }
 
-type Walk = { at: number; run: { from: number; to: number; count: number } | undefined }
+type Walk = { at: number; run: { from: number; to: number; count: number; isPaused: boolean } | undefined }
 
 export type Counting = {
   state: State
@@ -25,6 +27,8 @@ export type Counting = {
   trustedThrough: number
   /** Why slots that are too late did not run. */
   reason: string
+  /** Slots in it were skipped, whatever else kept them from running. */
+  pause: HostPause | undefined
 }
 
 /** Counting a slot costs up to a tenth of a millisecond; so many at once hold nothing up. */
@@ -72,9 +76,13 @@ function walkOn(plan: CountedPlan, counting: Counting, lateThrough: number): 'al
   const slots = slotsBetween(plan.timetable, new Date(walk.at), new Date(end), slotsAtOnce)
   for (const each of slots) {
     const slot = each.getTime()
-    if (isCounted(state, plan.schedule.id, slot)) tellRun(plan, counting)
-    else if (walk.run === undefined) walk.run = { from: slot, to: slot, count: 1 }
-    else walk.run = { from: walk.run.from, to: slot, count: walk.run.count + 1 }
+    const isPaused = fellInto(counting.pause, slot)
+    const isDone = isCounted(state, plan.schedule.id, slot)
+    if (isDone || (walk.run !== undefined && walk.run.isPaused !== isPaused)) tellRun(plan, counting)
+    if (!isDone) {
+      const { from, count } = walk.run ?? { from: slot, count: 0 }
+      walk.run = { from, to: slot, count: count + 1, isPaused }
+    }
     walk.at = slot
   }
   if (slots.length === slotsAtOnce) return 'more'
@@ -88,11 +96,14 @@ function walkOn(plan: CountedPlan, counting: Counting, lateThrough: number): 'al
 
 function tellRun({ schedule, walk }: CountedPlan, { state, version, reason }: Counting): void {
   if (walk?.run === undefined) return
-  const { from, to, count } = walk.run
+  const { from, to, count, isPaused } = walk.run
+  const end = isPaused
+    ? ({ outcome: 'skipped', reason: 'host_paused' } as const)
+    : ({ outcome: 'missed', reason } as const)
   walk.run = undefined
   recordNotRun(state, {
     ...{ scheduleId: schedule.id, version, slot: to, oldest: from, count },
-    ...{ repositoryIds: schedule.repositoryIds, outcome: 'missed', reason },
+    ...{ repositoryIds: schedule.repositoryIds, ...end },
   })
 }
 

@@ -19,7 +19,7 @@ export type SlotKnown = {
   /** No later slot of its schedule has come. */
   isNewest: boolean
   open: readonly OpenRepository[]
-  /** Why its schedule does not fire any more; undefined: it does. */
+  /** Why its schedule, or its whole host, does not fire any more; undefined: it does. */
   stopped: string | undefined
   catchUp: 'none' | 'once'
   overlap: 'skip' | 'queue'

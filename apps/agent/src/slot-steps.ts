@@ -2,7 +2,7 @@
 import { nextSlots } from '@restic-manager/contract/cron'
 import type { JobHeader } from '@restic-manager/contract/job'
 import { toInstant } from '@restic-manager/contract/scalars'
-import { specOfSchedule } from '@restic-manager/contract/schedule'
+import { type HostPause, isPaused, specOfSchedule } from '@restic-manager/contract/schedule'
 import { slotJobId, toSlot } from '@restic-manager/contract/slots'
 import type { AppliedConfig } from './applied-config.ts'
 import { readJob } from './job-book.ts'
@@ -28,6 +28,7 @@ type Gathered = {
   waitedMs: number
   /** The runs of the schedule that have not ended. */
   runs: readonly (number | string)[]
+  pause: HostPause | undefined
   now: number
 }
 
@@ -39,7 +40,7 @@ export function isLatest({ timetable }: Plan, slot: number, now: number): boolea
 }
 
 /** Everything the decision needs to know of one slot. */
-export function knownOf({ state, config, plan, slot, waitedMs, runs, now }: Gathered): SlotKnown {
+export function knownOf({ state, config, plan, slot, waitedMs, runs, pause, now }: Gathered): SlotKnown {
   const { schedule, stopped } = plan
   const isDecidable = (repositoryId: string) =>
     mayRunAlone(schedule.kind, config.repository(repositoryId), slot.state)
@@ -59,7 +60,7 @@ export function knownOf({ state, config, plan, slot, waitedMs, runs, now }: Gath
       return isLatest(plan, slot.slot, now)
     },
     open: isReleased ? open.filter(each => each.mayRunAlone) : open,
-    stopped,
+    stopped: stopped ?? (isPaused(pause, slot.slot) ? 'host_paused' : undefined),
     catchUp: schedule.catchUp,
     overlap: schedule.overlap,
     busy: slot.state === 'armed' ? countBusy(state, slot, runs, open) : 0,

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { newId } from '@restic-manager/contract/ids'
 import type { RepositoryAccess } from '@restic-manager/contract/repository'
 import type {
+  HostPause,
   Schedule,
   ScheduleFire,
   ScheduleFireAnswer,
@@ -32,6 +33,8 @@ export type PlanBench = Disposable & {
   policy: ReturnType<PlanParts['policy']>
   configVersion: number
   hasRoom: boolean
+  /** Goes with each set from now on. */
+  pause: HostPause | undefined
   serverTime: PlanParts['serverTime']
   /** The next version of the plan, with these schedules. */
   plan(...schedules: Schedule[]): void
@@ -86,10 +89,12 @@ export function planBench(start = '2026-06-10T11:30:00Z', periods: Partial<Timin
     policy: { hooks: 'off' },
     configVersion: 1,
     hasRoom: true,
+    pause: undefined,
     serverTime: createServerTime(clock, timing, log),
     plan(...schedules) {
       version += 1
-      bench.schedules.receive({ version, configVersion: 1, schedules }, ack => bench.acks.push(ack))
+      const set = { version, configVersion: 1, schedules, ...(bench.pause && { pause: bench.pause }) }
+      bench.schedules.receive(set, ack => bench.acks.push(ack))
     },
     async restart(meanwhile) {
       bench.schedules.stop()

@@ -21,6 +21,7 @@ export const statusWords = {
 export const stateWords = {
   online: 'Online',
   offline: 'Offline',
+  paused: 'Paused',
   waiting: 'Waiting',
   quarantined: 'Quarantined',
 } as const satisfies Record<HostState, string>
@@ -74,6 +75,7 @@ const shortReasons: Record<string, string> = {
   superseded: 'a newer slot came',
   schedule_deleted: 'schedule deleted',
   schedule_paused: 'schedule paused',
+  host_paused: 'host paused',
   host_was_off: 'host was off',
   not_reported: 'not heard of',
   no_maintenance_host: 'no maintenance host',

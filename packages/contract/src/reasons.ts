@@ -32,6 +32,7 @@ export const jobReasons = {
   superseded: 'A newer slot of the same schedule took its place.',
   schedule_deleted: 'The schedule had been deleted.',
   schedule_paused: 'The schedule was paused.',
+  host_paused: 'The host was paused by an operator.',
   host_was_off: 'The host was off, asleep, or its agent was stopped at that time.',
   spool_full: 'The host had no room left to remember what it ran: nobody had taken its records for too long.',
   not_reported: 'The host has not told what became of this slot.',

@@ -33,6 +33,9 @@ export const HostListRequest = z.object({
 })
 export const HostRequest = z.object({ hostId: Id })
 export const HostUpdateRequest = z.object({ hostId: Id, name: Name.optional(), tags: Tags.optional() })
+/** Holds the schedules of a host back: until it is resumed, or until `until`. */
+const pauseFields = { reason: text(300).min(1).optional(), until: z.date().optional() }
+export const HostPauseRequest = z.object({ hostId: Id, ...pauseFields })
 /** Removal asks for the host's name, so that a slip of the hand removes nothing. */
 export const HostRemoveRequest = z.object({ hostId: Id, confirmName: Name })
 

@@ -123,6 +123,17 @@ export function specOfSchedule(
 }
 
 /**
+ * The whole host is paused: slots before `until`, or all of them, do not fire and are told as skipped. Those before `from` that were
+ * too late already when it began stay missed. What an operator runs by hand runs.
+ */
+export const HostPause = z.object({ from: Instant, until: Instant.optional() })
+export type HostPause = z.infer<typeof HostPause>
+
+/** Whether a slot falls to a pause. `slot` in Unix milliseconds. */
+export const isPaused = (pause: HostPause | undefined, slot: number): boolean =>
+  pause !== undefined && (pause.until === undefined || slot < Date.parse(pause.until))
+
+/**
  * `schedule.set`: the full list for the host, every time. Latest received wins. Each entry is parsed by itself: one this agent
  * does not understand is rejected by its id, the others are taken. To be applied once `configVersion` is.
  */
@@ -130,6 +141,8 @@ export const ScheduleSet = z.object({
   version: Version,
   configVersion: Version,
   schedules: z.array(z.looseObject({ id: Id })).max(1_000),
+  /** An agent too old for it asks the server at each slot, and is told there. */
+  pause: HostPause.optional(),
 })
 export type ScheduleSet = z.infer<typeof ScheduleSet>
 

@@ -13,7 +13,11 @@ export const scheduleMessages: Sample[] = [
   {
     name: 'schedule.set',
     schema: ScheduleSet,
-    sample: { version: 3, configVersion: 7, schedules: [{ id: id(3), name: 'Nightly' }] },
+    sample: {
+      ...{ version: 3, configVersion: 7, schedules: [{ id: id(3), name: 'Nightly' }] },
+      pause: { from: '2026-06-10T12:00:00.000Z', until: '2026-06-11T12:00:00.000Z' },
+    },
+    optional: ['pause', 'pause.until'],
     free: ['schedules'],
   },
   {

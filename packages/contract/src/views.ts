@@ -1,14 +1,15 @@
 // What operators see: the answers of the operator procedures. Times are `Date`: superjson carries them.
 import { z } from 'zod'
 import { PolicySummary } from './agent.ts'
+import { HostPauseView } from './host-pause.ts'
 import { HostSpool } from './host-spool.ts'
 import { Id } from './ids.ts'
 import { ScheduleDraft } from './schedule.ts'
 import { EndStatus, JobKind, JobStatus, Progress, Warning } from './job.ts'
 import { BackendEnvironment, BackendKind, RepositoryLock } from './repository.ts'
 
-/** What a host is doing about its link. `waiting`: it was enrolled, and an admin has to let it in. */
-export const HostState = z.enum(['online', 'offline', 'waiting', 'quarantined'])
+/** What a host is doing about its link. `waiting`: it was enrolled, and an admin has to let it in. `paused`: linked or not, its schedules rest. */
+export const HostState = z.enum(['online', 'offline', 'paused', 'waiting', 'quarantined'])
 export type HostState = z.infer<typeof HostState>
 
 /** A job in one line, as lists and hosts show it. */
@@ -50,6 +51,8 @@ export const HostRow = z.object({
   name: z.string(),
   hostname: z.string(),
   state: HostState,
+  online: z.boolean(), // linked at this moment, whatever its state
+  pause: HostPauseView.nullable(),
   lastSeenAt: z.date().nullable(), // null: never connected
   os: z.string().nullable(),
   arch: z.string().nullable(),
@@ -77,6 +80,7 @@ export const HostPage = z.object({
     all: z.number(),
     online: z.number(),
     offline: z.number(),
+    paused: z.number(),
     waiting: z.number(),
     quarantined: z.number(),
   }),

@@ -6,6 +6,7 @@ import { dispatchHeld } from '../fleet/dispatch.ts'
 import { expectDueSlots } from '../fleet/expectations.ts'
 import { expireJobs, loseSilentJobs } from '../fleet/jobs.ts'
 import { moveStrandedJobs } from '../fleet/maintenance-hosts.ts'
+import { endPauses } from '../fleet/pauses.ts'
 import { type Presence, sweepSilentHosts } from '../fleet/presence.ts'
 import { startChoreQueue } from './chore-queue.ts'
 import { repeat, rootOf } from './repeat.ts'
@@ -19,6 +20,7 @@ const usualPeriods = {
   presence: 2_000,
   sweep: 5_000,
   expectations: 10_000,
+  pauses: 10_000,
   expiry: 15_000,
   lines: 5_000,
 }
@@ -61,6 +63,10 @@ export function startChores(
       },
       async () => void (await expectDueSlots(db, timing)),
     ),
+    inTurn({ name: 'end pauses', periodMs: periods.pauses }, async () => {
+      const hosts = await endPauses(db)
+      if (hosts > 0) log.info({ hosts }, 'hosts go on after their pause')
+    }),
     inTurn({ name: 'expire and lose jobs', periodMs: periods.expiry }, async () => {
       const expired = await expireJobs(db, timing)
       if (expired > 0) log.info({ jobs: expired }, 'queued jobs expired')

@@ -108,6 +108,10 @@ export const hosts = pgTable(
     hookShell: text('hook_shell'),
     quarantinedAt: at('quarantined_at'),
     quarantineReason: text('quarantine_reason'),
+    pausedAt: at('paused_at'), // its schedules rest since
+    pausedUntil: at('paused_until'), // null: until somebody resumes it
+    pausedBy: text('paused_by'),
+    pauseReason: text('pause_reason'),
     releasedAt: at('released_at'), // let out of quarantine last; whoever came first since is the host
     releasedAfter: bigint('released_after', { mode: 'number' }), // sessions up to this number are from before that
     lastGoodBackupAt: at('last_good_backup_at'), // of its jobs that ended succeeded or incomplete, so that a list can be sorted by it
@@ -118,6 +122,9 @@ export const hosts = pgTable(
     index('hosts_name').on(table.name, table.id),
     index('hosts_good_backup').on(table.lastGoodBackupAt.asc().nullsFirst(), table.id),
     index('hosts_enrolment').on(table.enrolmentId),
+    index('hosts_paused_until')
+      .on(table.pausedUntil)
+      .where(sql`${table.pausedUntil} is not null`),
   ],
 )
 

@@ -42,9 +42,10 @@ const readers: Record<SubjectKind, (tx: Db, id: string) => Promise<Standing | un
       .where(and(eq(hosts.id, id), isNull(hosts.removedAt)))
     if (row === undefined) return undefined
     const { name, hostname, tags, maxConcurrentRuns, hookShell, quarantinedAt, awaitsApprovalSince } = row
-    const { releasedAt, keyChangeWantedAt } = row
+    const { releasedAt, keyChangeWantedAt, pausedAt, pausedUntil, pausedBy, pauseReason } = row
+    const pause = { pausedAt, pausedUntil, pausedBy, pauseReason }
     const standing = { quarantinedAt, awaitsApprovalSince, releasedAt, keyChangeWantedAt }
-    const state = { name, hostname, tags, maxConcurrentRuns, hookShell, ...standing }
+    const state = { name, hostname, tags, maxConcurrentRuns, hookShell, ...standing, ...pause }
     return { id: row.id, name, hostIds: [row.id], state }
   },
   async repository(tx, id) {

@@ -66,7 +66,7 @@ export async function expectSlots(tx: Db, scheduleId: string, through: Date): Pr
     return true
   }
   const slots = slotsBetween(timetable, from, through, STEP_SLOTS)
-  await recordMissing(tx, row, slots)
+  if (slots.length > 0) await recordMissing(tx, row, slots)
   const isDone = slots.length < STEP_SLOTS
   const [next] = nextSlots(timetable, isDone ? through : (slots.at(-1) ?? through), 1)
   // Until just before the next slot there is nothing to expect: the row is not looked at again before.
@@ -111,7 +111,7 @@ async function readSpokenOf(tx: Db, scheduleId: string, { first, last }: { first
     ranges.some(range => range.from <= slot && slot <= range.to)
 }
 
-/** One provisional row for each slot and repository that no row and no range speaks of. */
+/** One provisional row for each slot and repository that no row and no range speaks of: missed, or skipped where its host was paused. */
 async function recordMissing(tx: Db, row: ScheduleRow, slots: readonly Date[]) {
   const [first, last] = [slots[0], slots.at(-1)]
   if (first === undefined || last === undefined) return
@@ -126,9 +126,16 @@ async function recordMissing(tx: Db, row: ScheduleRow, slots: readonly Date[]) {
       })),
   )
   if (missing.length === 0) return
+  const [host] = await tx
+    .select({ from: hosts.pausedAt, until: hosts.pausedUntil })
+    .from(hosts)
+    .where(eq(hosts.id, row.hostId))
+  const isResting = sql`due.slot >= ${host?.from?.toISOString() ?? null}::timestamptz
+    and due.slot < coalesce(${host?.until?.toISOString() ?? null}::timestamptz, 'infinity')`
   await tx.execute(sql`
     insert into jobs (id, host_id, repository_id, kind, status, spec, reason, schedule_id, scheduled_for, created_at)
-    select due.id, ${row.hostId}, due."repositoryId", ${row.kind}, 'missed', '{}', 'not_reported', ${row.id}, due.slot, due.slot
+    select due.id, ${row.hostId}, due."repositoryId", ${row.kind}, case when ${isResting} then 'skipped' else 'missed' end, '{}',
+      case when ${isResting} then 'host_paused' else 'not_reported' end, ${row.id}, due.slot, due.slot
     from jsonb_to_recordset(${JSON.stringify(missing)}::jsonb) as due(id uuid, "repositoryId" uuid, slot timestamptz)
     on conflict do nothing`)
   await notify(tx, 'host', row.hostId)

@@ -32,14 +32,22 @@ export const isNewestSession = (host: HostSession) =>
  * Takes the host's row for the rest of the transaction, so that no newer session begins meanwhile. `change` when the
  * transaction will also update the row: two that share it could not both go on. Throws `session_fenced`.
  */
-export async function holdHost(tx: Db, host: HostSession, lock: 'share' | 'change' = 'share'): Promise<void> {
-  const held = await tx
-    .select({ id: hosts.id })
+export async function holdHost(
+  tx: Db,
+  host: HostSession,
+  lock: 'share' | 'change' = 'share',
+): Promise<HeldHost> {
+  const [held] = await tx
+    .select({ pausedAt: hosts.pausedAt, pausedUntil: hosts.pausedUntil })
     .from(hosts)
     .where(isNewestSession(host))
     .for(lock === 'share' ? 'share' : 'no key update')
-  if (held.length === 0) throw fenced()
+  if (held === undefined) throw fenced()
+  return held
 }
+
+/** Whether its schedules rest, as long as its row is held. */
+type HeldHost = { pausedAt: Date | null; pausedUntil: Date | null }
 
 /** The refusal of a session that is no longer the newest of its host, or whose database was replaced by a standby. */
 export const fenced = () => new Refusal('session_fenced', 'This session of the host is over. Dial again.')

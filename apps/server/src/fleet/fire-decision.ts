@@ -14,7 +14,7 @@ export type KnownSlot = {
 
 /** Everything the server knows when a host asks what to do with a slot. */
 export type FireKnowledge = {
-  plan: 'live' | 'paused' | 'deleted'
+  plan: 'live' | 'paused' | 'host paused' | 'deleted'
   overlap: 'skip' | 'queue'
   /** A newer slot of the schedule was fired already. */
   newerFired: boolean
@@ -43,6 +43,7 @@ export function decideFire(known: FireKnowledge): FireRuling {
   const skip = (reason: string): FireRuling => ({ do: 'skip', decision: 'skipped', reason })
   if (plan === 'deleted') return skip('schedule_deleted')
   if (plan === 'paused') return skip('schedule_paused')
+  if (plan === 'host paused') return skip('host_paused')
   if (known.newerFired) return skip('superseded')
   if ('refused' in place) return skip(place.refused)
   if (place.elsewhere && known.busy && overlap === 'skip') return skip('overlap')

@@ -1,6 +1,12 @@
 // A slot came due on its host: the server decides what becomes of it, or records what the host decided by itself.
 import { and, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm'
-import { type ScheduleFire, type ScheduleFireAnswer, specOfSchedule } from '@restic-manager/contract/schedule'
+import {
+  type HostPause,
+  isPaused,
+  type ScheduleFire,
+  type ScheduleFireAnswer,
+  specOfSchedule,
+} from '@restic-manager/contract/schedule'
 import { slotJobId } from '@restic-manager/contract/slots'
 import type { Timing } from '@restic-manager/contract/timing'
 import { notify } from '../db/bus.ts'
@@ -10,6 +16,7 @@ import { holdHost, holdSchedule, keepFact, type Sender } from './facts.ts'
 import { decideFire, type FireKnowledge, type FireRuling } from './fire-decision.ts'
 import { type NewJob, queueJobs } from './new-jobs.ts'
 import { recordOwnRuns } from './own-runs.ts'
+import { pauseOf } from './pauses.ts'
 import { type NoPlace, type Place, placeJob } from './placement.ts'
 import { nextPart } from './rotation.ts'
 import { scheduleOf, type ScheduleRow } from './schedule-rows.ts'
@@ -30,7 +37,7 @@ export async function fireSchedule(
 ): Promise<ScheduleFireAnswer> {
   checkSlot(fire.scheduledAt)
   return db.transaction(async tx => {
-    await holdHost(tx, sender)
+    const pause = pauseOf(await holdHost(tx, sender))
     await keepFact(tx, sender, fire)
     const row = await holdSchedule(tx, sender, fire.scheduleId)
     const jobsOfFire =
@@ -38,13 +45,13 @@ export async function fireSchedule(
         ? await recordOwnRuns(tx, sender, fire, { row, timing })
         : row === undefined
           ? []
-          : await decideSlot(tx, sender, fire, { row, timing })
+          : await decideSlot(tx, sender, fire, { row, timing, pause })
     if (row !== undefined) await keepNewest(tx, row, fire, timing)
     return { seq: fire.seq, jobs: jobsOfFire }
   })
 }
 
-type Context = { row: ScheduleRow; timing: Timing }
+type Context = { row: ScheduleRow; timing: Timing; pause: HostPause | undefined }
 type Ruled = { repositoryId: string; jobId: string; place: Place | NoPlace; ruling: FireRuling }
 
 /** What becomes of the slot as the schedule is now. */
@@ -72,7 +79,7 @@ type Question = Context & { slot: Slot; repositoryId: string; place: Place | NoP
 async function knowledgeOf(
   tx: Db,
   { scheduledAt }: ScheduleFire,
-  { row, timing, slot, repositoryId, place }: Question,
+  { row, timing, pause, slot, repositoryId, place }: Question,
 ): Promise<FireKnowledge> {
   const newest = row.newestFireFor?.getTime() ?? -Infinity
   const refusals = {
@@ -81,7 +88,7 @@ async function knowledgeOf(
   } as const
   const elsewhere = 'hostId' in place && place.hostId !== row.hostId
   return {
-    plan: row.deletedAt !== null ? 'deleted' : row.enabled && !row.manual ? 'live' : 'paused',
+    plan: planFor(row, pause, Date.parse(scheduledAt)),
     overlap: row.definition.overlap,
     // A fire from a clock that ran far ahead must not make every later one look old.
     newerFired: newest > Date.parse(scheduledAt) && newest <= Date.now() + timing.skewTrusted,
@@ -89,6 +96,12 @@ async function knowledgeOf(
     place: 'refused' in place ? { refused: refusals[place.refused] } : { elsewhere },
     busy: elsewhere && (await isUnderWay(tx, { scheduleId: row.id, repositoryId, hostId: place.hostId })),
   }
+}
+
+function planFor(row: ScheduleRow, pause: HostPause | undefined, slot: number): FireKnowledge['plan'] {
+  if (row.deletedAt !== null) return 'deleted'
+  if (!row.enabled || row.manual) return 'paused'
+  return isPaused(pause, slot) ? 'host paused' : 'live'
 }
 
 async function isUnderWay(tx: Db, job: { scheduleId: string; repositoryId: string; hostId: string }) {

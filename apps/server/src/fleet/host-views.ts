@@ -12,6 +12,7 @@ import { hosts, jobs, snapshots } from '../db/schema.ts'
 import { isOlderVersion, version } from '../version.ts'
 import { cursorAt, keysOf } from './cursor.ts'
 import { briefsOf } from './job-views.ts'
+import { isPausedNow } from './pauses.ts'
 import { repositoriesOf } from './repository-views.ts'
 import { hostsIn, type Scope, wholeFleet } from './scope.ts'
 
@@ -25,7 +26,16 @@ const columns = {
   hostname: hosts.hostname,
   state: sql<HostState>`case when ${hosts.quarantinedAt} is not null then 'quarantined'
     when ${hosts.awaitsApprovalSince} is not null then 'waiting'
+    when ${isPausedNow} then 'paused'
     when ${hosts.online} then 'online' else 'offline' end`,
+  online: hosts.online,
+  pause: {
+    since: hosts.pausedAt,
+    until: hosts.pausedUntil,
+    by: hosts.pausedBy,
+    reason: hosts.pauseReason,
+    isOn: sql<boolean>`${isPausedNow}`,
+  },
   lastSeenAt: hosts.lastSeenAt,
   os: hosts.os,
   arch: hosts.arch,
@@ -45,25 +55,33 @@ const columns = {
     and jobs.status in ('accepted', 'running') order by jobs.status desc, jobs.created_at limit 1)`,
 }
 
-type BareRow = Omit<HostRow, 'lastJob' | 'runningJob'> & {
+type BareRow = Omit<HostRow, 'lastJob' | 'runningJob' | 'pause'> & {
+  pause: { since: Date | null; until: Date | null; by: string | null; reason: string | null; isOn: boolean }
   lastJobId: string | null
   runningJobId: string | null
 }
+
+const pauseIn = ({ since, until, by, reason, isOn }: BareRow['pause']): HostRow['pause'] =>
+  isOn && since !== null ? { since, until, by: by ?? '', reason } : null
 
 /** Adds the jobs to rows that name them: one query for all. */
 async function withJobs<T extends BareRow>(db: Db, rows: T[]) {
   const named = rows.flatMap(row => [row.lastJobId, row.runningJobId]).filter(id => id !== null)
   const briefs = await briefsOf(db, [...new Set(named)])
-  return rows.map(({ lastJobId, runningJobId, ...row }) => ({
+  return rows.map(({ lastJobId, runningJobId, pause, ...row }) => ({
     ...row,
+    pause: pauseIn(pause),
     lastJob: (lastJobId !== null && briefs.get(lastJobId)) || null,
     runningJob: (runningJobId !== null && briefs.get(runningJobId)) || null,
   }))
 }
 
+const isLetIn = and(isNull(hosts.quarantinedAt), isNull(hosts.awaitsApprovalSince))
+const isAtWork = and(isLetIn, sql`not ${isPausedNow}`)
 const inState: Record<HostState, SQL | undefined> = {
-  online: and(isNull(hosts.quarantinedAt), isNull(hosts.awaitsApprovalSince), eq(hosts.online, true)),
-  offline: and(isNull(hosts.quarantinedAt), isNull(hosts.awaitsApprovalSince), eq(hosts.online, false)),
+  online: and(isAtWork, eq(hosts.online, true)),
+  offline: and(isAtWork, eq(hosts.online, false)),
+  paused: and(isLetIn, isPausedNow),
   waiting: and(isNull(hosts.quarantinedAt), isNotNull(hosts.awaitsApprovalSince)),
   quarantined: isNotNull(hosts.quarantinedAt),
 }
@@ -133,12 +151,13 @@ async function countHosts(db: Db, scope: Scope, which: SQL | undefined) {
       all: count(sql`true`),
       online: count(inState.online),
       offline: count(inState.offline),
+      paused: count(inState.paused),
       waiting: count(inState.waiting),
       quarantined: count(inState.quarantined),
     })
     .from(hosts)
     .where(and(isNull(hosts.removedAt), hostsIn(scope)))
-  const none = { total: 0, all: 0, online: 0, offline: 0, waiting: 0, quarantined: 0 }
+  const none = { total: 0, all: 0, online: 0, offline: 0, paused: 0, waiting: 0, quarantined: 0 }
   const { total, ...counts } = counted ?? none
   return { total, counts }
 }

@@ -9,10 +9,11 @@ import type { JobRetryRequest } from '@restic-manager/contract/requests'
 import { specOfSchedule } from '@restic-manager/contract/schedule'
 import { retryJobId } from '@restic-manager/contract/slots'
 import type { Db } from '../db/open.ts'
-import { jobs, schedules } from '../db/schema.ts'
+import { hosts, jobs, schedules } from '../db/schema.ts'
 import type { LinePeriods } from './dispatch.ts'
 import { type Asking, checkHost, checkIsIdle, refusalOf } from './jobs.ts'
 import { type NewJob, queueJobs } from './new-jobs.ts'
+import { isPausedNow } from './pauses.ts'
 import { type Place, placeJob } from './placement.ts'
 import { scheduleOf } from './schedule-rows.ts'
 
@@ -32,6 +33,7 @@ const hopeless: ReadonlySet<string> = new Set([
   'overlap',
   'host_was_off',
   'schedule_paused',
+  'host_paused',
   'schedule_deleted',
 ] satisfies JobReason[])
 
@@ -43,7 +45,7 @@ const ownerOf = (job: EndedJob) => job.forHostId ?? job.hostId
 
 /**
  * Queues the next attempt of a scheduled job that its agent reported as failed, when the schedule as it is now says so: not
- * for what cannot get better by itself, and not once a newer slot has a job. `beyond`: one attempt more than the rule gives.
+ * for what cannot get better by itself, not once a newer slot has a job, and not while its host is paused. `beyond`: one attempt more than the rule gives.
  * Safe to call twice: the id of an attempt is derived.
  */
 export async function queueRetry(
@@ -58,7 +60,14 @@ export async function queueRetry(
   const [row] = await tx
     .select()
     .from(schedules)
-    .where(and(eq(schedules.id, scheduleId), eq(schedules.enabled, true), isNull(schedules.deletedAt)))
+    .where(
+      and(
+        eq(schedules.id, scheduleId),
+        eq(schedules.enabled, true),
+        isNull(schedules.deletedAt),
+        sql`not exists (select 1 from ${hosts} where ${hosts.id} = ${schedules.hostId} and ${isPausedNow})`,
+      ),
+    )
   // A host may name any schedule in what it reports.
   if (row === undefined || row.hostId !== ownerOf(job) || row.kind !== job.kind) return
   const { retry } = row.definition

@@ -7,19 +7,25 @@ import type { Db } from '../db/open.ts'
 import { hosts, schedules } from '../db/schema.ts'
 import { expectSlots } from './expectations.ts'
 import { fenced, isNewestSession } from './facts.ts'
+import { pauseOf } from './pauses.ts'
 import { countedTimetableOf, scheduleOf, type ScheduleRow, timetableOf } from './schedule-rows.ts'
 
 /** Everything a host is to do by itself: one statement, so that version and content belong together. Throws `session_fenced`. */
 export async function scheduleSetFor(db: Db, host: HostSession): Promise<ScheduleSet> {
   const rows = await db
-    .select({ version: hosts.scheduleVersion, configVersion: hosts.configVersion, schedule: schedules })
+    .select({
+      ...{ version: hosts.scheduleVersion, configVersion: hosts.configVersion, schedule: schedules },
+      ...{ pausedAt: hosts.pausedAt, pausedUntil: hosts.pausedUntil },
+    })
     .from(hosts)
     .leftJoin(schedules, and(eq(schedules.hostId, hosts.id), isNull(schedules.deletedAt)))
     .where(isNewestSession(host))
     .orderBy(asc(schedules.createdAt), asc(schedules.id))
   const [first] = rows
   if (first === undefined) throw fenced()
+  const pause = pauseOf(first)
   return {
+    ...(pause === undefined ? {} : { pause }),
     version: first.version,
     configVersion: first.configVersion,
     schedules: rows.flatMap(({ schedule }) => (schedule === null ? [] : scheduleOf(schedule))),

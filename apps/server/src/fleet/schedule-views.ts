@@ -9,6 +9,7 @@ import type { JobBrief, ScheduleView } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
 import { hosts, repositories, schedules } from '../db/schema.ts'
 import { briefsOf } from './job-views.ts'
+import { isPausedNow } from './pauses.ts'
 import { countable, draftOf, timetableOf } from './schedule-rows.ts'
 import { scheduleNotFound } from './schedules.ts'
 import { ofHostsIn, type Scope } from './scope.ts'
@@ -54,6 +55,8 @@ const columns = {
   hostVersion: hosts.scheduleVersion,
   appliedVersion: hosts.appliedScheduleVersion,
   appliedAt: hosts.scheduleAppliedAt,
+  isPaused: sql<boolean>`${isPausedNow}`,
+  pausedUntil: hosts.pausedUntil,
   lastJobId: sql<string | null>`(select newest.id
     from unnest(schedules.repository_ids) as wanted(id) cross join lateral (
       select jobs.id, jobs.status, jobs.created_at from jobs
@@ -108,6 +111,8 @@ type Found = {
   hostVersion: number
   appliedVersion: number
   appliedAt: Date | null
+  isPaused: boolean
+  pausedUntil: Date | null
   lastJobId: string | null
   succeededAt: Date | null
 }
@@ -127,10 +132,10 @@ function viewOf(found: Found, { briefs, names, periods, now }: Beside): Schedule
     sync: isWaiting ? 'waiting' : code === null ? 'in sync' : 'rejected',
     waitingSince: isWaiting ? row.updatedAt : null,
     rejected: code === null || isWaiting ? null : { code, reason: reason ?? '' },
-    nextRunAt: nextRunOf(row, now),
+    nextRunAt: nextRunOf(found, now),
     lastJob: (lastJobId !== null && briefs.get(lastJobId)) || null,
     lastSucceededAt: found.succeededAt,
-    overdueSince: overdueSinceOf(found, periods, now),
+    overdueSince: found.isPaused ? null : overdueSinceOf(found, periods, now),
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   }
@@ -140,12 +145,13 @@ function viewOf(found: Found, { briefs, names, periods, now }: Beside): Schedule
 const hasReachedHost = ({ row, hostVersion, appliedVersion, appliedAt }: Found) =>
   hostVersion === appliedVersion || (appliedAt !== null && row.updatedAt <= appliedAt)
 
-/** The next slot whose time, with the host's spread, is still to come. */
-function nextRunOf(row: Found['row'], now: Date): Date | null {
+/** The next slot whose time, with the host's spread, is still to come; while the host is paused, the first after that. */
+function nextRunOf({ row, isPaused, pausedUntil }: Found, now: Date): Date | null {
   const timetable = countable(timetableOf(row))
-  if (timetable === undefined) return null
+  if (timetable === undefined || (isPaused && pausedUntil === null)) return null
   const spread = jitterMs(row.hostId, row.id, row.definition.jitterSeconds)
-  const [slot] = nextSlots(timetable, new Date(now.getTime() - spread), 1)
+  const from = Math.max(now.getTime() - spread, isPaused ? (pausedUntil?.getTime() ?? 0) - 1 : 0)
+  const [slot] = nextSlots(timetable, new Date(from), 1)
   return slot === undefined ? null : new Date(slot.getTime() + spread)
 }
 

@@ -16,6 +16,7 @@ import { auditHash, firstHash } from '../fleet/audit.ts'
 import { secretFields, secretMaps } from '../fleet/audit-mask.ts'
 import { createEnrolment } from '../fleet/enrolments.ts'
 import { cancelJob } from '../fleet/jobs.ts'
+import { pauseHost } from '../fleet/pauses.ts'
 import { asAnna, enrolMachine, makeHost, repositoryOf, type TestHost } from '../testing-fleet.ts'
 import { softPasskey } from '../testing-passkey.ts'
 import { type OperatorServer, operatorServer, signedIn } from '../testing-routers.ts'
@@ -63,6 +64,15 @@ const acts: Record<string, () => Promise<Asked>> = {
   },
   'hosts.rotateKey': async () => {
     const other = await makeHost(server.database.db, server.database.seal, 'db-3')
+    return { input: { hostId: other.hostId }, about: 'host' }
+  },
+  'hosts.pause': async () => {
+    const other = await makeHost(server.database.db, server.database.seal, 'db-4')
+    return { input: { hostId: other.hostId, reason: 'new disks' }, about: 'host' }
+  },
+  'hosts.resume': async () => {
+    const other = await makeHost(server.database.db, server.database.seal, 'db-5')
+    await pauseHost(server.database.db, { hostId: other.hostId }, 'anna')
     return { input: { hostId: other.hostId }, about: 'host' }
   },
   'enrolments.create': async () => ({ input: { requestId: newId() }, about: 'enrolment' }),

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import {
   HostListRequest,
+  HostPauseRequest,
   HostRemoveRequest,
   HostRequest,
   HostUpdateRequest,
@@ -11,7 +12,8 @@ import { hostPage, viewHost } from '../fleet/host-views.ts'
 import { wantNewKey } from '../fleet/host-keys.ts'
 import { removeHost, updateHost } from '../fleet/hosts.ts'
 import { releaseHost } from '../fleet/quarantine.ts'
-import { admin, router, viewer } from './trpc.ts'
+import { pauseHost, resumeHost } from '../fleet/pauses.ts'
+import { admin, operator, router, viewer } from './trpc.ts'
 
 export const hostsRouter = router({
   list: viewer({ input: HostListRequest, of: 'fleet' })
@@ -24,6 +26,13 @@ export const hostsRouter = router({
   update: admin({ input: HostUpdateRequest, of: { hostId: 'host', tags: 'installation' } })
     .output(z.void())
     .mutation(({ ctx, input }) => updateHost(ctx.db, input)),
+  /** Its schedules rest; running by hand goes on. */
+  pause: operator({ input: HostPauseRequest, of: { hostId: 'host' } })
+    .output(z.void())
+    .mutation(({ ctx, input }) => pauseHost(ctx.db, input, ctx.principal.email)),
+  resume: operator({ input: HostRequest, of: { hostId: 'host' } })
+    .output(z.void())
+    .mutation(({ ctx, input }) => resumeHost(ctx.db, input.hostId)),
   /** Lets a host out of quarantine, as the first machine that comes back. */
   release: admin({ input: HostRemoveRequest, of: { hostId: 'host' }, fresh: true })
     .output(z.void())

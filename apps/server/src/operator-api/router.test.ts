@@ -15,6 +15,8 @@ const whoMay = {
   'hosts.update': 'admin',
   'hosts.remove': 'admin',
   'hosts.release': 'admin',
+  'hosts.pause': 'operator',
+  'hosts.resume': 'operator',
   'hosts.rotateKey': 'admin',
   'enrolments.create': 'admin',
   'enrolments.get': 'viewer',

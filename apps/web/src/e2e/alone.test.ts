@@ -103,6 +103,36 @@ test('a host that slept through eight slots runs the newest and tells of the oth
   expect(restic.runs('backup')).toHaveLength(1)
 })
 
+test('a paused host skips its slots, with the server there and away, and goes on when it is resumed', async () => {
+  await using plan = await openPlan()
+  const { scene, server, restic, clock, hostId, scheduleId, jobIdOf } = plan
+  // The server's own clock: an end in its future, later than every slot of the past that the host lives in.
+  await server.api.hosts.pause.mutate({ hostId, reason: 'new disks', until: new Date(Date.now() + hour) })
+  const { scheduleVersion } = await server.api.hosts.get.query({ hostId })
+  const isApplied = (version: number) =>
+    until(async () => (await server.api.hosts.get.query({ hostId })).appliedScheduleVersion === version)
+  await isApplied(scheduleVersion)
+  await clock.advanceTo(slotAt(0))
+  await scene.reaches(jobIdOf(slotAt(0)), 'skipped')
+  await server.kill()
+  await isAway(scene)
+  await clock.advanceTo(slotAt(1))
+  await server.restart()
+  await scene.reaches(jobIdOf(slotAt(1)), 'skipped')
+  await server.api.hosts.resume.mutate({ hostId })
+  await isApplied(scheduleVersion + 1)
+  await clock.advanceTo(slotAt(2))
+  await scene.reaches(jobIdOf(slotAt(2)), 'succeeded')
+  await checkInvariants(scene)
+  const reason = 'host_paused'
+  expect(await slotRows(scene, scheduleId)).toMatchObject([
+    { slot: slotAt(0), status: 'skipped', reason, slot_count: 1 },
+    { slot: slotAt(1), status: 'skipped', reason, slot_count: 1 },
+    { slot: slotAt(2), status: 'succeeded' },
+  ])
+  expect(restic.runs('backup')).toHaveLength(1)
+})
+
 test('a host that slept and catches nothing up tells of all slots in one range (row 22)', async () => {
   await using plan = await openPlan({ catchUp: 'none' })
   const { scene, restic, clock, scheduleId } = plan

@@ -14,6 +14,7 @@ import { Crumbs } from '../parts/crumbs.tsx'
 import { HostKey } from '../parts/host-identity.tsx'
 import { HostVitals } from '../parts/host-vitals.tsx'
 import { HostNotice } from '../parts/host-notice.tsx'
+import { PauseHost } from '../parts/host-pause.tsx'
 import { EditHost, HostDanger } from '../parts/host-settings.tsx'
 import { JobRows } from '../parts/job-table.tsx'
 import { LinkButton } from '../parts/link-button.tsx'
@@ -124,6 +125,7 @@ function HostBody({ host }: { host: HostView }) {
                 Edit
               </Button>
             )}
+            {mayRun && <PauseHost host={host} />}
             {mayRun && host.repositories.length > 0 && (
               <Button
                 variant="filled"
@@ -146,7 +148,7 @@ function HostBody({ host }: { host: HostView }) {
       <HostVitals host={host} />
       <div className="with-side">
         <div className="stack">
-          {host.runningJob !== null && <RunningJob job={host.runningJob} online={host.state === 'online'} />}
+          {host.runningJob !== null && <RunningJob job={host.runningJob} online={host.online} />}
           <ScheduleList host={host} />
           <RecentJobs host={host} />
           <SnapshotList of={{ hostId: host.id }} limit={20} />

@@ -57,8 +57,8 @@ export function BackupForm({
         run.mutate({ requestId: idFor(asked), ...asked })
       }}
     >
-      {host.state !== 'online' && (
-        <Notice tone="warn" title={`${host.name} is ${host.state}.`}>
+      {!host.online && (
+        <Notice tone="warn" title={`${host.name} is ${host.state === 'paused' ? 'offline' : host.state}.`}>
           The backup waits for it, for six hours at most.
         </Notice>
       )}

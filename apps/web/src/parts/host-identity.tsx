@@ -58,7 +58,7 @@ export function HostKey({ host }: { host: HostView }): ReactNode {
         <p className="second">
           Made on the host <When at={host.keyChangedAt ?? host.enrolledAt} />; it never leaves it.{' '}
           {host.keyChangeWantedAt !== null &&
-            `A new one is asked for, and taken ${host.state === 'online' ? 'within seconds' : 'when it is back'}.`}
+            `A new one is asked for, and taken ${host.online ? 'within seconds' : 'when it is back'}.`}
         </p>
         {mayChange && host.keyChangeWantedAt === null && (
           <div>

@@ -9,6 +9,7 @@ import { useMay } from '../me.ts'
 import { kindWords, whyEnded } from '../words.ts'
 import { ApprovalNotice } from './approval.tsx'
 import { HostSpoolNotice } from './host-spool-notice.tsx'
+import { PausedNotice } from './host-pause.tsx'
 import { ReleaseHost } from './host-identity.tsx'
 import { LinkButton } from './link-button.tsx'
 import { Notice } from './notice.tsx'
@@ -28,8 +29,8 @@ export function HostNotice(props: Props): ReactNode {
   )
 }
 
-function ClockNotice({ host: { state, clockSkewMs } }: { host: HostView }): ReactNode {
-  if (state !== 'online' || Math.abs(clockSkewMs) <= timing.skewWarned) return null
+function ClockNotice({ host: { online, clockSkewMs } }: { host: HostView }): ReactNode {
+  if (!online || Math.abs(clockSkewMs) <= timing.skewWarned) return null
   const off = formatDuration(Math.abs(clockSkewMs))
   return (
     <Notice tone="warn" title={`The clock of this host is ${off} ${clockSkewMs > 0 ? 'ahead' : 'behind'}.`}>
@@ -55,6 +56,7 @@ function MainNotice({ host, runNow, onGone }: Props): ReactNode {
     )
   }
   if (host.state === 'waiting') return <ApprovalNotice host={host} onRejected={onGone} />
+  if (host.state === 'paused') return <PausedNotice host={host} />
   if (host.state === 'offline') {
     return (
       <Notice

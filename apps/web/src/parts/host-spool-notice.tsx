@@ -13,7 +13,7 @@ const tellsOfLossMs = 14 * 24 * 3_600_000
 export function HostSpoolNotice({ host }: { host: HostView }): ReactNode {
   const now = useNow(60_000)
   const { full, setAside, resetAt } = host.spool
-  if (full && host.state === 'online') {
+  if (full && host.online) {
     return (
       <Notice tone="bad" title="The disk that holds this host’s records is full.">
         What runs goes on, and how it ends is kept in room held back for that. Parts of logs are lost, and new

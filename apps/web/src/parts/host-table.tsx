@@ -31,11 +31,7 @@ function LastResult({ host }: { host: HostRow }) {
           }
         />
         {running.status === 'running' && (
-          <LiveBar
-            share={share}
-            label={`${kindWords[running.kind]} on ${host.name}`}
-            still={host.state !== 'online'}
-          />
+          <LiveBar share={share} label={`${kindWords[running.kind]} on ${host.name}`} still={!host.online} />
         )}
       </div>
     )

@@ -14,6 +14,14 @@ function agentBelow(host: HostView): string {
   return host.updateAvailable === null ? versions : `${versions} · ${host.updateAvailable} is out`
 }
 
+const stateTones = {
+  online: undefined,
+  paused: undefined,
+  waiting: 'warn',
+  offline: 'bad',
+  quarantined: 'bad',
+} as const
+
 /** Six values at most, the first the one that matters. */
 export function HostVitals({ host }: { host: HostView }) {
   const schedules = useQuery(trpc.schedules.list.queryOptions({ hostId: host.id })).data ?? []
@@ -41,7 +49,11 @@ export function HostVitals({ host }: { host: HostView }) {
           value: <Ahead at={next?.at} none="–" />,
           below:
             next === undefined ? (
-              'nothing planned'
+              host.pause === null || schedules.length === 0 ? (
+                'nothing planned'
+              ) : (
+                'paused'
+              )
             ) : (
               <>
                 <When at={next.at} /> · {next.name}
@@ -65,7 +77,7 @@ export function HostVitals({ host }: { host: HostView }) {
         {
           label: 'Agent',
           value: stateWords[host.state],
-          tone: host.state === 'online' ? undefined : host.state === 'waiting' ? 'warn' : 'bad',
+          tone: stateTones[host.state],
           below: agentBelow(host),
         },
         {

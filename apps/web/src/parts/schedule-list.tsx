@@ -84,12 +84,13 @@ function LastResult({ schedule: { lastJob } }: { schedule: ScheduleView }) {
   )
 }
 
-function NextRun({ schedule }: { schedule: ScheduleView }) {
-  if (!schedule.schedule.enabled)
+function NextRun({ host, schedule }: { host: HostView; schedule: ScheduleView }) {
+  const isHeld = host.pause !== null && schedule.nextRunAt === null && !schedule.schedule.manual
+  if (!schedule.schedule.enabled || isHeld)
     return (
       <span className="chip">
         <IconPlayerPause size={14} stroke={1.75} aria-hidden />
-        paused
+        {schedule.schedule.enabled ? 'host paused' : 'paused'}
       </span>
     )
   if (schedule.schedule.manual) return <span className="dim">by Run now</span>
@@ -141,7 +142,7 @@ function Row({ host, schedule }: { host: HostView; schedule: ScheduleView }) {
         <LastResult schedule={schedule} />
       </div>
       <div className="schedule-next num">
-        <NextRun schedule={schedule} />
+        <NextRun host={host} schedule={schedule} />
       </div>
       <div className="row-above schedule-press">
         <ScheduleActions host={host} schedule={schedule} />

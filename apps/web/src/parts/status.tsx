@@ -11,6 +11,7 @@ import {
   IconHelpCircle,
   IconHourglassEmpty,
   IconLoader2,
+  IconPlayerPause,
   IconPlayerTrackNext,
   IconPlugConnected,
   IconPlugConnectedX,
@@ -40,6 +41,7 @@ const statusLooks = {
 const stateLooks = {
   online: [IconPlugConnected, 'idle'],
   offline: [IconPlugConnectedX, 'bad'],
+  paused: [IconPlayerPause, 'idle'],
   waiting: [IconUserQuestion, 'warn'],
   quarantined: [IconShieldLock, 'bad'],
 } as const satisfies Record<HostState, readonly [typeof IconClock, Tone]>

@@ -4,11 +4,11 @@ import { defineConfig } from 'vitest/config'
 
 const postgres = './apps/server/src/testing-setup.ts'
 const endToEnd = 'apps/web/src/e2e/**/*.test.ts'
-/** Need PostgreSQL, other than what lies beside them. */
+/** Start a server, other than what lies beside them: here they share one PostgreSQL instead of making their own. */
 const withPostgres = [
   'packages/chaos/src/checker*.test.ts',
   'packages/client/src/client.test.ts',
-  'apps/agent/src/with-server.test.ts',
+  'apps/agent/src/{admission,ca-pin,key-change,with-server}.test.ts',
 ]
 /** Limits on waiting, far above what anything takes: the machine may be busy, and what a test waits for gives up before. */
 const patience = { testTimeout: 300_000, hookTimeout: 120_000 }
@@ -16,8 +16,9 @@ const patience = { testTimeout: 300_000, hookTimeout: 120_000 }
 export default defineConfig({
   test: {
     reporters: ['default', './scripts/closing-line.ts'],
-    // Tests here mostly wait for other programs. Projects run in the order of their names, in each the longest file first.
-    maxWorkers: Math.max(2, availableParallelism()),
+    // Tests here mostly wait for other programs: one file more than there are processors has something to do meanwhile.
+    // Projects run in the order of their names, in each the longest file first.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         test: {

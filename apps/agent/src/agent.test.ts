@@ -18,7 +18,7 @@ import { backupOrder, configOrder, repositoryId } from './testing-orders.ts'
 const gated = { runs: { backup: { steps: [{ wait: 'go' }, { summary: {} }] } } }
 const whole = ['command.result', 'job.started', 'job.finished']
 
-test('an ordered backup runs once and everything about it is told, in order', async () => {
+test.concurrent('an ordered backup runs once and everything about it is told, in order', async () => {
   await using desk = await openDesk()
   const order = backupOrder()
   desk.end.order(order)
@@ -32,7 +32,7 @@ test('an ordered backup runs once and everything about it is told, in order', as
   await until(() => desk.end.memory.stats.some(stats => stats.lockState === 'unlocked'))
 })
 
-test('a cut link leaves restic alone, and what it did is told when the link is back (row 1)', async () => {
+test.concurrent('a cut link leaves restic alone, and what it did is told when the link is back (row 1)', async () => {
   await using desk = await openDesk({ script: gated })
   const order = backupOrder()
   desk.end.order(order)
@@ -65,7 +65,7 @@ test('a link that swallows everything is noticed and replaced (row 2)', async ()
   await until(() => end.memory.hellos.length === 2)
 })
 
-test('a server that is killed in mid-job finds everything when it is back', async () => {
+test.concurrent('a server that is killed in mid-job finds everything when it is back', async () => {
   await using desk = await openDesk({ script: gated })
   const order = backupOrder()
   desk.end.order(order)
@@ -81,7 +81,7 @@ test('a server that is killed in mid-job finds everything when it is back', asyn
   expect(back.memory.sessions).toHaveLength(2)
 })
 
-test('a fact whose ack is lost is sent again, and the repeat changes nothing', async () => {
+test.concurrent('a fact whose ack is lost is sent again, and the repeat changes nothing', async () => {
   await using desk = await openDesk()
   const lost = new Set<string>()
   desk.end.after = name => {
@@ -100,7 +100,7 @@ test('a fact whose ack is lost is sent again, and the repeat changes nothing', a
   expect(desk.restic.runs('backup')).toHaveLength(1)
 })
 
-test('an order that comes again is answered as the first time and never runs again (row 35)', async () => {
+test.concurrent('an order that comes again is answered as the first time and never runs again (row 35)', async () => {
   await using desk = await openDesk()
   const order = backupOrder()
   desk.end.order(order)
@@ -116,7 +116,7 @@ test('an order that comes again is answered as the first time and never runs aga
   expect(desk.restic.runs('backup')).toHaveLength(1)
 })
 
-test('a job whose acceptance the server turns down ends as cancelled and never starts', async () => {
+test.concurrent('a job whose acceptance the server turns down ends as cancelled and never starts', async () => {
   await using desk = await openDesk()
   desk.end.proceed = () => false
   const order = backupOrder()
@@ -126,7 +126,7 @@ test('a job whose acceptance the server turns down ends as cancelled and never s
   expect(desk.restic.runs('backup')).toHaveLength(0)
 })
 
-test('an accepted job starts by itself when no answer comes', async () => {
+test.concurrent('an accepted job starts by itself when no answer comes', async () => {
   await using desk = await openDesk({ timing: { proceedAlone: 300 } })
   desk.end.before = name => {
     if (name !== 'command.result') return
@@ -144,7 +144,7 @@ test('an accepted job starts by itself when no answer comes', async () => {
   expect(desk.told(order.jobId)).toEqual(whole)
 })
 
-test('a running job that is cancelled is interrupted and ends as cancelled', async () => {
+test.concurrent('a running job that is cancelled is interrupted and ends as cancelled', async () => {
   await using desk = await openDesk({ script: gated })
   const order = backupOrder()
   desk.end.order(order)
@@ -157,7 +157,7 @@ test('a running job that is cancelled is interrupted and ends as cancelled', asy
   expect(desk.restic.runs('backup')).toMatchObject([{ signals: ['SIGINT'] }])
 })
 
-test('a cancel that comes with the order keeps the job from starting', async () => {
+test.concurrent('a cancel that comes with the order keeps the job from starting', async () => {
   await using desk = await openDesk()
   desk.end.before = name => {
     if (name === 'command.result' && desk.end.memory.orders.length < 3)
@@ -170,7 +170,7 @@ test('a cancel that comes with the order keeps the job from starting', async () 
   expect([status, desk.restic.runs('backup').length]).toEqual(['cancelled', 0])
 })
 
-test('a cancel for a job that has ended changes nothing and repeats its end (row 34)', async () => {
+test.concurrent('a cancel for a job that has ended changes nothing and repeats its end (row 34)', async () => {
   await using desk = await openDesk()
   const order = backupOrder()
   desk.end.order(order)
@@ -184,7 +184,7 @@ test('a cancel for a job that has ended changes nothing and repeats its end (row
   expect(await desk.ending(order.jobId)).toMatchObject({ status: 'succeeded' })
 })
 
-test('a cancel for a job never seen is remembered, told, and a later order for it is turned away (row 34)', async () => {
+test.concurrent('a cancel for a job never seen is remembered, told, and a later order for it is turned away (row 34)', async () => {
   await using desk = await openDesk()
   const order = backupOrder()
   const { jobId } = order
@@ -197,7 +197,7 @@ test('a cancel for a job never seen is remembered, told, and a later order for i
   expect(desk.restic.runs('backup')).toHaveLength(0)
 })
 
-test('an order waits for the configuration it needs', async () => {
+test.concurrent('an order waits for the configuration it needs', async () => {
   await using desk = await openDesk({ configured: false })
   const order = { ...backupOrder(), configVersion: 7 }
   desk.end.order(configOrder({ version: 6 }))
@@ -208,7 +208,7 @@ test('an order waits for the configuration it needs', async () => {
   expect(await desk.ending(order.jobId)).toMatchObject({ status: 'succeeded' })
 })
 
-test('what this agent does not understand is answered, left alone, and never runs (row 26)', async () => {
+test.concurrent('what this agent does not understand is answered, left alone, and never runs (row 26)', async () => {
   await using desk = await openDesk()
   const wrongKind = { ...backupOrder(), kind: 'rearrange' }
   const wrongSpec = { ...backupOrder(), spec: { paths: ['/etc'], hook: 'rm -rf /' } }
@@ -232,7 +232,7 @@ test('what this agent does not understand is answered, left alone, and never run
   expect(desk.restic.runs('backup')).toHaveLength(1)
 })
 
-test('an agent that is killed leaves no restic behind, and the job ends as failed at the next start (row 20)', async () => {
+test.concurrent('an agent that is killed leaves no restic behind, and the job ends as failed at the next start (row 20)', async () => {
   await using desk = await openDesk({ process: true, script: gated })
   const order = backupOrder()
   desk.end.order(order)
@@ -246,7 +246,7 @@ test('an agent that is killed leaves no restic behind, and the job ends as faile
   expect(desk.restic.runs('backup')).toHaveLength(1)
 })
 
-test('a job whose snapshot was saved before the agent was killed ends as incomplete (row 20)', async () => {
+test.concurrent('a job whose snapshot was saved before the agent was killed ends as incomplete (row 20)', async () => {
   const script = { runs: { backup: { steps: [{ summary: {} }, { wait: 'never' }] } } }
   await using desk = await openDesk({ process: true, script })
   const order = backupOrder()
@@ -259,7 +259,7 @@ test('a job whose snapshot was saved before the agent was killed ends as incompl
   await until(() => desk.end.memory.facts.some(fact => fact.name === 'snapshots.report'))
 })
 
-test('an orderly stop interrupts restic and tells how the job ended before the agent is gone', async () => {
+test.concurrent('an orderly stop interrupts restic and tells how the job ended before the agent is gone', async () => {
   await using desk = await openDesk({ process: true, script: gated })
   const order = backupOrder()
   desk.end.order(order)
@@ -270,7 +270,7 @@ test('an orderly stop interrupts restic and tells how the job ended before the a
   expect(desk.restic.runs('backup')).toMatchObject([{ signals: ['SIGINT'] }])
 })
 
-test('a SIGHUP, as restic sends it to test a lock, does not end the agent', async () => {
+test.concurrent('a SIGHUP, as restic sends it to test a lock, does not end the agent', async () => {
   await using desk = await openDesk({ process: true })
   await until(() => desk.end.memory.hellos.length === 1)
   process.kill(desk.agent.pid() as number, 'SIGHUP')
@@ -279,7 +279,7 @@ test('a SIGHUP, as restic sends it to test a lock, does not end the agent', asyn
   expect(await desk.ending(order.jobId)).toMatchObject({ status: 'succeeded' })
 })
 
-test('jobs run one after another in the order they came, and more at once when the configuration says so', async () => {
+test.concurrent('jobs run one after another in the order they came, and more at once when the configuration says so', async () => {
   await using desk = await openDesk({ script: gated })
   const [first, second] = [backupOrder(), backupOrder()]
   desk.end.order(first)
@@ -301,7 +301,7 @@ const crashPoints = [
   { written: 'running', runs: 0, ends: { status: 'failed', reason: 'agent_restarted' } },
   { written: 'ended', runs: 0, ends: { status: 'succeeded' } },
 ]
-test.for(crashPoints)(
+test.concurrent.for(crashPoints)(
   'an agent that crashed with a job $written on disk starts it $runs times after that',
   async point => {
     await using desk = await openDesk()
@@ -327,7 +327,7 @@ test.for(crashPoints)(
   },
 )
 
-test('a process that got the id of a restic from before a reboot is left alone, and the job ends (row 22)', async () => {
+test.concurrent('a process that got the id of a restic from before a reboot is left alone, and the job ends (row 22)', async () => {
   await using desk = await openDesk()
   await until(() => desk.end.memory.acks.length === 1)
   await desk.agent.stop()
@@ -347,7 +347,7 @@ test('a process that got the id of a restic from before a reboot is left alone, 
   stranger.kill('SIGKILL')
 })
 
-test('an agent stops although the last word on a repository cannot be told any more', async () => {
+test.concurrent('an agent stops although the last word on a repository cannot be told any more', async () => {
   await using desk = await openDesk()
   const order = backupOrder()
   desk.end.before = async name => {

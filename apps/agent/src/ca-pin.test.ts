@@ -3,19 +3,17 @@ import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { newId } from '@restic-manager/contract/ids'
 import { startServer, type TestServer } from '@restic-manager/server/testing'
 import { is, until } from '@restic-manager/testkit/until'
 import { execa } from 'execa'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { enrolHost } from './enrol.ts'
 import { readEnrolment, saveEnrolment } from './identity.ts'
 import { startAgent } from './testing.ts'
 
-let folder: string
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'rm-pin-'))
-})
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+const folder = mkdtempSync(join(tmpdir(), 'rm-pin-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const hasOpenssl = !(await execa('openssl', ['version'], { reject: false })).failed
 const openssl = (...words: string[]) => execa('openssl', words, { cwd: folder })
@@ -26,17 +24,17 @@ const now = ['20200101000000Z', '20990101000000Z'] as const
 const past = ['20200101000000Z', '20200102000000Z'] as const
 
 /** A private authority and a certificate that it made out to a name; `alone`: one that signs itself instead. */
-async function makeCertificate(
-  id: string,
-  {
-    name = 'localhost',
-    dates = now,
-    alone = false,
-  }: { name?: string; dates?: readonly [string, string]; alone?: boolean } = {},
-): Promise<Made> {
+async function makeCertificate({
+  name = 'localhost',
+  dates = now,
+  alone = false,
+}: { name?: string; dates?: readonly [string, string]; alone?: boolean } = {}): Promise<Made> {
+  const id = newId()
   const key = (file: string, subject: string) => [
     '-newkey',
-    'rsa:2048',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
     '-nodes',
     '-keyout',
     file,
@@ -87,63 +85,66 @@ subjectAltName=DNS:${name}
 const serve = ({ certFile, keyFile }: Made) =>
   startServer({ env: { RM_TLS_CERT_FILE: certFile, RM_TLS_KEY_FILE: keyFile } })
 const urlOf = ({ port }: TestServer) => `https://localhost:${port}`
-const enrol = (server: TestServer, token: string, caPin: string | undefined, state = 'state') =>
-  enrolHost({ server: urlOf(server), token, stateDir: join(folder, state), allowPlainHttp: false, caPin })
+const enrol = (server: TestServer, token: string, caPin: string | undefined) =>
+  enrolHost({ server: urlOf(server), token, stateDir: join(folder, token), allowPlainHttp: false, caPin })
 
-test.skipIf(!hasOpenssl).for([
+test.skipIf(!hasOpenssl).concurrent.for([
   { what: 'a private authority', alone: false },
   { what: 'a certificate that signs itself', alone: true },
 ])('an agent that pins $what connects, and keeps it', async ({ alone }) => {
-  const made = await makeCertificate('a', { alone })
+  const made = await makeCertificate({ alone })
   await using server = await serve(made)
   await using agent = await startAgent(server, { url: urlOf(server), caPin: made.pin })
   await until(() => agent.status().link?.state, is('connected'))
   expect(readEnrolment(agent.stateDir)?.ca).toBe(made.ca)
 })
 
-test.skipIf(!hasOpenssl)(
-  'a wrong pin, and none at all, are refused before the token is told to anybody',
-  async () => {
-    const made = await makeCertificate('a')
+test
+  .skipIf(!hasOpenssl)
+  .concurrent('a wrong pin, and none at all, are refused before the token is told to anybody', async () => {
+    const made = await makeCertificate()
     await using server = await serve(made)
     const token = await server.createEnrolment()
     await expect(enrol(server, token, `sha256:${'0'.repeat(64)}`)).rejects.toThrow(/not the one/)
     await expect(enrol(server, token, undefined)).rejects.toThrow(/self.signed|unable to/i)
     await expect(enrol(server, token, 'sha256:abc')).rejects.toThrow(/looks like/)
     expect(await enrol(server, token, made.pin)).toMatchObject({ already: false })
-  },
-)
+  })
 
-test.skipIf(!hasOpenssl).for([
+test.skipIf(!hasOpenssl).concurrent.for([
   { what: 'has expired', name: 'localhost', dates: past, why: /expired/ },
   { what: 'is for another name', name: 'elsewhere.example', dates: now, why: /altnames|does not match/ },
 ])(
   'a certificate of the pinned authority that $what is refused all the same',
   async ({ name, dates, why }) => {
-    const made = await makeCertificate('a', { name, dates })
+    const made = await makeCertificate({ name, dates })
     await using server = await serve(made)
     await expect(enrol(server, await server.createEnrolment(), made.pin)).rejects.toThrow(why)
   },
 )
 
-test.skipIf(!hasOpenssl)(
-  'a server of another authority is told nothing, until the new one is pinned in its place',
-  async () => {
-    const [made, other] = [await makeCertificate('a'), await makeCertificate('b')]
-    await using server = await serve(made)
-    await using agent = await startAgent(server, { url: urlOf(server), caPin: made.pin })
-    await until(() => agent.status().link?.state, is('connected'))
-    await agent.stop()
-    const enrolment = readEnrolment(agent.stateDir)
-    if (enrolment === undefined) throw new Error('not enrolled')
-    saveEnrolment(agent.stateDir, { ...enrolment, ca: other.ca })
-    await agent.restart()
-    await until(() => agent.status().link?.state, is('refused'))
-    expect(agent.status().link?.why).toMatch(/could not prove that it is the one this host was enrolled with/)
-    await agent.stop()
-    const again = { server: urlOf(server), token: await server.createEnrolment(), stateDir: agent.stateDir }
-    await enrolHost({ ...again, allowPlainHttp: false, caPin: made.pin })
-    await agent.restart()
-    await until(() => agent.status().link?.state, is('connected'))
-  },
-)
+test
+  .skipIf(!hasOpenssl)
+  .concurrent(
+    'a server of another authority is told nothing, until the new one is pinned in its place',
+    async () => {
+      const [made, other] = await Promise.all([makeCertificate(), makeCertificate()])
+      await using server = await serve(made)
+      await using agent = await startAgent(server, { url: urlOf(server), caPin: made.pin })
+      await until(() => agent.status().link?.state, is('connected'))
+      await agent.stop()
+      const enrolment = readEnrolment(agent.stateDir)
+      if (enrolment === undefined) throw new Error('not enrolled')
+      saveEnrolment(agent.stateDir, { ...enrolment, ca: other.ca })
+      await agent.restart()
+      await until(() => agent.status().link?.state, is('refused'))
+      expect(agent.status().link?.why).toMatch(
+        /could not prove that it is the one this host was enrolled with/,
+      )
+      await agent.stop()
+      const again = { server: urlOf(server), token: await server.createEnrolment(), stateDir: agent.stateDir }
+      await enrolHost({ ...again, allowPlainHttp: false, caPin: made.pin })
+      await agent.restart()
+      await until(() => agent.status().link?.state, is('connected'))
+    },
+  )

@@ -3,15 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from '@restic-manager/testkit/until'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { openDesk, type Desk } from './testing-desk.ts'
 import { backupOrder } from './testing-orders.ts'
 
-let folder: string
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'recovery-'))
-})
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+const folder = mkdtempSync(join(tmpdir(), 'recovery-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function orderWith(hooks: { preHook?: { script: string }; postHook?: { script: string } }) {
   const order = backupOrder()
@@ -28,7 +25,7 @@ function generousPolicy(): string {
   return file
 }
 
-test('a host whose owner says nothing of hooks turns down a job with hooks, and runs nothing of it', async () => {
+test.concurrent('a host whose owner says nothing of hooks turns down a job with hooks, and runs nothing of it', async () => {
   await using desk = await openDesk()
   const mark = join(folder, 'ran')
   const order = orderWith({ preHook: { script: `touch ${mark}` } })
@@ -46,7 +43,7 @@ test('a host whose owner says nothing of hooks turns down a job with hooks, and 
   expect(desk.end.memory.hellos[0]?.policy).toMatchObject({ hooks: 'off' })
 })
 
-test('hooks run around a backup, and what they say stands in its log', async () => {
+test.concurrent('hooks run around a backup, and what they say stands in its log', async () => {
   await using desk = await openDesk({ policyFile: generousPolicy() })
   const order = orderWith({
     preHook: { script: 'echo freezing' },
@@ -64,7 +61,7 @@ test('hooks run around a backup, and what they say stands in its log', async () 
   expect(desk.end.memory.hellos[0]?.policy).toMatchObject({ hooks: 'inline', hookNames: [] })
 })
 
-test('what ran before a backup is put right by what runs after it, although the agent died in between', async () => {
+test.concurrent('what ran before a backup is put right by what runs after it, although the agent died in between', async () => {
   const script = { runs: { backup: { steps: [{ wait: 'go' }, { summary: {} }] } } }
   await using desk = await openDesk({ process: true, script, policyFile: generousPolicy() })
   const file = join(folder, 'state')

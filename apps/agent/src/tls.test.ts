@@ -44,7 +44,17 @@ subjectAltName=DNS:${name}
 `
   const files = { settings: settings, index: '', serial: '01\n' }
   for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text)
-  const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', 'key.pem', '-subj', `/CN=${name}`]
+  const key = [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-keyout',
+    'key.pem',
+    '-subj',
+    `/CN=${name}`,
+  ]
   await openssl('req', '-new', ...key, '-out', 'request.pem')
   const sign = ['-batch', '-selfsign', '-notext', '-keyfile', 'key.pem', '-startdate', from, '-enddate', to]
   await openssl('ca', '-config', 'settings', ...sign, '-in', 'request.pem', '-out', 'cert.pem')

@@ -53,7 +53,7 @@ const withAccess = (bench: JobBench, access: Partial<RepositoryAccess>) => ({
 })
 
 await currentRestic(restic => {
-  describe.skipIf(noSsh !== undefined)(`on an SFTP server${but(noSsh)}`, () => {
+  describe.skipIf(noSsh !== undefined).concurrent(`on an SFTP server${but(noSsh)}`, () => {
     const path = pathOf(sshd)
 
     test(
@@ -109,9 +109,9 @@ await currentRestic(restic => {
     )
   })
 
-  describe.skipIf('missing' in openssl)(
-    `on an S3 server with its own authority${but(missingOf(openssl))}`,
-    () => {
+  describe
+    .skipIf('missing' in openssl)
+    .concurrent(`on an S3 server with its own authority${but(missingOf(openssl))}`, () => {
       test(
         'everything works with the key pair and the file of its authority',
         async () => {
@@ -126,21 +126,17 @@ await currentRestic(restic => {
           })
           await firstDay(bench)
 
-          const wrong = await runJob(
-            'probe',
-            withAccess(bench, { username: 'NOBODY', credential: 'canary-wrong' }),
-            {},
-          )
+          const probe = (access: Partial<RepositoryAccess>) => runJob('probe', withAccess(bench, access), {})
+          const [wrong, elsewhere, away, distrusted] = await Promise.all([
+            probe({ username: 'NOBODY', credential: 'canary-wrong' }),
+            probe({ url: server.missingBucketUrl('r') }),
+            probe({ url: 's3:https://127.0.0.1:1/backups/r' }),
+            probe({ environment: {} }),
+          ])
           expect(wrong).toMatchObject({ status: 'failed', reason: 'backend_auth' })
           expect(JSON.stringify([wrong, bench.said()])).not.toContain('canary')
-          const elsewhere = withAccess(bench, { url: server.missingBucketUrl('r') })
-          expect(await runJob('probe', elsewhere, {})).toMatchObject({
-            status: 'failed',
-            reason: 'repository_missing',
-          })
-          const away = withAccess(bench, { url: 's3:https://127.0.0.1:1/backups/r' })
-          expect(await runJob('probe', away, {})).toMatchObject({ status: 'failed', reason: 'unreachable' })
-          const distrusted = await runJob('probe', withAccess(bench, { environment: {} }), {})
+          expect(elsewhere).toMatchObject({ status: 'failed', reason: 'repository_missing' })
+          expect(away).toMatchObject({ status: 'failed', reason: 'unreachable' })
           expect(distrusted).toMatchObject({
             status: 'failed',
             reason: 'unreachable',
@@ -149,10 +145,9 @@ await currentRestic(restic => {
         },
         SLOW,
       )
-    },
-  )
+    })
 
-  describe.skipIf('missing' in rclone)(`through rclone${but(missingOf(rclone))}`, () => {
+  describe.skipIf('missing' in rclone).concurrent(`through rclone${but(missingOf(rclone))}`, () => {
     const path = pathOf(rclone)
     const programs = dirname(path)
 
@@ -200,20 +195,19 @@ await currentRestic(restic => {
           },
           timing: { probeDeadline: 20_000 },
         })
-        const away = await runJob('probe', bench.context, {})
+        const bare = { ...bench.context, folders: { ...bench.context.folders, programs: bench.folder } }
+        const [away, unnamed, without] = await Promise.all([
+          runJob('probe', bench.context, {}),
+          runJob('probe', withAccess(bench, { credential: 'type = alias\nremote = /' }), {}),
+          runJob('probe', bare, {}),
+        ])
         expect(away).toMatchObject({ status: 'failed', reason: 'unreachable' })
-        const unnamed = await runJob(
-          'probe',
-          withAccess(bench, { credential: 'type = alias\nremote = /' }),
-          {},
-        )
         expect(unnamed).toMatchObject({
           status: 'failed',
           reason: 'unreachable',
           error: expect.stringContaining("didn't find section in config file"),
         })
-        const bare = { ...bench.context, folders: { ...bench.context.folders, programs: bench.folder } }
-        expect(await runJob('probe', bare, {})).toMatchObject({
+        expect(without).toMatchObject({
           status: 'failed',
           reason: 'unreachable',
           error: expect.stringContaining('executable file not found'),
@@ -223,23 +217,25 @@ await currentRestic(restic => {
     )
   })
 
-  describe.skipIf('missing' in rest)(`on a REST server that only appends${but(missingOf(rest))}`, () => {
-    test(
-      'backups work and leave no lock',
-      async () => {
-        const user = { name: 'agent1', password: 'canary' }
-        await using server = await restServer({ path: pathOf(rest), user, appendOnly: true })
-        using bench = jobBench(restic, {
-          access: {
-            url: server.url('r', { credentials: false }),
-            username: user.name,
-            credential: user.password,
-            mayDelete: false,
-          },
-        })
-        await firstDay(bench, join(server.dir, 'r'))
-      },
-      SLOW,
-    )
-  })
+  describe
+    .skipIf('missing' in rest)
+    .concurrent(`on a REST server that only appends${but(missingOf(rest))}`, () => {
+      test(
+        'backups work and leave no lock',
+        async () => {
+          const user = { name: 'agent1', password: 'canary' }
+          await using server = await restServer({ path: pathOf(rest), user, appendOnly: true })
+          using bench = jobBench(restic, {
+            access: {
+              url: server.url('r', { credentials: false }),
+              username: user.name,
+              credential: user.password,
+              mayDelete: false,
+            },
+          })
+          await firstDay(bench, join(server.dir, 'r'))
+        },
+        SLOW,
+      )
+    })
 })

@@ -28,7 +28,7 @@ async function savedFiles(bench: JobBench): Promise<string[]> {
 }
 
 await eachRestic(restic => {
-  test(
+  test.concurrent(
     'what is left out is left out, however odd its name is',
     async () => {
       using bench = jobBench(restic)
@@ -65,7 +65,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'a thousand long patterns and paths are too much for no host',
     async () => {
       using bench = jobBench(restic)
@@ -82,7 +82,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'limits and priorities are kept to, and what this restic cannot do is left out and said',
     async () => {
       using bench = jobBench(restic)
@@ -107,7 +107,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'a backup runs between its hooks: the one after it hears how it went',
     async () => {
       using bench = jobBench(restic)
@@ -149,7 +149,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'a repository that does not answer costs no host its first hook, but the last one hears of it',
     async () => {
       using bench = jobBench(restic)
@@ -161,7 +161,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'a job that is over its time ends as failed for that reason, and its lock is gone',
     async () => {
       using bench = jobBench(restic)

@@ -34,7 +34,7 @@ function withoutPrivileges(bench: JobBench): string {
 }
 
 await eachRestic(restic => {
-  test(
+  test.concurrent(
     'init makes the repository and tells its id; done again it is a success with a note',
     async () => {
       using bench = jobBench(restic)
@@ -56,7 +56,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'probe tells a repository that is there from one that is missing and one with another password',
     async () => {
       using bench = jobBench(restic)
@@ -83,7 +83,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'a backup saves what plain restic restores, tagged with host, schedule and job',
     async () => {
       using bench = jobBench(restic)
@@ -143,7 +143,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'files that cannot be read make the backup incomplete, and each is named once',
     async () => {
       using bench = jobBench(restic)
@@ -179,7 +179,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'a folder that is missing makes the backup incomplete, though restic calls it a success',
     async () => {
       using bench = jobBench(restic)
@@ -203,7 +203,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'names with spaces, quotes, newlines and dashes are backed up as they are',
     async () => {
       using bench = jobBench(restic)
@@ -220,7 +220,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'a backup of a repository that is missing or has another password fails before it begins and says so',
     async () => {
       using bench = jobBench(restic)
@@ -241,7 +241,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'a repository another restic has locked is waited for within a limit, then the backup fails as locked',
     async () => {
       using bench = jobBench(restic, { timing: { lockWait: 1_500, lockRetry: 500 } })
@@ -280,7 +280,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'a repository that is unlocked in time is backed up to in the same job',
     async () => {
       using bench = jobBench(restic, { timing: { lockWait: 60_000, lockRetry: 200 } })
@@ -300,7 +300,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test('a job that was cancelled before it began does nothing', async () => {
+  test.concurrent('a job that was cancelled before it began does nothing', async () => {
     using bench = jobBench(restic)
     bench.cancel.abort()
     expect(await runJob('init', bench.context, {})).toMatchObject({
@@ -310,7 +310,7 @@ await eachRestic(restic => {
     expect(existsSync(bench.plain.url)).toBe(false)
   })
 
-  test(
+  test.concurrent(
     'a backup that leaves everything out is a success with a warning, and one that cannot write its list fails with a sentence',
     async () => {
       using bench = jobBench(restic)
@@ -329,7 +329,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'questions to a repository that is gone are answered by a sentence',
     async () => {
       using bench = jobBench(restic)
@@ -339,7 +339,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'a storage that is full is told apart from every other failure',
     async ({ skip }) => {
       // Now and then restic 0.18.0 hangs for ever on a full storage: then only the limit on hanging ends it.
@@ -365,7 +365,7 @@ await eachRestic(restic => {
   )
 })
 
-test('a restic that is not there fails the job with what to install', async () => {
+test.concurrent('a restic that is not there fails the job with what to install', async () => {
   using bench = jobBench({ path: '/nowhere/restic', version: '0.18.0' })
   expect(await runJob('probe', bench.context, {})).toMatchObject({
     status: 'failed',

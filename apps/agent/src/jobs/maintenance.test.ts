@@ -30,7 +30,7 @@ async function daily(bench: JobBench, scheduleId: string, days: number, hostname
 const idsIn = async (bench: JobBench) => (await bench.plain.snapshots()).map(({ id }) => id).toSorted()
 
 await eachRestic(restic => {
-  test(
+  test.concurrent(
     'forget lets go of what no rule keeps, of its own schedules alone, and says which and why',
     async () => {
       using bench = jobBench(restic)
@@ -83,7 +83,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'a policy that could let go of everything never reaches restic',
     async () => {
       using bench = jobBench(restic)
@@ -109,7 +109,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'a prune frees what nothing needs any more, and says how much',
     async () => {
       using bench = jobBench(restic)
@@ -137,7 +137,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'a check tells a whole repository from a damaged one, and a structural one does not see a changed byte',
     async () => {
       using bench = jobBench(restic)
@@ -169,7 +169,7 @@ await eachRestic(restic => {
     SLOW,
   )
 
-  test(
+  test.concurrent(
     'what needs the repository for itself waits for a lock, and says at the end that it was locked',
     async () => {
       using bench = jobBench(restic, { timing: { lockWait: 2_000, lockRetry: 200 } })

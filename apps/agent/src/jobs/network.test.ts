@@ -40,7 +40,7 @@ await eachRestic(restic => {
   describe.skipIf('missing' in tool)(
     `on a REST server ${'missing' in tool ? `(${tool.missing})` : ''}`,
     () => {
-      test(
+      test.concurrent(
         'credentials that are right let the whole work through, wrong ones are told from a wrong password',
         async () => {
           await using server = await restServer({ path, user })
@@ -69,7 +69,7 @@ await eachRestic(restic => {
         SLOW,
       )
 
-      test(
+      test.concurrent(
         'a server that does not listen, or swallows everything, is unreachable within the deadline',
         async () => {
           await using server = await restServer({ path })
@@ -100,7 +100,7 @@ await eachRestic(restic => {
         SLOW,
       )
 
-      test(
+      test.concurrent(
         'a server that went away since the last backup does not hold the next one for a quarter of an hour',
         async () => {
           await using server = await restServer({ path })
@@ -121,7 +121,7 @@ await eachRestic(restic => {
         SLOW,
       )
 
-      test(
+      test.concurrent(
         'a cancelled backup ends as cancelled and leaves no lock, and no secret is in what it ran',
         async () => {
           await using server = await restServer({ path, user })
@@ -148,7 +148,7 @@ await eachRestic(restic => {
         SLOW,
       )
 
-      test(
+      test.concurrent(
         'a restic that is killed fails the job as killed, and the lock it left is removed (row 21)',
         async () => {
           await using server = await restServer({ path })
@@ -169,7 +169,7 @@ await eachRestic(restic => {
         SLOW,
       )
 
-      test(
+      test.concurrent(
         'an agent that stops ends its backup as failed for that reason',
         async () => {
           await using server = await restServer({ path })
@@ -185,7 +185,7 @@ await eachRestic(restic => {
         SLOW,
       )
 
-      test(
+      test.concurrent(
         'a short outage is waited for, shown, and told as a warning',
         async () => {
           await using server = await restServer({ path })
@@ -211,7 +211,7 @@ await eachRestic(restic => {
         SLOW,
       )
 
-      test(
+      test.concurrent(
         'a server that is full is told as full, without waiting for restic to give up by itself',
         async () => {
           await using server = await restServer({ path, maxSizeBytes: 2_000_000 })

@@ -5,7 +5,7 @@ import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'nod
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { until } from '@restic-manager/testkit/until'
 import { DataDirInUse, startEmbedded, urlOfRunning } from './embedded.ts'
 import { connect } from './open.ts'
@@ -21,15 +21,16 @@ beforeAll(async () => {
   folder = await mkdtemp('/tmp/rm-embedded-')
   await chmod(folder, 0o711)
 })
-afterEach(async () => {
-  for (const child of children.splice(0)) {
-    if (child.exitCode === null && child.signalCode === null) {
+afterAll(async () => {
+  await Promise.all(
+    children.map(async child => {
+      if (child.exitCode !== null || child.signalCode !== null) return
       child.kill('SIGTERM')
       await once(child, 'exit')
-    }
-  }
+    }),
+  )
+  await rm(folder, { recursive: true, force: true })
 })
-afterAll(() => rm(folder, { recursive: true, force: true }))
 
 async function note(url: string, text?: string) {
   const sql = connect(url, { max: 1 })
@@ -70,7 +71,7 @@ async function isAlive(pid = 0) {
   return /^\d+ \(.*\) [^ZX]/.test(state)
 }
 
-test('it starts fresh, stops, and starts again with everything in it', async () => {
+test.concurrent('it starts fresh, stops, and starts again with everything in it', async () => {
   const dataDir = join(folder, 'fresh')
   const first = await startEmbedded({ dataDir, role: 'server', settings })
   expect(await note(first.url, 'one')).toEqual(['one'])
@@ -88,7 +89,7 @@ test('it starts fresh, stops, and starts again with everything in it', async () 
   await second.stop()
 })
 
-test('the database of a killed server is stopped in order and started again, its data intact', async () => {
+test.concurrent('the database of a killed server is stopped in order and started again, its data intact', async () => {
   const dataDir = join(folder, 'killed')
   const { child, url } = await ownElsewhere(dataDir)
   expect(await note(url, 'before the kill')).toEqual(['before the kill'])
@@ -104,7 +105,7 @@ test('the database of a killed server is stopped in order and started again, its
   await next.stop()
 })
 
-test('two servers never share a data directory: the second says who is there, and the first does not notice', async () => {
+test.concurrent('two servers never share a data directory: the second says who is there, and the first does not notice', async () => {
   const dataDir = join(folder, 'twice')
   const { child, url } = await ownElsewhere(dataDir)
   const second = startEmbedded({ dataDir, role: 'server', settings })
@@ -114,14 +115,14 @@ test('two servers never share a data directory: the second says who is there, an
   expect(await urlOfRunning(dataDir)).toBe(url)
 })
 
-test('of many that start at once on one data directory exactly one gets it', async () => {
+test.concurrent('of many that start at once on one data directory exactly one gets it', async () => {
   const dataDir = join(folder, 'crowd')
   const tries = await Promise.allSettled(Array.from({ length: 4 }, () => ownElsewhere(dataDir)))
   const won = tries.filter(({ status }) => status === 'fulfilled')
   expect(won).toHaveLength(1)
 })
 
-test('whoever waits for the owner gets the database when it leaves', async () => {
+test.concurrent('whoever waits for the owner gets the database when it leaves', async () => {
   const dataDir = join(folder, 'wait')
   const { child } = await ownElsewhere(dataDir)
   const waiting = startEmbedded({ dataDir, role: 'server', settings, waitMs: 30_000 })
@@ -131,7 +132,7 @@ test('whoever waits for the owner gets the database when it leaves', async () =>
   await database.stop()
 })
 
-test('a pid file whose number now belongs to another program hurts nobody', async () => {
+test.concurrent('a pid file whose number now belongs to another program hurts nobody', async () => {
   const dataDir = join(folder, 'recycled')
   const first = await startEmbedded({ dataDir, role: 'server', settings })
   await note(first.url, 'one')
@@ -147,7 +148,7 @@ test('a pid file whose number now belongs to another program hurts nobody', asyn
   await second.stop()
 })
 
-test('a database that dies by itself is started again at the same address', async () => {
+test.concurrent('a database that dies by itself is started again at the same address', async () => {
   const dataDir = join(folder, 'dies')
   const database = await startEmbedded({ dataDir, role: 'server', settings })
   await note(database.url, 'one')
@@ -163,7 +164,7 @@ test('a database that dies by itself is started again at the same address', asyn
   await database.stop()
 })
 
-test('a data directory of another major version is refused with a sentence', async () => {
+test.concurrent('a data directory of another major version is refused with a sentence', async () => {
   const dataDir = join(folder, 'old')
   await mkdir(join(dataDir, 'postgres'), { recursive: true })
   await writeFile(join(dataDir, 'postgres/PG_VERSION'), '15\n')
@@ -173,7 +174,7 @@ test('a data directory of another major version is refused with a sentence', asy
   )
 })
 
-test('a start that was cut short leaves nothing half made behind', async () => {
+test.concurrent('a start that was cut short leaves nothing half made behind', async () => {
   const dataDir = join(folder, 'half')
   await mkdir(join(dataDir, 'postgres.new/data/base'), { recursive: true })
   await chmod(dataDir, 0o711)
@@ -183,9 +184,9 @@ test('a start that was cut short leaves nothing half made behind', async () => {
   await expect(stat(join(dataDir, 'postgres.new'))).rejects.toThrow('ENOENT')
 })
 
-test.skipIf(!isRoot)(
-  'under a folder closed to others, root keeps database and programs beside it',
-  async () => {
+test
+  .skipIf(!isRoot)
+  .concurrent('under a folder closed to others, root keeps database and programs beside it', async () => {
     const closed = join(folder, 'closed')
     await mkdir(closed, { mode: 0o700 })
     const aside = join(folder, 'aside')
@@ -197,10 +198,9 @@ test.skipIf(!isRoot)(
     expect(await note(second.url)).toEqual(['one'])
     expect(await urlOfRunning(options.dataDir)).toBe(second.url)
     await second.stop()
-  },
-)
+  })
 
-test.skipIf(!isRoot)('an ordinary user runs it as itself', async () => {
+test.skipIf(!isRoot).concurrent('an ordinary user runs it as itself', async () => {
   const home = join(folder, 'home')
   await mkdir(home, { mode: 0o700 })
   await chown(home, nobody, nobody)

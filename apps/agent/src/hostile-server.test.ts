@@ -8,7 +8,7 @@ import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { WebSocketServer } from 'ws'
+import { WebSocketServer, type WebSocket } from 'ws'
 import { enrolHost } from './enrol.ts'
 import { openLink } from './link.ts'
 import { openOrderDesk } from './orders.ts'
@@ -22,22 +22,42 @@ import { backupOrder, configOrder } from './testing-orders.ts'
 import { testFolder } from './testing-folder.ts'
 import { timing } from '@restic-manager/contract/timing'
 
-const frames = [
-  'garbage',
-  'null',
-  '5',
-  '{"id":1,"result":null}',
-  '{"id":null,"error":null}',
-  Buffer.from('{}'),
+const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
+const frames: [string, string | Buffer][] = [
+  ['garbage', 'garbage'],
+  ['nothing', 'null'],
+  ['a number', '5'],
+  ['an answer of nothing', '{"id":1,"result":null}'],
+  ['an error of nothing', '{"id":null,"error":null}'],
+  ['bytes', Buffer.from('{}')],
+  ['lists 200,000 deep', deep],
+  ['50,000 answers in one', `[${Array(50_000).fill('{"id":1}').join(',')}]`],
 ]
-test.for(frames)('a frame that is no message (%s) ends the link and not the agent', async frame => {
-  using sockets = serveSockets(socket => socket.send(frame))
+test.concurrent.for(frames)(
+  'a frame that is no message (%s) ends the link and not the agent',
+  async ([, frame]) => {
+    using sockets = serveSockets(socket => socket.send(frame))
+    const link = await openLink(
+      { serverUrl: await sockets.url(), bearer: 'b', timing },
+      new AbortController().signal,
+    )
+    await until(() => link.closed.aborted)
+    expect(link.closed.reason).toContain('cannot be understood')
+  },
+)
+
+test.concurrent.for<[string, (socket: WebSocket) => void]>([
+  ['a frame larger than any configuration', socket => socket.send('x'.repeat(17 * 1024 * 1024))],
+  ['a text in endless pieces of a byte', socket => sendPieces(socket, 300_000)],
+])('%s ends the link, and is not kept in memory', async ([, say]) => {
+  using sockets = serveSockets(say)
+  const before = process.memoryUsage().rss
   const link = await openLink(
     { serverUrl: await sockets.url(), bearer: 'b', timing },
     new AbortController().signal,
   )
   await until(() => link.closed.aborted)
-  expect(link.closed.reason).toContain('cannot be understood')
+  expect(process.memoryUsage().rss - before).toBeLessThan(150e6)
 })
 
 test('an end that the server cannot take is told in its shortest form, so that the job ends there too', async () => {
@@ -236,7 +256,14 @@ test('a bearer that no header can carry is a failed attempt and nothing more', a
   await expect(link).rejects.toThrow()
 })
 
-function serveSockets(onSocket: (socket: { send(data: string | Buffer): void }) => void) {
+/** One text in pieces of a byte each, below the framing of ws, and never its end. */
+function sendPieces(socket: WebSocket, pieces: number) {
+  const tcp = (socket as unknown as { _socket: { write(bytes: Buffer): void } })._socket
+  tcp.write(Buffer.from([1, 1, 0x20]))
+  tcp.write(Buffer.concat(Array.from({ length: pieces }, () => Buffer.from([0, 1, 0x20]))))
+}
+
+function serveSockets(onSocket: (socket: WebSocket) => void) {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   server.on('connection', onSocket)
   return {

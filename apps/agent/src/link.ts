@@ -150,7 +150,7 @@ function readMessage(data: unknown): object | undefined {
   if (typeof data !== 'string') return undefined
   try {
     const message: unknown = JSON.parse(data)
-    const isObject = (value: unknown) => typeof value === 'object' && value !== null
+    const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)
     const { result = {}, error = {} } = message as { result?: unknown; error?: unknown }
     return isObject(message) && isObject(result) && isObject(error) ? (message as object) : undefined
   } catch {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { startAgent } from '@restic-manager/agent/testing'
 import { startServer } from '@restic-manager/server/testing'
+import { joinAsAgent, type RawAgent } from '@restic-manager/server/testing/agent'
 import { launchChromium, newPage, probeChromium } from '@restic-manager/testkit/chromium'
 import { is, until } from '@restic-manager/testkit/until'
 import { expect, test } from 'vitest'
@@ -33,7 +34,9 @@ test.skipIf('missing' in chromium)(
       async () => tokenIn(await line.innerText()),
       token => token !== '',
     )
+    await dialog.getByRole('button', { name: 'More' }).click()
     await dialog.getByRole('switch', { name: 'Wait until an admin has compared its fingerprint' }).click()
+    await dialog.getByRole('button', { name: 'Make a new line' }).click()
     const token = await until(
       async () => tokenIn(await line.innerText()),
       text => text !== '' && text !== first,
@@ -50,6 +53,33 @@ test.skipIf('missing' in chromium)(
     await dialog.getByRole('button', { name: 'Let it in' }).click()
     await until(() => agent.status().link?.state, is('connected'))
     await dialog.getByText('Let in', { exact: true }).waitFor()
+
+    await dialog.getByRole('button', { name: 'More' }).click()
+    await dialog.getByLabel('How many hosts').fill('3')
+    await dialog.getByRole('combobox', { name: 'Works for' }).click()
+    await page.getByRole('option', { name: '7 days' }).click()
+    await dialog.getByLabel('Tags').fill('lab')
+    await dialog.getByLabel('Tags').press('Enter')
+    await dialog.getByRole('switch', { name: 'Wait until an admin has compared its fingerprint' }).click()
+    await dialog.getByRole('button', { name: 'Make a new line' }).click()
+    await dialog.getByText('3 hosts · 7 days · lab · let in at once').waitFor()
+    const shared = await until(
+      async () => tokenIn(await line.innerText()),
+      text => text !== '' && text !== token,
+    )
+    const came = dialog.getByRole('list').getByRole('listitem')
+    await dialog.getByText('0 of 3').waitFor()
+    const machines: RawAgent[] = []
+    for (const count of [1, 2, 3]) {
+      machines.push(await joinAsAgent(server.url, shared))
+      await dialog.getByText(`${count} of 3`).waitFor()
+      expect(await came.count()).toBe(count)
+    }
+    expect((await server.api.hosts.get.query({ hostId: machines[2]?.hostId ?? '' })).tags).toEqual(['lab'])
+    await expect(joinAsAgent(server.url, shared)).rejects.toThrow('used up')
+    await dialog.getByText('This token was refused 1 time.').waitFor()
+    const enrolment = (await server.api.enrolments.list.query()).find(({ maxUses }) => maxUses === 3)
+    expect(Number(enrolment?.expiresAt) - Number(enrolment?.createdAt)).toBe(7 * 86_400_000)
     await page.keyboard.press('Escape')
 
     await page.goto(`${server.url}/hosts/${agent.hostId}`)
@@ -85,7 +115,8 @@ test.skipIf('missing' in chromium)(
     await page.getByRole('link', { name: /Attention/ }).click()
     const row = page.getByRole('listitem').filter({ hasText: 'A copy of this host was turned away' })
     await row.getByRole('button', { name: 'Clear' }).click()
-    await until(async () => (await server.api.alerts.list.query({ which: 'open' })).rows.length <= 1)
+    const open = async () => (await server.api.alerts.list.query({ which: 'open' })).rows
+    await until(async () => !(await open()).some(({ kind }) => kind === 'copy_turned_away'))
     expect(await page.getByRole('heading', { name: 'Needs attention' }).count()).toBe(1)
   },
 )

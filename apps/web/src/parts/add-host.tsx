@@ -1,102 +1,24 @@
-// The dialog that lets a machine in: one line to paste, and steps that turn green as the host takes them.
-import { Button, Loader, Modal, Switch } from '@mantine/core'
-import { IconCheck, IconRefresh } from '@tabler/icons-react'
-import { useMutation, useQuery } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
+// The dialog that lets machines in: one line to paste, and what becomes of it, live.
+import type { Me } from '@restic-manager/contract/me'
+import { Button, Modal } from '@mantine/core'
+import { IconRefresh } from '@tabler/icons-react'
+import { useMutation } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { useNow } from '../clock.ts'
-import { countOf, formatClock, formatLeft } from '../format.ts'
-import { joinLine, joinProgress, type JoinStep } from '../join-progress.ts'
+import { countOf, formatLeft } from '../format.ts'
+import { joinLine } from '../join-progress.ts'
+import { usualWish, wishInShort, type JoinWish } from '../join-wish.ts'
 import { useMe } from '../me.ts'
 import { useRequestId } from '../request-id.ts'
-import { useZone } from '../time-zone.ts'
 import { refusalIn, trpc } from '../trpc.ts'
-import { ApprovalNotice } from './approval.tsx'
 import { CodeBlock } from './code-block.tsx'
 import { CopyText } from './copy.tsx'
-import { Notice } from './notice.tsx'
-import { MutationProblem, QueryProblem } from './query-problem.tsx'
-import { Ago } from './when.tsx'
+import { JoinMore } from './join-more.tsx'
+import { JoinWaiting } from './join-steps.tsx'
+import { MutationProblem } from './query-problem.tsx'
 import './add-host.css'
 
-function Step({ step }: { step: JoinStep }) {
-  const zone = useZone()
-  return (
-    <li className={`join-step join-${step.state}`} aria-current={step.state === 'now' ? 'step' : undefined}>
-      <span className="join-mark" aria-hidden>
-        {step.state === 'done' && <IconCheck size={14} stroke={2.25} />}
-        {step.state === 'now' && <Loader size={14} />}
-      </span>
-      <span className="grow">
-        <span className="join-word">
-          {step.word}
-          {step.state === 'now' && '…'}
-        </span>
-        {step.detail !== undefined && <span className="join-detail dim">{step.detail}</span>}
-      </span>
-      {step.at !== undefined && <span className="dim num">{formatClock(step.at, zone, true)}</span>}
-      {step.state === 'now' && <span className="dim">now</span>}
-    </li>
-  )
-}
-
-function Waiting({ enrolmentId, serverUrl }: { enrolmentId: string; serverUrl: string }) {
-  const now = useNow(1_000)
-  const enrolment = useQuery(trpc.enrolments.get.queryOptions({ enrolmentId }))
-  const hostId = enrolment.data?.hosts.at(-1)?.id
-  const host = useQuery(
-    trpc.hosts.get.queryOptions({ hostId: hostId ?? '' }, { enabled: hostId !== undefined }),
-  )
-  if (enrolment.data === undefined)
-    return enrolment.isError ? (
-      <QueryProblem what="The enrolment" query={enrolment} />
-    ) : (
-      <div className="join-steps join-blank" />
-    )
-  const { steps, ready, stuck } = joinProgress(enrolment.data, host.data, serverUrl, new Date(now))
-  const waiting = enrolment.data.hosts.find(each => each.waitsSince !== null)
-  const { refusedCount, lastRefusedAt } = enrolment.data
-  const waited =
-    now - enrolment.data.createdAt.getTime() > 20_000 || steps.findIndex(step => step.state === 'now') > 1
-  return (
-    <>
-      {waiting !== undefined && <ApprovalNotice host={waiting} />}
-      <ol className="join-steps" aria-live="polite">
-        {steps.map(step => (
-          <Step key={step.word} step={step} />
-        ))}
-      </ol>
-      {ready && host.data !== undefined && (
-        <Notice
-          tone="good"
-          title={`${host.data.name} is online.`}
-          action={
-            <Link to="/hosts/$hostId" params={{ hostId: host.data.id }} className="strong">
-              Open the host
-            </Link>
-          }
-        >
-          It runs agent {host.data.agentVersion} and restic {host.data.resticVersion}.
-        </Notice>
-      )}
-      {!ready && stuck !== undefined && waited && (
-        <Notice tone="warn" title={stuck.title}>
-          {stuck.why}
-          {stuck.try !== undefined && <code className="join-try mono">{stuck.try}</code>}
-        </Notice>
-      )}
-      {refusedCount > 0 && (
-        <Notice tone="bad" title={`This token was refused ${countOf(refusedCount, 'time')}.`}>
-          Somebody tried it after it was used, revoked or expired, the last time <Ago at={lastRefusedAt} />.
-          If that was not you, find out where the line was seen.
-        </Notice>
-      )}
-    </>
-  )
-}
-
-function Joining() {
-  const me = useMe()
+function Joining({ me }: { me: Me }) {
   const now = useNow(10_000)
   const { idFor, done } = useRequestId()
   const create = useMutation(
@@ -107,68 +29,71 @@ function Joining() {
     }),
   )
   const revoke = useMutation(trpc.enrolments.revoke.mutationOptions())
+  const { mutate, reset, data: made } = create
+  const [wish, setWish] = useState(() => usualWish(me.tags))
   const asked = useRef(false)
-  const { mutate } = create
-  const [needsApproval, setNeedsApproval] = useState(false)
-  const askFor = (wish = needsApproval) => mutate({ requestId: idFor('enrolment'), needsApproval: wish })
   useEffect(() => {
     if (asked.current) return
     asked.current = true
-    mutate({ requestId: idFor('enrolment') })
-  }, [mutate, idFor])
+    mutate({ requestId: idFor(wish), ...wish })
+  }, [mutate, idFor, wish])
+  function ask(next: JoinWish) {
+    reset()
+    setWish(next)
+    mutate({ requestId: idFor(next), ...next })
+  }
 
-  const serverUrl = me?.publicUrl ?? location.origin
+  const serverUrl = me.publicUrl
   if (create.isError) {
     return (
       <>
         <MutationProblem what="No token could be made." error={create.error} />
-        <Button onClick={() => askFor()}>Try again</Button>
+        <Button onClick={() => ask(wish)}>Try again</Button>
       </>
     )
   }
-  const line = create.data === undefined ? '' : joinLine(serverUrl, create.data.token, me?.caPin)
-  const left = create.data === undefined ? 0 : (create.data.expiresAt.getTime() - now) / 1_000
+  const line = made === undefined ? '' : joinLine(serverUrl, made.token, me.caPin)
+  const left = made === undefined ? 0 : (made.expiresAt.getTime() - now) / 1_000
   return (
     <>
       <div>
         <div className="row join-head">
-          <p className="strong grow">Paste this on the host, in the folder that holds the checkout</p>
+          <p className="strong grow">
+            {wish.maxUses === 1 ? 'Paste this on the host' : 'Paste this on each host'}, in the folder that
+            holds the checkout
+          </p>
           <CopyText text={line} main />
         </div>
         <CodeBlock text={line === '' ? '\n\n' : line} label="Line to paste on the host" />
         <p className="dim join-note">
-          One host{left > 0 && `, works for ${formatLeft(left)}`}. The token is shown once. The host makes its
-          own key; nothing listens on it, it only dials out to <span className="mono">{serverUrl}</span>.
+          {wish.maxUses === 1 ? 'One host' : `The same line for ${countOf(wish.maxUses, 'host')}`}
+          {left > 0 && `, works for ${formatLeft(left)}`}. The token is shown once. A host makes its own key;
+          nothing listens on it, it only dials out to <span className="mono">{serverUrl}</span>.
         </p>
-        <Switch
-          mt={12}
-          label="Wait until an admin has compared its fingerprint"
-          description="Makes a new line; the one above stops working."
-          checked={needsApproval}
-          disabled={create.isPending}
-          onChange={event => {
-            const wish = event.currentTarget.checked
-            setNeedsApproval(wish)
-            if (create.data !== undefined) revoke.mutate({ enrolmentId: create.data.enrolmentId })
-            create.reset()
-            askFor(wish)
+        <JoinMore
+          key={wishInShort(wish)}
+          wish={wish}
+          busy={create.isPending}
+          onMake={next => {
+            if (made !== undefined) revoke.mutate({ enrolmentId: made.enrolmentId })
+            ask(next)
           }}
         />
       </div>
-      {create.data === undefined ? (
+      {made === undefined ? (
         <div className="join-steps join-blank" />
       ) : (
-        <Waiting enrolmentId={create.data.enrolmentId} serverUrl={serverUrl} />
+        <JoinWaiting key={made.enrolmentId} enrolmentId={made.enrolmentId} serverUrl={serverUrl} />
       )}
       <div className="row join-foot">
-        <p className="dim grow">You can close this. The host appears in the list when it connects.</p>
+        <p className="dim grow">
+          You can close this. {wish.maxUses === 1 ? 'The host' : 'Each host'} appears in the list when it
+          connects.
+        </p>
         <Button
           leftSection={<IconRefresh size={16} stroke={1.75} aria-hidden />}
           loading={create.isPending}
-          onClick={() => {
-            create.reset()
-            askFor()
-          }}
+          onClick={() => ask(wish)}
         >
           New token
         </Button>
@@ -179,9 +104,10 @@ function Joining() {
 
 /** Opening it makes a token at once: that is what it was opened for. */
 export function AddHost({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+  const me = useMe()
   return (
     <Modal opened={opened} onClose={onClose} title="Add a host" closeButtonProps={{ 'aria-label': 'Close' }}>
-      <div className="stack">{opened && <Joining />}</div>
+      <div className="stack">{opened && me !== undefined && <Joining me={me} />}</div>
     </Modal>
   )
 }

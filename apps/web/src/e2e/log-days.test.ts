@@ -46,7 +46,7 @@ test.skipIf('missing' in chromium)(
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByRole('log').getByText('a line of long ago').waitFor()
 
-    await page.getByRole('button', { name: /^Menu of/ }).click()
+    await page.getByRole('button', { name: /menu$/ }).click()
     await page.getByRole('menuitem', { name: 'Settings' }).click()
     const days = page.getByRole('textbox', { name: 'Keep logs for' })
     await days.fill('0')

@@ -83,7 +83,7 @@ test.skipIf('missing' in chromium)(
     const row = page.getByRole('listitem', { name: 'Photos' })
     await row.getByText('every Sunday at 02:45').waitFor()
     await row.getByText('waiting').waitFor({ state: 'hidden' })
-    await row.getByRole('button', { name: 'Run Photos now' }).click()
+    await row.getByRole('button', { name: 'Run now: Photos' }).click()
     await row.getByText('Succeeded').waitFor()
 
     await row.getByRole('link', { name: 'Photos' }).click()

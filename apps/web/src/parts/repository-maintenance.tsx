@@ -155,7 +155,7 @@ function RetentionRow({ schedule, repository }: { schedule: ScheduleView; reposi
           </Button>
           <Button
             loading={run.isPending}
-            aria-label={`Run ${name} now`}
+            aria-label={`Run now: ${name}`}
             onClick={() => run.mutate({ requestId: idFor(schedule.id), scheduleId: schedule.id })}
           >
             Run now

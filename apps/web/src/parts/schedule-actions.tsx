@@ -78,7 +78,7 @@ export function ScheduleActions({ host, schedule }: { host: HostView; schedule: 
         disabled={host.state === 'quarantined' || isBusy}
         title={isBusy ? 'It runs or waits already.' : undefined}
         loading={run.isPending}
-        aria-label={`Run ${name} now`}
+        aria-label={`Run now: ${name}`}
         onClick={() => run.mutate({ requestId: idFor([scheduleId, lastJob?.id]), scheduleId })}
       >
         Run now

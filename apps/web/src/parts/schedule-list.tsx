@@ -61,12 +61,8 @@ function LastResult({ schedule: { lastJob } }: { schedule: ScheduleView }) {
   if (lastJob === null) return <span className="dim">not run yet</span>
   const { status, percentDone } = lastJob
   return (
-    <Link
-      to="/jobs/$jobId"
-      params={{ jobId: lastJob.id }}
-      className="row-above schedule-last"
-      aria-label={`Last job: ${status}`}
-    >
+    <Link to="/jobs/$jobId" params={{ jobId: lastJob.id }} className="row-above schedule-last">
+      <span className="visually-hidden">Last job: </span>
       <JobStatusMark
         status={status}
         beside={

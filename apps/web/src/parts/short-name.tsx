@@ -2,13 +2,18 @@
 import { cutMiddle, splitDomain, splitEnd } from '../host-name.ts'
 import './short-name.css'
 
-function Shortened({ text, rest, title }: { text: string; rest?: string; title: string }) {
+/** A part that is drawn and not read: the whole name stands beside it, for who listens, searches or copies. */
+const Drawn = ({ text, className }: { text: string; className: string }) =>
+  text !== '' && <span className={`${className} short-name-drawn`} data-text={text} aria-hidden />
+
+function Shortened({ text, rest = '', title }: { text: string; rest?: string; title: string }) {
   const { head, end } = splitEnd(text)
   return (
     <span className="short-name" title={title}>
-      {head !== '' && <span className="short-name-head">{head}</span>}
-      <span className="short-name-end">{end}</span>
-      {rest !== undefined && rest !== '' && <span className="short-name-rest">{rest}</span>}
+      <span className="visually-hidden">{title}</span>
+      <Drawn text={head} className="short-name-head" />
+      <Drawn text={end} className="short-name-end" />
+      <Drawn text={rest} className="short-name-rest" />
     </span>
   )
 }

@@ -47,14 +47,13 @@ export function UserMenu() {
   return (
     <Menu position="top-start" width={232} shadow="md" radius="lg" closeOnItemClick={false}>
       <Menu.Target>
-        <button type="button" className="user" aria-label={`Menu of ${me?.name ?? 'the operator'}`}>
-          <span className="user-mark" aria-hidden>
-            {initials(me?.name ?? '')}
-          </span>
+        <button type="button" className="user">
+          <span className="user-mark" data-initials={initials(me?.name ?? '')} aria-hidden />
           <IconUser className="user-icon" size={18} stroke={1.6} aria-hidden />
           <span className="user-words">
             <span className="user-name cut">{me?.name}</span>
             <span className="dim">{me?.role}</span>
+            <span className="visually-hidden">menu</span>
           </span>
           <span className="user-more">More</span>
         </button>

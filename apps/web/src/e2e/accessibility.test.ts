@@ -1,0 +1,85 @@
+// Every screen in both themes: axe-core finds nothing serious, in a real browser with a seeded fleet.
+import path from 'node:path'
+import { startServer, type TestServer } from '@restic-manager/server/testing'
+import { seedServer } from '@restic-manager/server/testing/seed'
+import { launchChromium, newPage, probeChromium } from '@restic-manager/testkit/chromium'
+import axe from 'axe-core'
+import type { Page } from 'playwright-core'
+import { expect, test } from 'vitest'
+import { build, root } from '../../../../scripts/processes.ts'
+
+const chromium = await probeChromium()
+
+/** Every screen there is, and what says that it has come. */
+async function screensOf({ api }: TestServer): Promise<[string, string][]> {
+  const { rows: hosts } = await api.hosts.list.query({ limit: 50 })
+  const { rows: jobs } = await api.jobs.list.query({ limit: 1, statuses: ['failed'] })
+  const { rows: running } = await api.jobs.list.query({ limit: 1, statuses: ['running'] })
+  const schedules = await api.schedules.list.query({ hostId: hosts[0]?.id })
+  const [repository] = await api.repositories.list.query()
+  const forget = schedules.find(({ schedule }) => schedule.kind === 'forget') ?? schedules[0]
+  const quarantined = hosts.find(({ state }) => state === 'quarantined') ?? hosts[1]
+  return [
+    ['/attention', 'Needs attention'],
+    ['/hosts', 'Hosts'],
+    [`/hosts/${hosts[0]?.id}`, hosts[0]?.name ?? ''],
+    [`/hosts/${quarantined?.id}`, quarantined?.name ?? ''],
+    [`/hosts/${hosts[0]?.id}/schedules/add`, 'Save schedule'],
+    [`/schedules/${forget?.id}`, forget?.schedule.name ?? ''],
+    ['/jobs', 'Jobs'],
+    [`/jobs/${jobs[0]?.id}`, 'Details'],
+    [`/jobs/${running[0]?.id}`, 'Details'],
+    ['/repositories', 'Repositories'],
+    [`/repositories/${repository?.id}`, repository?.name ?? ''],
+    ['/repositories/add', 'Save and test'],
+    ['/settings', 'Settings'],
+    ['/settings/users', 'Users'],
+    ['/settings/audit', 'Audit'],
+    ['/account', 'Password'],
+    ['/setup', 'This machine'],
+    ['/no-such-page', 'There is nothing at this address'],
+  ]
+}
+
+/** What axe finds and calls serious or critical, as lines a person can act on. */
+async function seriousIn(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source)
+  const { violations } = await page.evaluate((): Promise<axe.AxeResults> =>
+    (globalThis as unknown as { axe: typeof axe }).axe.run({ resultTypes: ['violations'] }),
+  )
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, help, nodes }) =>
+      nodes
+        .slice(0, 3)
+        .map(node => `${id}: ${help}: ${node.html.slice(0, 160)} ${node.failureSummary ?? ''}`),
+    )
+}
+
+test.skipIf('missing' in chromium)('no screen has a serious violation, in light and in dark', async () => {
+  await build()
+  await using server = await startServer({ pageDir: path.join(root, 'apps/web/dist') })
+  await seedServer(server, { hosts: 40, jobs: 1_500 })
+  const { email, password } = await server.createOperator({ email: 'noor@example.org' })
+  await using browser = await launchChromium()
+  const page = await newPage(browser)
+  const found: string[] = []
+  /** Comes anew in each theme: a page that changes its colours while it is looked at has some of both. */
+  const look = async (at: string, sign: string) => {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      await page.goto(`${server.url}${at}`)
+      await page.getByText(sign).first().waitFor()
+      for (const line of await seriousIn(page)) found.push(`${at} ${colorScheme} ${line}`)
+    }
+  }
+
+  await look('/sign-in', 'Sign in')
+  await page.getByLabel('E-mail').fill(email)
+  await page.getByRole('textbox', { name: 'Password' }).fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('navigation', { name: 'Pages' }).waitFor()
+
+  for (const [at, sign] of await screensOf(server)) await look(at, sign)
+  expect(found).toEqual([])
+})

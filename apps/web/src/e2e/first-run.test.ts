@@ -1,4 +1,4 @@
-// The first hour of an operator, in a real browser: from the set-up link to a snapshot that plain restic confirms.
+// The first hour of an operator, in a real browser and by keyboard alone: from the set-up link to a snapshot that plain restic confirms.
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { launchChromium, newPage, probeChromium } from '@restic-manager/testkit/chromium'
@@ -8,11 +8,12 @@ import { resticRepository } from '@restic-manager/testkit/restic-repository'
 import { expect, test } from 'vitest'
 import { ensureRestic } from '../../../../scripts/restic.mjs'
 import { openHouse } from './house.ts'
+import { press, tabTo, type } from './keys.ts'
 
 const chromium = await probeChromium()
 
 test.skipIf('missing' in chromium)(
-  'from the set-up link to a snapshot: first admin, a host, a repository, a backup watched to its end',
+  'from the set-up link to a snapshot: first admin, a host, a repository, a backup watched to its end, without a pointer',
   async () => {
     await using house = await openHouse()
     await using browser = await launchChromium()
@@ -29,42 +30,45 @@ test.skipIf('missing' in chromium)(
 
     expect(house.server.setupLink).toBeDefined()
     await page.goto(house.server.setupLink ?? '')
-    await page.getByLabel('Name').fill('Noor Khalil')
-    await page.getByLabel('E-mail').fill('noor@example.net')
-    await page.getByRole('textbox', { name: 'Password' }).fill('correct horse battery')
-    await page.getByRole('button', { name: 'Make the admin and continue' }).click()
+    const button = (name: string) => page.getByRole('button', { name })
+    await type(page, page.getByLabel('Name'), 'Noor Khalil')
+    await type(page, page.getByLabel('E-mail'), 'noor@example.net')
+    await type(page, page.getByRole('textbox', { name: 'Password' }), 'correct horse battery')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'This machine' }).waitFor()
     expect(new URL(page.url()).hash).toBe('')
 
-    await page.getByRole('button', { name: 'Add host' }).click()
+    await press(page, button('Add host'))
     const dialog = page.getByRole('dialog', { name: 'Add a host' })
     const line = dialog.getByLabel('Line to paste on the host')
     await line.getByText('rmj_').waitFor()
     await house.pasteLine(await line.innerText(), 'atlas')
     await dialog.getByText('atlas is online.').waitFor()
     await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'hidden' })
 
-    await page.getByRole('button', { name: 'Back up this host' }).click()
+    await press(page, button('Back up this host'))
     const folders = page.getByRole('combobox', { name: 'Folders' })
-    await folders.waitFor()
-    while ((await folders.locator('..').getByText('/').count()) > 0) await folders.press('Backspace')
+    await tabTo(page, folders)
+    while ((await folders.locator('..').getByText('/').count()) > 0) await page.keyboard.press('Backspace')
     await page.getByText('Add at least one folder.').waitFor()
-    await folders.fill(files)
-    await folders.press('Enter')
-    await page.getByRole('textbox', { name: 'Name' }).fill('atlas-disk')
-    await page.getByLabel('Folder on the host').fill(repositoryFolder)
-    await page.getByRole('button', { name: 'Save and test' }).click()
-    await page.getByRole('button', { name: 'Initialise' }).click()
+    await page.keyboard.insertText(files)
+    await page.keyboard.press('Enter')
+    await type(page, page.getByRole('textbox', { name: 'Name' }), 'atlas-disk')
+    await type(page, page.getByLabel('Folder on the host'), repositoryFolder)
+    await press(page, button('Save and test'))
+    await press(page, button('Initialise'))
     const password = await page.getByLabel('Repository password').innerText()
     await page.getByText('Initialised').or(page.getByText('initialised')).first().waitFor()
     lightenRepository(repositoryFolder, password)
-    await page.getByRole('button', { name: 'Continue to the plan' }).click()
+    await press(page, button('Continue to the plan'))
 
     await page.getByText('Keeps 7 daily, 4 weekly').waitFor()
-    await page.getByRole('button', { name: 'Start the first backup' }).click()
+    await press(page, button('Start the first backup'))
     await page.waitForURL(/\/jobs\//)
     await page.getByText('Succeeded').first().waitFor()
 
-    await page.getByRole('link', { name: 'atlas', exact: true }).first().click()
+    await press(page, page.getByRole('link', { name: 'atlas', exact: true }).first())
     await page.waitForURL(/\/hosts\//)
     for (const schedule of ['Backup', 'Retention', 'Check'])
       await page.getByRole('link', { name: schedule, exact: true }).first().waitFor()

@@ -60,6 +60,7 @@ export default defineConfig({
           name: 'e2e',
           include: [endToEnd],
           globalSetup: [postgres],
+          isolate: false,
           ...patience,
         },
       },

@@ -1,6 +1,6 @@
 // How a backup can be told to work, with the oldest restic that is supported and a current one.
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
@@ -61,6 +61,28 @@ await eachRestic(restic => {
       expect(bench.starts[0]?.command).toContain(`--exclude '*.tmp' --exclude '# hash' --exclude '$HOME'`)
       expect(bench.starts[0]?.command).not.toContain('--exclude-file')
       expect(readdirSync(bench.context.folders.temp)).toEqual([])
+    },
+    SLOW,
+  )
+
+  test.concurrent(
+    'words that look like flags are patterns, tags and the name of the host, and run nothing',
+    async () => {
+      using bench = jobBench(restic)
+      bench.makeRepository()
+      const mark = join(bench.folder, 'somebody-was-here')
+      const words = [`--password-command=touch ${mark}`, '--repo=/etc', '-rf', '--']
+      addFiles(bench.source, { 'kept.txt': 'kept', '-rf': 'out', 'cache/--': '', 'cache/inside': 'out' })
+      const context = { ...bench.context, hostname: words[0] ?? '' }
+      const outcome = await runJob('backup', context, {
+        ...{ paths: [bench.source], excludes: words, tags: words },
+        options: { iexcludes: words, excludeIfPresent: [words[0] ?? '', '--'] },
+      })
+      expect(outcome).toMatchObject({ status: 'succeeded', warnings: [] })
+      expect(await savedFiles(bench)).toEqual(['kept.txt'])
+      const [snapshot] = await bench.plain.snapshots()
+      expect(snapshot).toMatchObject({ hostname: words[0], tags: expect.arrayContaining(words) })
+      expect(existsSync(mark)).toBe(false)
     },
     SLOW,
   )

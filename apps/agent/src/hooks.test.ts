@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { until } from '@restic-manager/testkit/until'
-import { argvOfProgram, complaintAboutHooks, runHook, shellFor, type HookDesk } from './hooks.ts'
+import { argvOfProgram, complaintAboutPrograms, runHook, shellFor, type HookDesk } from './hooks.ts'
 import type { HookCall } from './jobs/context.ts'
 import type { HostPolicy } from './policy.ts'
 import { processStart } from './processes.ts'
@@ -71,16 +71,16 @@ test('a program of the folder runs by its name; how it failed is told with its l
 test('a policy that does not allow a hook keeps the whole job from running', () => {
   addHook('dump', 'true')
   const script = { script: 'true' }
-  expect(complaintAboutHooks(policy('off'), {})).toBeUndefined()
-  expect(complaintAboutHooks(policy('off'), { preHook: { name: 'dump' } })).toMatch(/allows no hooks/)
-  expect(complaintAboutHooks(policy('listed'), { postHook: script })).toMatch(/only the programs/)
-  expect(complaintAboutHooks(policy('listed'), { preHook: { name: 'dump' } })).toBeUndefined()
-  expect(complaintAboutHooks(policy('listed'), { preHook: { name: 'gone' } })).toMatch(/cannot be run/)
+  expect(complaintAboutPrograms(policy('off'), {})).toBeUndefined()
+  expect(complaintAboutPrograms(policy('off'), { preHook: { name: 'dump' } })).toMatch(/allows no hooks/)
+  expect(complaintAboutPrograms(policy('listed'), { postHook: script })).toMatch(/only the programs/)
+  expect(complaintAboutPrograms(policy('listed'), { preHook: { name: 'dump' } })).toBeUndefined()
+  expect(complaintAboutPrograms(policy('listed'), { preHook: { name: 'gone' } })).toMatch(/cannot be run/)
   expect(
-    complaintAboutHooks(policy('inline'), { preHook: script, postHook: { name: 'dump' } }),
+    complaintAboutPrograms(policy('inline'), { preHook: script, postHook: { name: 'dump' } }),
   ).toBeUndefined()
   const refused = { ...policy('off'), problem: 'policy.json is somebody else’s.' }
-  expect(complaintAboutHooks(refused, { preHook: script })).toContain('somebody else')
+  expect(complaintAboutPrograms(refused, { preHook: script })).toContain('somebody else')
 })
 
 test('what the policy does not allow is not run, whoever asks', async () => {

@@ -5,6 +5,7 @@ import { homedir } from 'node:os'
 import { join, posix, win32 } from 'node:path'
 import type { BackupSpec, Hook } from '@restic-manager/contract/command'
 import type { LogStream } from '@restic-manager/contract/log'
+import { complaintsByPolicy } from '@restic-manager/contract/policy-rule'
 import type { HookCall } from './jobs/context.ts'
 import { findHookProgram, type HostPolicy } from './policy.ts'
 import { runProgram } from './programs.ts'
@@ -26,20 +27,15 @@ const powershellFlags = ['-NoProfile', '-NonInteractive', '-ExecutionPolicy', 'B
 /** Windows PowerShell takes a script without it for one in the old code page. */
 const BYTE_ORDER_MARK = '\u{FEFF}'
 
-/** Why the policy of this host keeps a backup from running, as a sentence; undefined when it does not. */
-export function complaintAboutHooks(
+/** Why one of the programs around a backup must not run, as a sentence; undefined when both may. */
+export function complaintAboutPrograms(
   policy: HostPolicy,
-  { preHook, postHook }: Pick<BackupSpec, 'preHook' | 'postHook'>,
+  hooks: Pick<BackupSpec, 'preHook' | 'postHook'>,
 ): string | undefined {
-  const hooks = [preHook, postHook].filter(hook => hook !== undefined)
-  if (hooks.length === 0) return undefined
-  if (policy.problem !== undefined)
-    return `The policy file of this host is not followed, so no hooks run. ${policy.problem}`
-  if (policy.hooks === 'off')
-    return `The policy of this host allows no hooks. It would stand in ${policy.file}.`
-  for (const { name } of hooks) {
-    if (name === undefined && policy.hooks === 'listed')
-      return 'The policy of this host allows only the programs in its folder of hooks, by name.'
+  if (hooks.preHook === undefined && hooks.postHook === undefined) return undefined
+  const [forbidden] = complaintsByPolicy(policy, hooks)
+  if (forbidden !== undefined) return forbidden.message
+  for (const name of [hooks.preHook?.name, hooks.postHook?.name]) {
     const found = name === undefined ? undefined : findHookProgram(policy, name)
     if (found !== undefined && 'complaint' in found) return found.complaint
   }
@@ -48,7 +44,7 @@ export function complaintAboutHooks(
 
 /** Runs a hook to its end. Undefined when it succeeded, else why not, as a sentence. What it prints goes to the log. */
 export async function runHook(desk: HookDesk, hook: Hook, call: HookCall): Promise<string | undefined> {
-  const complaint = complaintAboutHooks(desk.policy, { preHook: hook })
+  const complaint = complaintAboutPrograms(desk.policy, { preHook: hook })
   if (complaint !== undefined) return complaint
   const program = hook.script === undefined ? programOf(desk, hook) : layOut(desk, hook.script)
   if ('complaint' in program) return program.complaint

@@ -1,7 +1,8 @@
 // Where a folder of this host really is: a link inside of an allowed folder must not lead a repository out of it.
 import { lstatSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { isAllowedPlace, placeOf } from '@restic-manager/contract/policy'
+import { isAllowedPlace } from '@restic-manager/contract/policy'
+import { askedAccess, placeOf } from '@restic-manager/contract/policy-rule'
 import { backendOf, type RepositoryAccess } from '@restic-manager/contract/repository'
 
 /**
@@ -12,7 +13,7 @@ export function complaintAboutLinks(
   patterns: readonly string[],
   access: Pick<RepositoryAccess, 'url' | 'credential'>,
 ): string | undefined {
-  const place = placeOf(access)
+  const place = placeOf(askedAccess(access)) ?? access.url
   if (backendOf(place) !== 'local' || patterns.includes('**')) return undefined
   const real = realPlace(resolve(place))
   if (real === undefined)

@@ -1,17 +1,18 @@
 // What this host does not do although its server says so: every order passes here when it comes, and again when it runs.
-import { complaintAboutAccess } from '@restic-manager/contract/policy'
 import type { BackupSpec } from '@restic-manager/contract/command'
+import { askedAccess, complaintsByPolicy } from '@restic-manager/contract/policy-rule'
 import {
   backendOf,
   complaintAboutCredential,
   type RepositoryAccess,
 } from '@restic-manager/contract/repository'
-import { complaintAboutHooks } from './hooks.ts'
+import { complaintAboutPrograms } from './hooks.ts'
 import { complaintAboutLinks } from './policy-links.ts'
 import { complaintAboutReadings } from './policy-readings.ts'
 import type { HostPolicy } from './policy.ts'
 import type { Bandwidth } from './restic/args.ts'
 
+type Hooks = Pick<BackupSpec, 'preHook' | 'postHook'>
 type Work = { spec: object; access: Pick<RepositoryAccess, 'url' | 'credential' | 'environment'> }
 
 /** What any restic may take of the network, whatever the server says. */
@@ -22,12 +23,16 @@ export const bandwidthOf = ({ uploadKibps, downloadKibps }: HostPolicy): Bandwid
 
 /** Why the policy of this host keeps a job from running, as a sentence that names the key; undefined when it does not. */
 export function complaintAboutWork(policy: HostPolicy, { spec, access }: Work): string | undefined {
+  const { preHook, postHook }: Hooks = 'paths' in spec ? (spec as BackupSpec) : {}
+  const hooks = { preHook, postHook }
+  // A speed above the limit is no reason to have no backup: `bandwidthOf` keeps it below.
+  const [complaint] = complaintsByPolicy(policy, { access: askedAccess(access), ...hooks })
   return (
-    complaintAboutAccess(policy, access) ??
+    complaint?.message ??
     complaintAboutSecret(access) ??
     complaintAboutLinks(policy.repositories, access) ??
     complaintAboutReadings(access) ??
-    complaintAboutHooks(policy, 'paths' in spec ? (spec as BackupSpec) : {})
+    complaintAboutPrograms(policy, hooks)
   )
 }
 

@@ -1,7 +1,8 @@
 // The folders that were local repositories of this host before its policy had rules for them: they stay allowed.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { complaintAboutPattern, placeOf } from '@restic-manager/contract/policy'
+import { complaintAboutPattern } from '@restic-manager/contract/policy'
+import { askedAccess, placeOf } from '@restic-manager/contract/policy-rule'
 import { backendOf, type RepositoryAccess } from '@restic-manager/contract/repository'
 import { z } from 'zod'
 import { readFileIfThere, savePrivateFile } from './files.ts'
@@ -30,7 +31,7 @@ export function usualPolicy(
 
 function localPlaces(repositories: readonly Pick<RepositoryAccess, 'url' | 'credential'>[]): string[] {
   return repositories
-    .map(placeOf)
+    .map(access => placeOf(askedAccess(access)) ?? access.url)
     .filter(place => backendOf(place) === 'local' && place.length <= 400 && isPlain(place))
     .slice(0, MOST)
 }

@@ -1,7 +1,8 @@
 // What the schedule editor holds: where it begins, what of it is sent, what is wrong with it, and what was changed.
 import type { Id } from '@restic-manager/contract/ids'
 import { optionsOf, ScheduleDraft, type ScheduleKind } from '@restic-manager/contract/schedule'
-import { complaintsAboutSchedule, type HookPolicy } from '@restic-manager/contract/schedule-complaints'
+import type { HostRules } from '@restic-manager/contract/policy-rule'
+import { complaintsAboutSchedule } from '@restic-manager/contract/schedule-complaints'
 import type { HostView, RepositoryView, ScheduleView } from '@restic-manager/contract/views'
 import { defaultExcludes, defaultPaths } from './backup-defaults.ts'
 import { tidyRetention, usualRetention } from './retention-words.ts'
@@ -132,7 +133,7 @@ export type SectionProps = {
 /** What is wrong with a draft, in the words of the server's own rules. */
 export function complaintsAboutDraft(
   draft: ScheduleDraft,
-  known: { policy?: HookPolicy | undefined; before?: { kind: ScheduleKind } | undefined } = {},
+  known: { policy?: HostRules | undefined; before?: { kind: ScheduleKind } | undefined } = {},
 ): Complaints {
   const tidy = tidySchedule(draft)
   const complaints: Record<string, string> = {}

@@ -1,13 +1,6 @@
 // What the patterns of a host's policy allow, and what slips through none of them.
 import { expect, test } from 'vitest'
-import {
-  complaintAboutAccess,
-  complaintAboutPattern,
-  isAllowedPlace,
-  localFolderOf,
-  slower,
-  usualPatterns,
-} from './policy.ts'
+import { complaintAboutPattern, isAllowedPlace, localFolderOf, usualPatterns } from './policy.ts'
 
 const usual = usualPatterns('/var/backups/restic')
 
@@ -25,8 +18,8 @@ test('a host whose owner says nothing allows every storage, and folders only bel
     expect(isAllowedPlace(usual, url), url).toBe(true)
   for (const url of ['/etc/cron.d', '/', '/var/backups/resticx', '/var/backups/restic/../../etc', 'C:\\'])
     expect(isAllowedPlace(usual, url), url).toBe(false)
-  expect(localFolderOf({ repositories: usual })).toBe('/var/backups/restic')
-  expect(localFolderOf({ repositories: ['/srv/one', 'rest:**'] })).toBeUndefined()
+  expect(localFolderOf(usual)).toBe('/var/backups/restic')
+  expect(localFolderOf(['/srv/one', 'rest:**'])).toBeUndefined()
 })
 
 test.each([
@@ -67,45 +60,3 @@ test.each(['*', 'srv', 'http://h/', '/srv/**/a', '/srv**', 'rest:https://h**', '
   'the pattern %s is refused',
   pattern => expect(complaintAboutPattern(pattern)).toEqual(expect.any(String)),
 )
-
-test('a remote that is a folder of the host counts as that folder', () => {
-  const policy = { repositories: usual } as const
-  const credential = 'type = local'
-  const complain = (url: string) => complaintAboutAccess(policy, { url, credential })
-  expect(complain('rclone:disk:/etc/cron.d')).toContain('/etc/cron.d: see "repositories"')
-  expect(complain('rclone:disk:etc')).toContain('repositories')
-  expect(complain('rclone:disk:var/backups/restic/a')).toContain('./var/backups/restic/a')
-  expect(complain('rclone:disk:/var/backups/restic/a')).toBeUndefined()
-})
-
-test('a name of environment passes when the storage takes it and the host does not forbid it', () => {
-  const environment = { RESTIC_CACERT: '/etc/ca.pem' }
-  const access = { url: 'rest:https://h/', environment }
-  expect(complaintAboutAccess({}, access)).toBeUndefined()
-  expect(complaintAboutAccess({ environment: ['RESTIC_CACERT'] }, access)).toBeUndefined()
-  expect(complaintAboutAccess({ environment: [] }, access)).toContain('"environment"')
-  for (const name of ['LD_PRELOAD', 'RESTIC_PASSWORD_COMMAND', 'RESTIC_REPOSITORY', 'PATH', 'constructor'])
-    expect(complaintAboutAccess({}, { url: 'rest:https://h/', environment: { [name]: 'x' } })).toContain(
-      `${name} may not be set`,
-    )
-})
-
-test('an Azure address under another name is not shown what the host itself signs in with', () => {
-  const access = { url: 'azure:backups:/a', environment: { AZURE_ENDPOINT_SUFFIX: 'evil.example' } }
-  expect(complaintAboutAccess({}, access)).toContain('only together with the key')
-  expect(complaintAboutAccess({}, { ...access, credential: 'key' })).toBeUndefined()
-})
-
-test('a policy file that is not followed lets nothing run', () => {
-  const policy = { repositories: ['**'], problem: 'It is no JSON.' } as const
-  expect(complaintAboutAccess(policy, { url: 'rest:https://h/' })).toContain('It is no JSON.')
-})
-
-test('of two limits the slower counts', () => {
-  expect([slower(1, 2), slower(2, undefined), slower(undefined, 3), slower(undefined, undefined)]).toEqual([
-    1,
-    2,
-    3,
-    undefined,
-  ])
-})

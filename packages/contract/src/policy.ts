@@ -1,7 +1,6 @@
-// What the owner of a host lets a server use as a repository: the rules that the agent keeps and the page shows.
+// Where the owner of a host lets repositories be: patterns of addresses, and what matches them.
 import { z } from 'zod'
-import { rcloneRemoteOf, readRcloneSection } from './rclone.ts'
-import { BackendKind, backendOf, backends, type RepositoryAccess } from './repository.ts'
+import { BackendKind, backendOf } from './repository.ts'
 
 /** Everything, also every folder of the host. */
 const ANYTHING = '**'
@@ -32,12 +31,6 @@ export const AddressPattern = z
     const complaint = complaintAboutPattern(pattern)
     if (complaint !== undefined) ctx.addIssue({ code: 'custom', message: complaint })
   })
-
-type Asked = Pick<RepositoryAccess, 'url' | 'credential' | 'environment'>
-/** What a policy says of repositories, as the host itself reads it or as it told its server. */
-export type AccessRules = {
-  readonly [K in 'repositories' | 'environment']?: readonly string[] | undefined
-} & { readonly problem?: string | undefined }
 
 /** Whether one of the patterns allows a repository to be there. */
 export function isAllowedPlace(patterns: readonly string[], place: string): boolean {
@@ -91,57 +84,10 @@ function straightened(address: string): string {
   return /^[A-Za-z]:/.test(short) ? short.toLowerCase() : short
 }
 
-/**
- * Where restic will write: through a remote that is a folder of the host, that folder. One that is relative begins with
- * `./`: it depends on where the agent runs, and no pattern but `**` allows it.
- */
-export function placeOf({ url, credential }: Pick<Asked, 'url' | 'credential'>): string {
-  if (credential === undefined || rcloneRemoteOf(url) === undefined) return url
-  const remote = readRcloneSection(credential)
-  if ('complaint' in remote || remote.type !== 'local') return url
-  const path = url.slice(url.indexOf(':', 'rclone:'.length) + 1)
-  return backendOf(path) === 'local' ? path : `./${path}`
-}
-
-/**
- * Why the policy of a host keeps it from using a repository, as a sentence that names the key of its file; undefined
- * when it does not. Nothing is known of a host whose agent tells nothing of repositories.
- */
-export function complaintAboutAccess(policy: AccessRules, access: Asked): string | undefined {
-  if (policy.problem !== undefined)
-    return `The policy file of this host is not followed, so no job runs. ${policy.problem}`
-  const { repositories, environment } = policy
-  const kind = backendOf(access.url)
-  const usable: readonly string[] = kind === undefined ? [] : backends[kind].environment
-  for (const name of Object.keys(access.environment ?? {})) {
-    if (!usable.includes(name)) return `${name} may not be set for a repository of the kind ${kind}.`
-    if (environment !== undefined && !environment.includes(name))
-      return `The policy of this host does not let a server set ${name}: see "environment" in its policy file.`
-  }
-  // restic would sign in as the host itself then, and show what it signs in with to whoever has that name.
-  if (kind === 'azure' && access.environment?.['AZURE_ENDPOINT_SUFFIX'] !== undefined && !access.credential)
-    return 'AZURE_ENDPOINT_SUFFIX may be set only together with the key of the account.'
-  const place = placeOf(access)
-  if (repositories === undefined || isAllowedPlace(repositories, place)) return undefined
-  return `The policy of this host does not allow a repository at ${place}: see "repositories" in its policy file. Allowed: ${inShort(repositories)}.`
-}
-
-function inShort(patterns: readonly string[]): string {
-  const shown = patterns.slice(0, 12)
-  const more = patterns.length - shown.length
-  return [...(shown.length === 0 ? ['nothing'] : shown), ...(more > 0 ? [`${more} more`] : [])].join(', ')
-}
-
 /** The first folder below which a host lets local repositories be made; undefined when it names none. */
-export function localFolderOf({ repositories = [] }: AccessRules): string | undefined {
+export function localFolderOf(repositories: readonly string[]): string | undefined {
   const folder = repositories.find(
     pattern => backendOf(pattern) === 'local' && /^[^*]+[\\/]\*\*$/.test(pattern),
   )
   return folder?.slice(0, -3)
-}
-
-/** The slower of two limits; undefined means none. */
-export function slower(one: number | undefined, other: number | undefined): number | undefined {
-  if (one === undefined || other === undefined) return one ?? other
-  return Math.min(one, other)
 }

@@ -33,6 +33,7 @@ export const refusals = {
   hello_first: 'PRECONDITION_FAILED',
   protocol_mismatch: 'PRECONDITION_FAILED',
   schedule_invalid: 'BAD_REQUEST',
+  refused_by_policy: 'PRECONDITION_FAILED', // a host told that its own policy forbids this
   risk_not_accepted: 'PRECONDITION_FAILED',
   not_maintenance_host: 'PRECONDITION_FAILED',
   repository_not_on_host: 'PRECONDITION_FAILED',

@@ -32,6 +32,8 @@ export const HostListRequest = z.object({
   sort: z.enum(['name', 'lastGoodBackup']).default('name'),
 })
 export const HostRequest = z.object({ hostId: Id })
+/** Hosts that a page offers for something. */
+export const HostPoliciesRequest = z.object({ hostIds: z.array(Id).max(200) })
 export const HostUpdateRequest = z.object({ hostId: Id, name: Name.optional(), tags: Tags.optional() })
 /** Holds the schedules of a host back: until it is resumed, or until `until`. */
 const pauseFields = { reason: text(300).min(1).optional(), until: z.date().optional() }

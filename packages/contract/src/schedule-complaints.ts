@@ -1,6 +1,13 @@
 // What makes a schedule unacceptable: the same rules on both ends, each with a stable code, a field and a sentence.
 import { z } from 'zod'
 import { complaintAboutTimetable, shortestInterval } from './cron.ts'
+import {
+  type AskedAccess,
+  complaintsAboutHooks,
+  complaintsByPolicy,
+  type HostRules,
+  type PolicyComplaint,
+} from './policy-rule.ts'
 import { complaintAboutRetention } from './retention.ts'
 import { optionsOf, type ScheduleDraft, type ScheduleKind, type ScheduleOptions } from './schedule.ts'
 
@@ -16,6 +23,10 @@ export const ScheduleComplaintCode = z.enum([
   'invalid_jitter',
   'invalid_options',
   'hooks_not_allowed',
+  'repository_not_allowed',
+  'environment_not_allowed',
+  'bandwidth_not_allowed',
+  'policy_not_followed',
   'manual_with_cron',
   'kind_is_immutable',
   'unsupported',
@@ -23,18 +34,18 @@ export const ScheduleComplaintCode = z.enum([
 export type ScheduleComplaintCode = z.infer<typeof ScheduleComplaintCode>
 export type ScheduleComplaint = { code: ScheduleComplaintCode; field: keyof ScheduleDraft; message: string }
 
-/** What the host's policy says of hooks; absent where it is not known yet. */
-export type HookPolicy = { hooks: 'off' | 'listed' | 'inline' }
-
-/** Everything that makes a schedule unacceptable; the same on both ends. `before` is the schedule that is edited. */
+/**
+ * Everything that makes a schedule unacceptable; the same on both ends. `policy`: of its host, undefined where that has not told
+ * one: its hooks are looked at here, the rest in `complaintsAboutPlaces`. `before` is the schedule that is edited.
+ */
 export function complaintsAboutSchedule(
   draft: ScheduleDraft,
-  { policy, before }: { policy?: HookPolicy | undefined; before?: { kind: ScheduleKind } | undefined } = {},
+  { policy, before }: { policy?: HostRules | undefined; before?: { kind: ScheduleKind } | undefined } = {},
 ): ScheduleComplaint[] {
   return [
     ...complaintsAboutTime(draft),
     ...complaintsAboutWork(draft),
-    ...complaintsAboutHooks(draft, policy),
+    ...complaintsAboutPrograms(draft, policy),
     ...(before !== undefined && before.kind !== draft.kind
       ? [
           {
@@ -125,16 +136,46 @@ function complaintsAboutWork(draft: ScheduleDraft): ScheduleComplaint[] {
   return complaints
 }
 
-function complaintsAboutHooks(draft: ScheduleDraft, policy: HookPolicy | undefined): ScheduleComplaint[] {
-  return (['preHook', 'postHook'] as const).flatMap(field => {
-    const hook = draft[field]
-    if (hook === undefined) return []
-    const refused = (message: string) => [{ code: 'hooks_not_allowed' as const, field, message }]
-    if (draft.kind !== 'backup') return refused('Only backups have hooks.')
-    if (policy?.hooks === 'off')
-      return refused('The policy file of this host allows no hooks. Its owner can change that on the host.')
-    if (policy?.hooks === 'listed' && hook.name === undefined)
-      return refused('The policy file of this host allows only the programs in its folder of hooks, by name.')
-    return []
-  })
+function complaintsAboutPrograms(draft: ScheduleDraft, policy: HostRules | undefined): ScheduleComplaint[] {
+  const given = (['preHook', 'postHook'] as const).filter(field => draft[field] !== undefined)
+  const message = 'Only backups have hooks.'
+  if (draft.kind !== 'backup')
+    return given.map(field => ({ code: 'hooks_not_allowed' as const, field, message }))
+  const complaints = policy === undefined ? [] : complaintsAboutHooks(policy, draft)
+  return complaints.map(complaint => inSchedule(complaint, complaint.message))
+}
+
+/** The field of a schedule that a complaint belongs to. */
+const inSchedule = ({ code, about }: PolicyComplaint, message: string): ScheduleComplaint => ({
+  ...{ code, message },
+  field:
+    about === 'preHook' || about === 'postHook'
+      ? about
+      : about === 'uploadKibps' || about === 'downloadKibps'
+        ? 'options'
+        : 'repositoryIds',
+})
+
+/** One repository of a schedule: the rules of the host that would work on it, and that host's name when it is another one. */
+export type PlannedPlace = { name: string; access: AskedAccess; rules: HostRules | undefined; host?: string }
+
+/**
+ * What the policies of hosts forbid of a schedule beyond its hooks. For whoever plans it: an agent takes a set that asks for
+ * more than its limit, and looks at a place when a job comes.
+ */
+export function complaintsAboutPlaces(
+  { options }: Pick<ScheduleDraft, 'options'>,
+  { rules, places }: { rules: HostRules | undefined; places: readonly PlannedPlace[] },
+): ScheduleComplaint[] {
+  return [
+    ...places.flatMap(({ name, access, rules, host }) =>
+      complaintsByPolicy(rules, { access }).map(complaint => {
+        const where = host === undefined ? name : `${name}, maintained by ${host}`
+        return inSchedule(complaint, `${where}: ${complaint.message}`)
+      }),
+    ),
+    ...complaintsByPolicy(rules, { options })
+      .filter(({ code }) => code === 'bandwidth_not_allowed')
+      .map(complaint => inSchedule(complaint, complaint.message)),
+  ]
 }

@@ -1,8 +1,13 @@
 // What makes a schedule unacceptable, and what its slots' jobs are told: the same on both ends.
 import { describe, expect, test } from 'vitest'
 import { jobSpecs } from './command.ts'
+import type { HostRules } from './policy-rule.ts'
 import { optionsOf, type Schedule, type ScheduleDraft, ScheduleOptions, specOfSchedule } from './schedule.ts'
-import { complaintsAboutSchedule, ScheduleComplaintCode } from './schedule-complaints.ts'
+import {
+  complaintsAboutPlaces,
+  complaintsAboutSchedule,
+  ScheduleComplaintCode,
+} from './schedule-complaints.ts'
 
 const id = (n: number) => `0192b7e4-0000-7000-8000-${String(n).padStart(12, '0')}`
 
@@ -100,6 +105,34 @@ describe('complaints', () => {
     ])
   })
 
+  const places: [ScheduleComplaintCode, keyof ScheduleDraft, RegExp, HostRules][] = [
+    ['repository_not_allowed', 'repositoryIds', /^vault: .*"repositories"/, { repositories: ['/srv/**'] }],
+    ['environment_not_allowed', 'repositoryIds', /^vault: .*"environment"/, { environment: [] }],
+    ['bandwidth_not_allowed', 'options', /at most 99 KiB\/s for upload/, { uploadKibps: 99 }],
+    ['policy_not_followed', 'repositoryIds', /^vault: .*It is no JSON\./, { problem: 'It is no JSON.' }],
+  ]
+  const access = { url: 'rest:https://h/', environment: { RESTIC_CACERT: '/ca.pem' }, hasCredential: true }
+  const slow = { ...backup, options: { uploadKibps: 100 } }
+  test.each(places)('%s at %s where the policy of the host forbids it', (code, field, words, rules) => {
+    const message = expect.stringMatching(words)
+    expect(complaintsAboutPlaces(slow, { rules, places: [{ name: 'vault', access, rules }] })).toEqual([
+      { code, field, message },
+    ])
+  })
+
+  test('of maintenance the policy counts that holds where it runs, and that host is named', () => {
+    const rules = { repositories: [] }
+    const at = { name: 'vault', access, rules, host: 'keeper' }
+    expect(complaintsAboutPlaces(prune, { rules: { repositories: ['**'] }, places: [at] })).toMatchObject([
+      { message: expect.stringMatching(/^vault, maintained by keeper: /) },
+    ])
+    expect(complaintsAboutPlaces(prune, { rules, places: [{ ...at, rules: undefined }] })).toEqual([])
+  })
+
+  test('an agent takes a schedule that asks for more than the limit of its host: it keeps to the limit', () => {
+    expect(complaintsAboutSchedule(slow, { policy: { uploadKibps: 1 } })).toEqual([])
+  })
+
   test('the kind of a schedule stays what it was', () => {
     expect(complaintsAboutSchedule(prune, { before: { kind: 'backup' } })).toMatchObject([
       { code: 'kind_is_immutable', field: 'kind' },
@@ -114,7 +147,7 @@ describe('complaints', () => {
   })
 
   test('every stable code but the one of an older agent is shown here', () => {
-    const shown = new Set<string>(['kind_is_immutable', ...cases.map(([code]) => code)])
+    const shown = new Set<string>(['kind_is_immutable', ...[...cases, ...places].map(([code]) => code)])
     expect(ScheduleComplaintCode.options.filter(code => !shown.has(code))).toEqual(['unsupported'])
   })
 })

@@ -95,11 +95,13 @@ export const RepositoryView = z.object({
   url: z.string(),
   username: z.string().nullable(),
   hasCredential: z.boolean(),
+  remoteType: z.string().nullable(), // of the rclone section among its secrets; null: there is none, or it is not known
   environment: BackendEnvironment,
   mayDelete: z.boolean(),
   maintenanceHost: z.object({ id: Id, name: z.string() }).nullable(),
   adminUsername: z.string().nullable(),
   hasAdminCredential: z.boolean(),
+  adminRemoteType: z.string().nullable(),
   /** The maintenance host also backs up here: a thief of that host could delete every backup. */
   ransomwareUnsafe: z.boolean(),
   riskAcceptedBy: z.string().nullable(),
@@ -169,6 +171,10 @@ export const HostView = HostRow.extend({
   repositories: z.array(RepositoryView),
 })
 export type HostView = z.infer<typeof HostView>
+
+/** What one host allows, for where it is one of many; null: it has not told yet. */
+export const HostPolicyRow = z.object({ hostId: Id, policy: PolicySummary.nullable() })
+export type HostPolicyRow = z.infer<typeof HostPolicyRow>
 
 /** Everything about one job. */
 export const JobView = JobBrief.extend({

@@ -243,6 +243,8 @@ export const credentials = pgTable(
       .references(() => repositories.id, { onDelete: 'cascade' }),
     purpose: text().$type<'password' | 'everyday' | 'admin'>().notNull(),
     sealed: text().notNull(),
+    /** Of an rclone section, the type of its remote, which is no secret. Null: it is none, or was sealed before this was kept. */
+    remoteType: text('remote_type'),
     updatedAt: at('updated_at').notNull().defaultNow(),
   },
   table => [unique('credentials_purpose').on(table.repositoryId, table.purpose)],

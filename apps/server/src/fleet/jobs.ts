@@ -11,6 +11,7 @@ import type { Db } from '../db/open.ts'
 import { hosts, jobs } from '../db/schema.ts'
 import { isBusy } from './busy.ts'
 import { dispatch, type LinePeriods } from './dispatch.ts'
+import { checkWork } from './host-policies.ts'
 import { queueJobs } from './new-jobs.ts'
 import { type NoPlace, type Place, placeJob } from './placement.ts'
 
@@ -28,8 +29,8 @@ export type Asking = { requestedBy: string } & Pick<Timing, 'queuedLife'> & Part
 
 /**
  * Queues a job for a host, connected or not. A repeat with the same request id starts nothing and answers the same job.
- * Throws `host_not_found`, `host_quarantined`, `repository_not_on_host`, `not_maintenance_host`, `repository_busy` or
- * `request_reused`.
+ * Throws `host_not_found`, `host_quarantined`, `repository_not_on_host`, `not_maintenance_host`, `refused_by_policy`,
+ * `repository_busy` or `request_reused`.
  */
 export async function runJob(
   db: Db,
@@ -74,6 +75,7 @@ async function placeRequest(tx: Db, { hostId, repositoryId, kind, spec }: RunReq
       `The ${kind} of this repository runs on its maintenance host, ${right?.name}. Start it there.`,
     )
   }
+  await checkWork(tx, place, { repositoryId, spec, isNew: true })
   if (kind === 'unlock') await checkIsIdle(tx, repositoryId)
   return place
 }

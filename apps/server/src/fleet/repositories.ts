@@ -1,5 +1,6 @@
 // Repositories as operators set them up: made, changed, forgotten; secrets sealed on the way in.
 import { randomBytes } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { newId } from '@restic-manager/contract/ids'
@@ -13,18 +14,19 @@ import type {
 import { timing } from '@restic-manager/contract/timing'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
-import { type Seal, sealWithin } from '../db/seal.ts'
+import type { Seal } from '../db/seal.ts'
 import { hasSqlState, uniqueViolation } from '../db/sql-state.ts'
 import { credentials, hostRepositories, hosts, jobs, repositories } from '../db/schema.ts'
 import { concernsItsRepository } from './claims.ts'
 import { changeConfiguration, placeOf } from './configuration.ts'
 import { dispatch, type LinePeriods } from './dispatch.ts'
+import { checkAccess } from './host-policies.ts'
+import { sealCredentials } from './repository-secrets.ts'
 import { maintenanceColumns, moveWaitingJobs, plannedOn } from './maintenance-hosts.ts'
 
 type Create = z.infer<typeof RepositoryCreateRequest>
 type Update = z.infer<typeof RepositoryUpdateRequest>
 type Remove = z.infer<typeof RepositoryRemoveRequest>
-type Purpose = 'password' | 'everyday' | 'admin'
 
 /** Whose word it is that a risk is taken. */
 type Asker = { requestedBy?: string }
@@ -56,8 +58,8 @@ function kindOf(url: string) {
 
 /**
  * Makes a repository's record and gives hosts access to it. Without a password one is minted and answered this once, for the
- * recovery kit. A repeated request makes nothing new. Throws `name_taken`, `host_not_found`, `risk_not_accepted` or
- * `request_reused`.
+ * recovery kit. A repeated request makes nothing new. Throws `name_taken`, `host_not_found`, `risk_not_accepted`,
+ * `refused_by_policy` or `request_reused`.
  */
 export async function createRepository(
   db: Db,
@@ -76,6 +78,7 @@ export async function createRepository(
     if (made === undefined) return { result: await repeatedCreate(tx, seal, request), hostIds: [] }
     await sealCredentials(tx, seal, made.id, { ...request, password })
     await giveAccess(tx, made.id, request.hostIds)
+    await checkAccess(tx, made.id, { ...maintenance, hostIds: request.hostIds })
     await notify(tx, 'repository', made.id)
     const result = { repositoryId: made.id, password: request.password === undefined ? password : null }
     return { result, hostIds: request.hostIds }
@@ -108,7 +111,7 @@ async function repeatedCreate(tx: Db, seal: Seal, request: Create) {
 
 /**
  * Changes a repository that is still at the version the operator saw. Secrets left out stay. Throws `version_stale`,
- * `repository_not_found`, `name_taken`, `risk_not_accepted` or `host_not_found`.
+ * `repository_not_found`, `name_taken`, `risk_not_accepted`, `refused_by_policy` or `host_not_found`.
  */
 export async function updateRepository(
   db: Db,
@@ -162,6 +165,7 @@ export async function updateRepository(
           and(eq(hostRepositories.repositoryId, repositoryId), inArray(hostRepositories.hostId, removed)),
         )
     await giveAccess(tx, repositoryId, request.hostIds)
+    await checkAccess(tx, repositoryId, newlyGiven(request, { before, had, maintenance }))
     await notify(tx, 'repository', repositoryId)
     return { result: undefined, hostIds: [...had, ...request.hostIds] }
   }).catch((error: unknown) => {
@@ -171,6 +175,26 @@ export async function updateRepository(
   const lineUp = (own: Db) => own.transaction(tx => dispatch(tx, [repositoryId], { ...timing, ...periods }))
   if (afterwards === undefined) await lineUp(db)
   else afterwards(lineUp)
+}
+
+type Known = Pick<typeof repositories.$inferSelect, 'url' | 'environment' | 'maintenanceHostId'>
+
+/** Whose policies an edit has to ask: of hosts it gives the repository to, and of all of them when it lies elsewhere from now on. */
+function newlyGiven(
+  { hostIds, url, environment = {}, credential, adminCredential }: Update,
+  {
+    before,
+    had,
+    maintenance: { maintenanceHostId },
+  }: { before: Known; had: readonly string[]; maintenance: { maintenanceHostId: string | null } },
+) {
+  const moves =
+    url !== before.url || !isDeepStrictEqual(environment, before.environment) || credential !== undefined
+  const isKept = maintenanceHostId === before.maintenanceHostId && adminCredential === undefined
+  return {
+    hostIds: moves ? hostIds : hostIds.filter(id => !had.includes(id)),
+    maintenanceHostId: moves || !isKept ? maintenanceHostId : null,
+  }
 }
 
 /** Forgets a repository here; its data stays where it is. Throws `not_confirmed`, `repository_in_use` or `repository_not_found`. */
@@ -236,32 +260,4 @@ async function giveAccess(tx: Db, repositoryId: string, hostIds: readonly string
     .insert(hostRepositories)
     .values(there.map(({ hostId }) => ({ hostId, repositoryId })))
     .onConflictDoNothing()
-}
-
-type Secrets = Partial<Record<'password' | 'credential' | 'adminCredential', string | undefined>>
-
-/** What is given replaces what was there. */
-async function sealCredentials(tx: Db, seal: Seal, repositoryId: string, secrets: Secrets) {
-  const { password, credential, adminCredential } = secrets
-  const given = [
-    ['password', password],
-    ['everyday', credential],
-    ['admin', adminCredential],
-  ] as const
-  for (const [purpose, secret] of given)
-    if (secret !== undefined) await sealCredential(tx, seal, repositoryId, purpose, secret)
-}
-
-/** The seal binds the row, so a secret that replaces another is sealed for the row that is there. */
-async function sealCredential(tx: Db, seal: Seal, repositoryId: string, purpose: Purpose, secret: string) {
-  const [before] = await tx
-    .select({ id: credentials.id })
-    .from(credentials)
-    .where(and(eq(credentials.repositoryId, repositoryId), eq(credentials.purpose, purpose)))
-  const id = before?.id ?? newId()
-  const sealed = await sealWithin(tx, seal, secret, placeOf(id))
-  await tx
-    .insert(credentials)
-    .values({ id, repositoryId, purpose, sealed })
-    .onConflictDoUpdate({ target: credentials.id, set: { sealed, updatedAt: sql`now()` } })
 }

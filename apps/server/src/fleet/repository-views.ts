@@ -24,6 +24,10 @@ const lastOf = (kind: 'forget' | 'prune') =>
     and coalesce(jobs.spec ->> 'dryRun', 'false') <> 'true' and ${concernsItsRepository}
     order by jobs.finished_at desc limit 1)`.mapWith(asDate)
 
+const remoteTypeOf = (purpose: 'everyday' | 'admin') =>
+  sql<string | null>`(select credentials.remote_type from credentials
+    where credentials.repository_id = repositories.id and credentials.purpose = ${purpose})`
+
 /** Inner queries name their columns in full: from a single table Drizzle writes bare names, and the inner table would take them. */
 const columns = {
   id: repositories.id,
@@ -37,6 +41,7 @@ const columns = {
   adminUsername: repositories.adminUsername,
   hasAdminCredential: sql<boolean>`exists (select 1 from credentials
     where credentials.repository_id = repositories.id and credentials.purpose = 'admin')`,
+  adminRemoteType: remoteTypeOf('admin'),
   ransomwareUnsafe: sql<boolean>`exists (select 1 from host_repositories
     where host_repositories.repository_id = repositories.id and host_repositories.host_id = ${keepers.id})`,
   riskAcceptedBy: repositories.riskAcceptedBy,
@@ -67,6 +72,7 @@ const columns = {
   createdAt: repositories.createdAt,
   hasCredential: sql<boolean>`exists (select 1 from credentials
     where credentials.repository_id = repositories.id and credentials.purpose = 'everyday')`,
+  remoteType: remoteTypeOf('everyday'),
   snapshotCount: sql<number>`(select coalesce(sum(held.count), 0)::integer from snapshot_counts held
     where held.repository_id = repositories.id)`,
   lastBackupAt:

@@ -11,6 +11,7 @@ import { retryJobId } from '@restic-manager/contract/slots'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs, schedules } from '../db/schema.ts'
 import type { LinePeriods } from './dispatch.ts'
+import { checkWork } from './host-policies.ts'
 import { type Asking, checkHost, checkIsIdle, refusalOf } from './jobs.ts'
 import { type NewJob, queueJobs } from './new-jobs.ts'
 import { isPausedNow } from './pauses.ts'
@@ -149,6 +150,7 @@ export async function retryJob(
     const place = await placeJob(tx, { kind, hostId: ownerOf(job), repositoryId, dryRun })
     if ('refused' in place) throw refusalOf(place)
     await checkHost(tx, place.hostId)
+    await checkWork(tx, place, { repositoryId, spec })
     if (kind === 'unlock') await checkIsIdle(tx, repositoryId)
     for (let attempt = await nextAttempt(tx, root); ; attempt += 1) {
       const again = { ...attemptOf(job, attempt, place), spec, requestId, requestedBy }

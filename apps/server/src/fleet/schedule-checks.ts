@@ -1,11 +1,16 @@
 // What makes a schedule unacceptable on this host: the rules both ends share, and what only the server knows.
-import { and, asc, eq, inArray } from 'drizzle-orm'
-import { PolicySummary } from '@restic-manager/contract/agent'
+import { and, asc, eq, inArray, isNull } from 'drizzle-orm'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { type ScheduleDraft, type ScheduleKind } from '@restic-manager/contract/schedule'
-import { complaintsAboutSchedule, type ScheduleComplaint } from '@restic-manager/contract/schedule-complaints'
+import {
+  complaintsAboutPlaces,
+  complaintsAboutSchedule,
+  type ScheduleComplaint,
+} from '@restic-manager/contract/schedule-complaints'
 import type { Db } from '../db/open.ts'
 import { hostRepositories, hosts, repositories, schedules } from '../db/schema.ts'
+import { placesOf, policiesOf } from './host-policies.ts'
+import { choosePlace } from './placement.ts'
 
 /** Throws `schedule_invalid` with everything that is wrong. `before`: the schedule that is edited. */
 export async function checkSchedule(
@@ -14,9 +19,12 @@ export async function checkSchedule(
   draft: ScheduleDraft,
   before?: { kind: ScheduleKind },
 ): Promise<void> {
+  const reachable = await reachableOf(tx, hostId, draft)
+  const { rules, places } = await placesOfSchedule(tx, { hostId, draft, reachable })
   const complaints = [
-    ...complaintsAboutSchedule(draft, { policy: await policyOf(tx, hostId), before }),
-    ...(await complaintsAboutRepositories(tx, hostId, draft)),
+    ...complaintsAboutSchedule(draft, { policy: rules, before }),
+    ...complaintsAboutRepositories(reachable, hostId, draft),
+    ...complaintsAboutPlaces(draft, { rules, places }),
     ...(await complaintsAboutTargets(tx, hostId, draft)),
   ]
   const [first] = complaints
@@ -29,22 +37,16 @@ export async function checkSchedule(
   )
 }
 
-/** The host's own policy as it told last; undefined before it first connected. */
-async function policyOf(tx: Db, hostId: string): Promise<PolicySummary | undefined> {
-  const [host] = await tx.select({ policy: hosts.policy }).from(hosts).where(eq(hosts.id, hostId))
-  return PolicySummary.safeParse(host?.policy).data
-}
+type Reachable = Awaited<ReturnType<typeof reachableOf>>
 
-async function complaintsAboutRepositories(
-  tx: Db,
-  hostId: string,
-  { kind, repositoryIds }: ScheduleDraft,
-): Promise<ScheduleComplaint[]> {
-  if (repositoryIds.length === 0) return []
-  const reachable = await tx
+/** The repositories of a draft. Each is held: its removal sees what is planned now, or comes first. */
+const reachableOf = (tx: Db, hostId: string, { repositoryIds }: ScheduleDraft) =>
+  tx
     .select({
       id: repositories.id,
+      mayDelete: repositories.mayDelete,
       maintenanceHostId: repositories.maintenanceHostId,
+      keeperId: hosts.id,
       linked: hostRepositories.hostId,
     })
     .from(repositories)
@@ -52,9 +54,42 @@ async function complaintsAboutRepositories(
       hostRepositories,
       and(eq(hostRepositories.repositoryId, repositories.id), eq(hostRepositories.hostId, hostId)),
     )
+    .leftJoin(hosts, and(eq(hosts.id, repositories.maintenanceHostId), isNull(hosts.removedAt)))
     .where(inArray(repositories.id, repositoryIds))
     .orderBy(asc(repositories.id))
-    .for('key share', { of: repositories }) // its removal sees what is planned now, or comes first
+    .for('key share', { of: repositories })
+
+/** Where each of its jobs would run, and what the hosts there told of their policies. */
+async function placesOfSchedule(
+  tx: Db,
+  { hostId, draft, reachable }: { hostId: string; draft: ScheduleDraft; reachable: Reachable },
+) {
+  const placed = reachable.flatMap(({ id, linked, mayDelete, keeperId }) => {
+    const rights = { hasAccess: linked !== null, mayDelete, maintenanceHostId: keeperId }
+    const place = choosePlace({ kind: draft.kind, hostId }, rights)
+    return 'refused' in place ? [] : [{ id, place }]
+  })
+  const policies = await policiesOf(tx, [hostId, ...placed.map(({ place }) => place.hostId)])
+  const known = await placesOf(
+    tx,
+    placed.map(({ id }) => id),
+  )
+  const places = placed.flatMap(({ id, place }) => {
+    const [repository, host] = [known.get(id), policies.get(place.hostId)]
+    if (repository === undefined || host === undefined) return []
+    const access = place.elevated ? repository.elevated : repository.everyday
+    const elsewhere = place.forHostId === undefined ? {} : { host: host.name }
+    return [{ name: repository.name, access, rules: host.rules, ...elsewhere }]
+  })
+  return { rules: policies.get(hostId)?.rules, places }
+}
+
+function complaintsAboutRepositories(
+  reachable: Reachable,
+  hostId: string,
+  { kind, repositoryIds }: ScheduleDraft,
+): ScheduleComplaint[] {
+  if (repositoryIds.length === 0) return []
   const usable = new Set(
     reachable
       .filter(

@@ -10,6 +10,7 @@ import { slotJobId, toSlot } from '@restic-manager/contract/slots'
 import type { Timing } from '@restic-manager/contract/timing'
 import type { Db } from '../db/open.ts'
 import { jobs, schedules } from '../db/schema.ts'
+import { checkWork } from './host-policies.ts'
 import { checkHost, refusalOf } from './jobs.ts'
 import { type NewJob, queueJobs } from './new-jobs.ts'
 import { placeJob } from './placement.ts'
@@ -68,6 +69,7 @@ async function jobsOfRun(
   for (const repositoryId of row.repositoryIds) {
     const place = await placeJob(tx, { kind: row.kind, hostId: row.hostId, repositoryId })
     if ('refused' in place) throw refusalOf(place)
+    await checkWork(tx, place, { repositoryId, spec })
     const id = jobOfRequest(requestId, repositoryId)
     wanted.push(
       Object.assign(place, {
@@ -115,6 +117,7 @@ export async function previewRetention(
     const targets = [...new Set(scheduleIds)].map(scheduleId => ({ hostId, scheduleId }))
     const job = { id: newId(), requestId, requestedBy, repositoryId, kind: 'forget' as const }
     const spec = { retention, dryRun: true, targets }
+    await checkWork(tx, place, { repositoryId, spec })
     const queuedLife = Math.min(timing.queuedLife, PREVIEW_LIFE_MS)
     await queueJobs(tx, [Object.assign(place, job, { spec })], { ...timing, queuedLife })
     return { jobId: job.id }

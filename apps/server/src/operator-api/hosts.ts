@@ -3,12 +3,14 @@ import { z } from 'zod'
 import {
   HostListRequest,
   HostPauseRequest,
+  HostPoliciesRequest,
   HostRemoveRequest,
   HostRequest,
   HostUpdateRequest,
 } from '@restic-manager/contract/requests'
-import { HostPage, HostView } from '@restic-manager/contract/views'
+import { HostPage, HostPolicyRow, HostView } from '@restic-manager/contract/views'
 import { hostPage, viewHost } from '../fleet/host-views.ts'
+import { listPolicies } from '../fleet/host-policies.ts'
 import { wantNewKey } from '../fleet/host-keys.ts'
 import { removeHost, updateHost } from '../fleet/hosts.ts'
 import { releaseHost } from '../fleet/quarantine.ts'
@@ -22,6 +24,10 @@ export const hostsRouter = router({
   get: viewer({ input: HostRequest, of: { hostId: 'host' } })
     .output(HostView)
     .query(({ ctx, input }) => viewHost(ctx.db, input.hostId, ctx.scope)),
+  /** What the policies of these hosts allow, so that a page greys out the rest. One that is not seen is not answered. */
+  policies: viewer({ input: HostPoliciesRequest, of: 'fleet' })
+    .output(z.array(HostPolicyRow))
+    .query(({ ctx, input }) => listPolicies(ctx.db, ctx.scope, input)),
   // Tags decide who sees a host, so whoever is limited by them does not change them.
   update: admin({ input: HostUpdateRequest, of: { hostId: 'host', tags: 'installation' } })
     .output(z.void())

@@ -1,8 +1,12 @@
 // What the schedule editor holds: where it begins, what of it is sent, what is wrong with it, and what was changed.
 import type { Id } from '@restic-manager/contract/ids'
 import { optionsOf, ScheduleDraft, type ScheduleKind } from '@restic-manager/contract/schedule'
-import type { HostRules } from '@restic-manager/contract/policy-rule'
-import { complaintsAboutSchedule } from '@restic-manager/contract/schedule-complaints'
+import { complaintsByPolicy, type HostRules } from '@restic-manager/contract/policy-rule'
+import {
+  complaintsAboutPlaces,
+  complaintsAboutSchedule,
+  type PlannedPlace,
+} from '@restic-manager/contract/schedule-complaints'
 import type { HostView, RepositoryView, ScheduleView } from '@restic-manager/contract/views'
 import { defaultExcludes, defaultPaths } from './backup-defaults.ts'
 import { tidyRetention, usualRetention } from './retention-words.ts'
@@ -133,12 +137,23 @@ export type SectionProps = {
 /** What is wrong with a draft, in the words of the server's own rules. */
 export function complaintsAboutDraft(
   draft: ScheduleDraft,
-  known: { policy?: HostRules | undefined; before?: { kind: ScheduleKind } | undefined } = {},
+  known: {
+    policy?: HostRules | undefined
+    places?: readonly PlannedPlace[]
+    before?: { kind: ScheduleKind } | undefined
+  } = {},
 ): Complaints {
   const tidy = tidySchedule(draft)
   const complaints: Record<string, string> = {}
   if (tidy.name === '') complaints['name'] = 'Give the schedule a name.'
   for (const { field, message } of complaintsAboutSchedule(tidy, known)) complaints[field] ??= message
+  for (const { field, message } of complaintsAboutPlaces(
+    {},
+    { rules: undefined, places: known.places ?? [] },
+  ))
+    complaints[field] ??= message
+  for (const { code, about, message } of complaintsByPolicy(known.policy, { options: tidy.options }))
+    if (code === 'bandwidth_not_allowed') complaints[`options.${about}`] ??= message
   for (const { path, message } of ScheduleDraft.safeParse(tidy).error?.issues ?? []) {
     const [field, inner] = path.map(String)
     if (field === undefined) continue

@@ -11,6 +11,7 @@ import { useMay } from '../me.ts'
 import { AlertNotices } from '../parts/alerts.tsx'
 import { BackupForm } from '../parts/backup-form.tsx'
 import { Crumbs } from '../parts/crumbs.tsx'
+import { HostPolicy } from '../parts/host-policy.tsx'
 import { HostKey } from '../parts/host-identity.tsx'
 import { HostVitals } from '../parts/host-vitals.tsx'
 import { HostNotice } from '../parts/host-notice.tsx'
@@ -173,6 +174,7 @@ function HostBody({ host }: { host: HostView }) {
               <RepositoryCard key={repository.id} host={host} repository={repository} />
             ))}
           </Panel>
+          <HostPolicy host={host} />
           <HostKey host={host} />
           {mayEdit && <HostDanger host={host} />}
         </div>

@@ -53,7 +53,7 @@ function EditRepository({ repository, onClose }: { repository: RepositoryView; o
       closeButtonProps={{ 'aria-label': 'Close' }}
     >
       <RepositoryForm
-        editing
+        saved={opened}
         initial={draftOf(opened)}
         busy={save.isPending}
         submitWord="Save"

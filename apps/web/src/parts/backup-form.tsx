@@ -6,12 +6,19 @@ import { IconPlayerPlay } from '@tabler/icons-react'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { defaultExcludes, defaultPaths } from '../backup-defaults.ts'
+import { accessOf, whyForbidden } from '../host-policy.ts'
 import { useRequestId } from '../request-id.ts'
 import { complaintAboutSource } from '../source-complaints.ts'
 import { trpc } from '../trpc.ts'
 import { Notice } from './notice.tsx'
 import { MutationProblem } from './query-problem.tsx'
 import { SourceFields } from './source-fields.tsx'
+
+/** The first repository that the policy of the host lets it use, else the first of all. */
+function allowedFirst({ repositories, policy }: HostView): Id | undefined {
+  const allowed = repositories.find(each => whyForbidden(policy, { access: accessOf(each) }) === undefined)
+  return (allowed ?? repositories[0])?.id
+}
 
 /** Pre-filled from the last backup of the host, else with sensible defaults. */
 export function BackupForm({
@@ -25,7 +32,7 @@ export function BackupForm({
   initial?: { repositoryId: Id; paths: string[]; excludes: string[] } | null
   onStarted: (jobId: Id) => void
 }) {
-  const [target, setTarget] = useState(repositoryId ?? initial?.repositoryId ?? host.repositories[0]?.id)
+  const [target, setTarget] = useState(repositoryId ?? initial?.repositoryId ?? allowedFirst(host))
   const [paths, setPaths] = useState(initial?.paths ?? defaultPaths(host.os))
   const [excludes, setExcludes] = useState<string[]>(initial?.excludes ?? defaultExcludes)
   const [tried, setTried] = useState(false)
@@ -39,6 +46,13 @@ export function BackupForm({
     }),
   )
   const complaint = complaintAboutSource(paths, excludes)
+  const whyNot = new Map(
+    host.repositories.map(repository => [
+      repository.id,
+      whyForbidden(host.policy, { access: accessOf(repository) }),
+    ]),
+  )
+  const forbidden = target === undefined ? undefined : whyNot.get(target)
 
   return (
     <form
@@ -66,7 +80,10 @@ export function BackupForm({
         <Select
           label="Repository"
           allowDeselect={false}
-          data={host.repositories.map(({ id, name }) => ({ value: id, label: name }))}
+          data={host.repositories.map(({ id, name }) => {
+            const isForbidden = whyNot.get(id) !== undefined
+            return { value: id, label: isForbidden ? `${name} (host policy)` : name, disabled: isForbidden }
+          })}
           value={target ?? null}
           onChange={value => value !== null && setTarget(value)}
         />
@@ -78,13 +95,18 @@ export function BackupForm({
         onExcludes={setExcludes}
         complaints={tried ? complaint : {}}
       />
+      {forbidden !== undefined && (
+        <Notice tone="warn" title="The policy of this host does not allow this backup.">
+          {forbidden}
+        </Notice>
+      )}
       <MutationProblem what="The backup was not started." error={run.error} />
       <div className="row form-foot">
         <Button
           type="submit"
           variant="filled"
           loading={run.isPending}
-          disabled={target === undefined}
+          disabled={target === undefined || forbidden !== undefined}
           leftSection={<IconPlayerPlay size={16} stroke={1.75} aria-hidden />}
         >
           Back up now

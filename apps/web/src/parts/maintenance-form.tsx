@@ -1,4 +1,6 @@
 // Chooses the one host that forgets, prunes and checks in a repository, and the access it gets for that.
+import type { Id } from '@restic-manager/contract/ids'
+import type { AskedAccess } from '@restic-manager/contract/policy-rule'
 import { backends } from '@restic-manager/contract/repository'
 import type { RepositoryView } from '@restic-manager/contract/views'
 import { Button, Checkbox, Modal, PasswordInput, Select, TextInput } from '@mantine/core'
@@ -12,6 +14,7 @@ import {
   maintenanceRequest,
   needsAcceptance,
 } from '../maintenance-draft.ts'
+import { accessOf, useHostPolicies, whyForbidden } from '../host-policy.ts'
 import { queryClient, refusalIn, trpc } from '../trpc.ts'
 import { Notice } from './notice.tsx'
 import { MutationProblem } from './query-problem.tsx'
@@ -21,8 +24,10 @@ const order = ['label', 'input', 'description', 'error'] as const
 
 function HostSelect({
   chosen,
+  access,
   onChange,
 }: {
+  access: AskedAccess
   chosen: MaintenanceDraft['host']
   onChange: (host: MaintenanceDraft['host']) => void
 }) {
@@ -36,6 +41,8 @@ function HostSelect({
   )
   const rows = hosts.data?.rows ?? []
   const known = [...rows, ...(chosen === null || rows.some(({ id }) => id === chosen.id) ? [] : [chosen])]
+  const policies = useHostPolicies(known.map(({ id }) => id))
+  const whyNot = (id: Id) => whyForbidden(policies.get(id), { access })
   return (
     <Select
       label="Maintenance host"
@@ -48,7 +55,15 @@ function HostSelect({
       onSearchChange={setTyped}
       // The server has searched already, by name and by tag.
       filter={({ options }) => options}
-      data={known.map(({ id, name }) => ({ value: id, label: name }))}
+      data={known.map(({ id, name }) => {
+        const isForbidden = whyNot(id) !== undefined
+        return {
+          value: id,
+          label: isForbidden ? `${name} (its policy does not allow this place)` : name,
+          disabled: isForbidden && id !== chosen?.id,
+        }
+      })}
+      error={chosen === null ? undefined : whyNot(chosen.id)}
       value={chosen?.id ?? null}
       onChange={value => onChange(known.find(({ id }) => id === value) ?? null)}
     />
@@ -145,7 +160,11 @@ export function MaintenanceForm({
           if (Object.keys(complaints).length === 0) save.mutate(maintenanceRequest(opened, draft))
         }}
       >
-        <HostSelect chosen={draft.host} onChange={host => change({ host, acceptsRisk: false })} />
+        <HostSelect
+          chosen={draft.host}
+          access={accessOf(opened, { elevated: true })}
+          onChange={host => change({ host, acceptsRisk: false })}
+        />
         {draft.host !== null && (
           <AdminAccess repository={opened} draft={draft} complaints={shown} change={change} />
         )}

@@ -14,6 +14,7 @@ import { useMutation } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { countOf, formatBytes } from '../format.ts'
+import { accessOf, whyForbidden } from '../host-policy.ts'
 import { useMay } from '../me.ts'
 import { useRequestId } from '../request-id.ts'
 import { trpc } from '../trpc.ts'
@@ -76,6 +77,7 @@ export function RepositoryCard({ host, repository }: { host: HostView; repositor
       },
     }),
   )
+  const forbidden = whyForbidden(host.policy, { access: accessOf(repository) })
   const start = (kind: 'probe' | 'init' | 'unlock') => {
     const asked = { hostId: host.id, repositoryId: repository.id, kind, spec: {} }
     run.mutate({ requestId: idFor(asked), ...asked })
@@ -102,14 +104,26 @@ export function RepositoryCard({ host, repository }: { host: HostView; repositor
               </ActionIcon>
             </Menu.Target>
             <Menu.Dropdown>
-              <Menu.Item leftSection={<IconPlugConnected {...icon} />} onClick={() => start('probe')}>
+              <Menu.Item
+                disabled={forbidden !== undefined}
+                leftSection={<IconPlugConnected {...icon} />}
+                onClick={() => start('probe')}
+              >
                 Test from this host
               </Menu.Item>
-              <Menu.Item leftSection={<IconLockOpen {...icon} />} onClick={() => start('unlock')}>
+              <Menu.Item
+                disabled={forbidden !== undefined}
+                leftSection={<IconLockOpen {...icon} />}
+                onClick={() => start('unlock')}
+              >
                 Remove stale locks
               </Menu.Item>
               {repository.resticId === null && (
-                <Menu.Item leftSection={<IconSparkles {...icon} />} onClick={() => start('init')}>
+                <Menu.Item
+                  disabled={forbidden !== undefined}
+                  leftSection={<IconSparkles {...icon} />}
+                  onClick={() => start('init')}
+                >
                   Initialise
                 </Menu.Item>
               )}
@@ -144,6 +158,7 @@ export function RepositoryCard({ host, repository }: { host: HostView; repositor
         <NotOpenedYet repository={repository} />
         <RepositoryMarks repository={repository} />
       </div>
+      {forbidden !== undefined && <p className="tone-bad break">{forbidden}</p>}
       {jobId !== undefined && (
         <JobSentence
           key={jobId}

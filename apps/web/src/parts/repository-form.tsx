@@ -1,8 +1,10 @@
 // Where backups go: kind of storage, its address and credentials, password, and which hosts may use it.
 import { Button, Checkbox, PasswordInput, Radio, TextInput } from '@mantine/core'
+import type { RepositoryView } from '@restic-manager/contract/views'
 import { BackendKind } from '@restic-manager/contract/repository'
 import { type ReactNode, useState } from 'react'
 import { backendForms } from '../backend-words.ts'
+import { accessOfDraft } from '../host-policy.ts'
 import { complaintsAbout, type Draft } from '../repository-draft.ts'
 import { backendWords } from '../words.ts'
 import { AddressFieldset } from './address-fieldset.tsx'
@@ -28,10 +30,10 @@ function DeleteRight({ draft, change }: { draft: Draft; change: (next: Partial<D
   )
 }
 
-/** `editing`: secrets left empty stay as they are. `problem` is what the server answered. */
+/** `saved`: what is edited; secrets left empty stay as they are. `problem` is what the server answered. */
 export function RepositoryForm({
   initial,
-  editing = false,
+  saved,
   busy,
   problem,
   submitWord,
@@ -39,13 +41,14 @@ export function RepositoryForm({
   onCancel,
 }: {
   initial: Draft
-  editing?: boolean
+  saved?: RepositoryView
   busy: boolean
   problem: ReactNode
   submitWord: string
   onSubmit: (draft: Draft) => void
   onCancel?: (() => void) | undefined
 }) {
+  const editing = saved !== undefined
   const [draft, setDraft] = useState(initial)
   const [tried, setTried] = useState(false)
   const change = (next: Partial<Draft>) => setDraft(old => ({ ...old, ...next }))
@@ -97,7 +100,12 @@ export function RepositoryForm({
         onChange={event => change({ name: event.currentTarget.value })}
       />
       <AddressFieldset draft={draft} editing={editing} complaints={complaints} change={change} />
-      <HostPicker chosen={draft.hosts} onChange={hosts => change({ hosts })} error={complaints.hosts} />
+      <HostPicker
+        chosen={draft.hosts}
+        access={accessOfDraft(draft, saved)}
+        onChange={hosts => change({ hosts })}
+        error={complaints.hosts}
+      />
       <Radio.Group
         label="Repository password"
         description="It encrypts everything in the repository. Nobody can read the backups without it."

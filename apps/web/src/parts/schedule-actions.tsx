@@ -51,8 +51,16 @@ function DeleteSchedule({ schedule, onClose }: { schedule: ScheduleView; onClose
   )
 }
 
-/** Buttons of a row. */
-export function ScheduleActions({ host, schedule }: { host: HostView; schedule: ScheduleView }) {
+/** Buttons of a row. `isForbidden`: by the policy of the host, for a reason that stands beside. */
+export function ScheduleActions({
+  host,
+  schedule,
+  isForbidden,
+}: {
+  host: HostView
+  schedule: ScheduleView
+  isForbidden: boolean
+}) {
   const mayRun = useMay('operator')
   const mayEdit = useMay('admin')
   const [deleting, setDeleting] = useState(false)
@@ -75,7 +83,7 @@ export function ScheduleActions({ host, schedule }: { host: HostView; schedule: 
     <>
       <Button
         leftSection={<IconPlayerPlay {...icon} />}
-        disabled={host.state === 'quarantined' || isBusy}
+        disabled={host.state === 'quarantined' || isBusy || isForbidden}
         title={isBusy ? 'It runs or waits already.' : undefined}
         loading={run.isPending}
         aria-label={`Run now: ${name}`}

@@ -6,6 +6,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useRef, useState } from 'react'
 import { countOf } from '../format.ts'
+import { usePlannedPlaces } from '../host-policy.ts'
 import { useRequestId } from '../request-id.ts'
 import {
   changesBetween,
@@ -135,7 +136,12 @@ export function ScheduleEditor(props: Props) {
     },
   })
   const refused = Object.fromEntries(complaintsIn(save.error).map(({ field, message }) => [field, message]))
-  const complaints = complaintsAboutDraft(draft, { policy: host.policy ?? undefined, before: base?.schedule })
+  const places = usePlannedPlaces(draft.kind, host)
+  const complaints = complaintsAboutDraft(draft, {
+    policy: host.policy ?? undefined,
+    places: draft.repositoryIds.flatMap(id => places.get(id) ?? []),
+    before: base?.schedule,
+  })
   const change = (next: Partial<ScheduleDraft>) => {
     setTouched(old => new Set([...old, ...Object.keys(next)]))
     setDraft(old => ({ ...old, ...next }))
@@ -203,7 +209,13 @@ export function ScheduleEditor(props: Props) {
       {!isStale && <MutationProblem what="The schedule was not saved." error={save.error} />}
       <div className="schedule-columns">
         <Panel key={round} flush>
-          <ScheduleWhat {...section} host={host} repositories={host.repositories} backups={backups} />
+          <ScheduleWhat
+            {...section}
+            host={host}
+            repositories={host.repositories}
+            places={places}
+            backups={backups}
+          />
           <ScheduleWhen {...section} hostId={host.id} hostZone={host.timeZone} />
           {draft.kind === 'forget' && (
             <ScheduleKeep {...section} appendOnly={chosen.some(({ mayDelete }) => !mayDelete)} />

@@ -5,6 +5,7 @@ import { IconPlayerPause, IconPlus } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { formatPercent } from '../format.ts'
+import { whyNotRun } from '../host-policy.ts'
 import { useMay } from '../me.ts'
 import { whatInShort, whenInShort } from '../schedule-words.ts'
 import { trpc } from '../trpc.ts'
@@ -97,6 +98,7 @@ function NextRun({ host, schedule }: { host: HostView; schedule: ScheduleView })
 function Row({ host, schedule }: { host: HostView; schedule: ScheduleView }) {
   const draft = schedule.schedule
   const mayEdit = useMay('admin')
+  const whyNot = whyNotRun(host, draft)
   return (
     <li className="schedule-row" aria-label={draft.name}>
       <div className="schedule-name">
@@ -122,6 +124,7 @@ function Row({ host, schedule }: { host: HostView; schedule: ScheduleView }) {
           </p>
         )}
         {schedule.sync === 'rejected' && <p className="tone-bad break">{schedule.rejected?.reason}</p>}
+        {whyNot !== undefined && <p className="tone-bad break">{whyNot}</p>}
         {schedule.overdueSince !== null && (
           <p className="tone-bad">
             overdue, last good <Ago at={schedule.lastSucceededAt} />
@@ -141,7 +144,7 @@ function Row({ host, schedule }: { host: HostView; schedule: ScheduleView }) {
         <NextRun host={host} schedule={schedule} />
       </div>
       <div className="row-above schedule-press">
-        <ScheduleActions host={host} schedule={schedule} />
+        <ScheduleActions host={host} schedule={schedule} isForbidden={whyNot !== undefined} />
       </div>
     </li>
   )

@@ -34,12 +34,15 @@ function NumberOption({
   most,
   least = 1,
   placeholder = 'no limit',
+  cap,
   ...props
 }: SectionProps & {
   name: 'uploadKibps' | 'downloadKibps' | 'readConcurrency' | 'nice'
   label: string
   suffix?: string | undefined
   most: number
+  /** What the policy of the host lets restic have. */
+  cap?: number | undefined
   least?: number
   placeholder?: string
 }) {
@@ -47,7 +50,9 @@ function NumberOption({
   return (
     <NumberInput
       label={label}
-      placeholder={placeholder}
+      description={cap === undefined ? undefined : `At most ${cap} by the policy of this host.`}
+      inputWrapperOrder={[...order]}
+      placeholder={cap === undefined ? placeholder : String(cap)}
       {...(suffix !== undefined && { suffix })}
       min={least}
       max={most}
@@ -61,8 +66,8 @@ function NumberOption({
   )
 }
 
-function BackupOptions(props: SectionProps) {
-  const { draft, change, complaints } = props
+function BackupOptions(props: SectionProps & { policy: PolicySummary | null }) {
+  const { draft, change, complaints, policy } = props
   const options = draft.options ?? {}
   const set = (next: Partial<typeof options>) => change({ options: { ...options, ...next } })
   return (
@@ -72,6 +77,7 @@ function BackupOptions(props: SectionProps) {
           {...props}
           name="uploadKibps"
           label="Upload at most"
+          cap={policy?.uploadKibps}
           suffix=" KiB/s"
           most={100_000_000}
         />
@@ -79,6 +85,7 @@ function BackupOptions(props: SectionProps) {
           {...props}
           name="downloadKibps"
           label="Download at most"
+          cap={policy?.downloadKibps}
           suffix=" KiB/s"
           most={100_000_000}
         />
@@ -152,7 +159,7 @@ function BackupOptions(props: SectionProps) {
   )
 }
 
-/** `policy`: what the host allows of hooks. */
+/** `policy`: what the host allows of hooks and of bandwidth. */
 export function ScheduleMore(props: SectionProps & { policy: PolicySummary | null }) {
   const { draft, change, complaints, policy } = props
   const [opened, setOpened] = useState(false)

@@ -1,6 +1,7 @@
 // What a schedule is called, where it works, and what it reads, thins or checks.
 import { MultiSelect, NumberInput, Radio, Select, TagsInput, TextInput } from '@mantine/core'
 import type { RepositoryView, ScheduleView } from '@restic-manager/contract/views'
+import { complaintsAboutPlaces, type PlannedPlace } from '@restic-manager/contract/schedule-complaints'
 import { runsOn } from '../schedule-words.ts'
 import { LinkButton } from './link-button.tsx'
 import { Notice } from './notice.tsx'
@@ -154,14 +155,22 @@ export type WhatProps = SectionProps & {
   host: { id: string; name: string }
   /** Those the host may use. */
   repositories: RepositoryView[]
+  /** Where it would work in each of them. */
+  places: ReadonlyMap<string, PlannedPlace>
   /** The host's backup schedules. */
   backups: ScheduleView[]
 }
 
 /** Name and repositories, then what the kind asks for. */
 export function ScheduleWhat(props: WhatProps) {
-  const { draft, change, complaints, repositories, backups } = props
+  const { draft, change, complaints, repositories, places, backups } = props
   const known = new Set(repositories.map(({ id }) => id))
+  const whyNot = new Map(
+    [...places].flatMap(([id, place]) => {
+      const [complaint] = complaintsAboutPlaces({}, { rules: undefined, places: [place] })
+      return complaint === undefined ? [] : [[id, complaint.message] as const]
+    }),
+  )
   return (
     <section className="form-section" aria-labelledby="what">
       <h2 className="panel-title" id="what">
@@ -176,13 +185,22 @@ export function ScheduleWhat(props: WhatProps) {
         />
         <MultiSelect
           label="Repositories"
-          description={draft.repositoryIds.length > 1 ? 'One after another, in this order.' : undefined}
+          description={
+            [
+              draft.repositoryIds.length > 1 ? 'One after another, in this order.' : '',
+              ...[...whyNot].flatMap(([id, why]) => (draft.repositoryIds.includes(id) ? [] : [why])),
+            ]
+              .filter(words => words !== '')
+              .join(' ') || undefined
+          }
           inputWrapperOrder={[...order]}
           placeholder={draft.repositoryIds.length === 0 ? 'Choose one' : ''}
           data={[
             ...repositories.map(({ id, name, mayDelete }) => ({
               value: id,
-              label: mayDelete ? name : `${name} (append-only)`,
+              label: `${name}${mayDelete ? '' : ' (append-only)'}${whyNot.has(id) ? ' (host policy)' : ''}`,
+              // One that stands there already can still be taken away.
+              disabled: whyNot.has(id) && !draft.repositoryIds.includes(id),
             })),
             ...draft.repositoryIds
               .filter(id => !known.has(id))

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TRPCError } from '@trpc/server'
+import { eq } from 'drizzle-orm'
 import fc from 'fast-check'
 import type { z } from 'zod'
 import { newId } from '@restic-manager/contract/ids'
@@ -11,6 +12,7 @@ import { jobMessages } from '@restic-manager/contract/testing-job-messages'
 import { scheduleMessages } from '@restic-manager/contract/testing-schedule-messages'
 import { timing } from '@restic-manager/contract/timing'
 import { agentRouter } from './agent-api/router.ts'
+import { hosts } from './db/schema.ts'
 import { createArrivals } from './fleet/arrivals.ts'
 import { ForeignId } from './fleet/facts.ts'
 import { joinRouter } from './join-api/router.ts'
@@ -177,6 +179,8 @@ function withIds(value: unknown, ids: Ids, name = ''): unknown {
 
 /** Ids by field, one's own first. New jobs and a new schedule each time: what has ended hears no more. */
 async function freshIds({ database: { db } }: Parts, own: World, foreign: World): Promise<Ids> {
+  // Any hello may have told a policy that forbids them.
+  await db.update(hosts).set({ policy: null }).where(eq(hosts.id, own.host.hostId))
   const jobs = await Promise.all([own.host.backUp(), own.host.backUp()])
   const scheduleId = await planOn(db, own.host)
   const more: Record<string, string[]> = {

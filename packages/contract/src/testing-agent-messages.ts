@@ -47,6 +47,8 @@ export const agentMessages: Sample[] = [
         downloadKibps: 4_000,
         restore: { roots: ['/var/restores'], inPlace: false },
         problem: 'The file is no JSON.',
+        file: '/etc/restic-manager/policy.json',
+        found: true,
       },
       spoolResetAt: at,
     },

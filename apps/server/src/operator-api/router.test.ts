@@ -11,6 +11,7 @@ import { operatorRouter } from './router.ts'
 const whoMay = {
   'me.get': 'viewer',
   'hosts.list': 'viewer',
+  'hosts.policies': 'viewer',
   'hosts.get': 'viewer',
   'hosts.update': 'admin',
   'hosts.remove': 'admin',

@@ -61,6 +61,8 @@ export const agentMessages: Sample[] = [
       'policy.downloadKibps',
       'policy.restore',
       'policy.problem',
+      'policy.file',
+      'policy.found',
       'spoolResetAt',
     ],
   },

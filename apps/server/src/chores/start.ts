@@ -2,11 +2,14 @@
 import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import type { Db } from '../db/open.ts'
+import { keepAttention } from '../fleet/attention.ts'
 import { dispatchHeld } from '../fleet/dispatch.ts'
 import { expectDueSlots } from '../fleet/expectations.ts'
 import { expireJobs, loseSilentJobs } from '../fleet/jobs.ts'
 import { moveStrandedJobs } from '../fleet/maintenance-hosts.ts'
 import { endPauses } from '../fleet/pauses.ts'
+import { countOutcomes } from '../fleet/outcomes.ts'
+import { readPlans } from '../fleet/plans.ts'
 import { type Presence, sweepSilentHosts } from '../fleet/presence.ts'
 import { startChoreQueue } from './chore-queue.ts'
 import { repeat, rootOf } from './repeat.ts'
@@ -23,6 +26,8 @@ const usualPeriods = {
   pauses: 10_000,
   expiry: 15_000,
   lines: 5_000,
+  outcomes: 2_000,
+  attention: 3_000,
 }
 
 /** Starts the chores. The answer stops them, and resolves when the one under way has ended and presence is written down. */
@@ -77,6 +82,14 @@ export function startChores(
       await moveStrandedJobs(db)
       await dispatchHeld(db, timing)
     }),
+    inTurn({ name: 'count outcomes', periodMs: periods.outcomes }, async () => {
+      await countOutcomes(db)
+      await readPlans(db)
+    }),
+    inTurn(
+      { name: 'keep attention', periodMs: periods.attention },
+      async () => void (await keepAttention(db)),
+    ),
     startChoreQueue({ db, log, timing }, slowChores),
   ]
   return async () => {

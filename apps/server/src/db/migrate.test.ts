@@ -55,7 +55,7 @@ test('the migrations make exactly the tables of the schema: generating again fin
     await cp(migrationsFolder(), join(folder, 'drizzle'), { recursive: true })
     const config = join(folder, 'drizzle.config.json')
     const out = relative(app, join(folder, 'drizzle'))
-    const schema = ['./src/db/schema.ts', './src/db/schema-operators.ts']
+    const schema = ['./src/db/schema.ts', './src/db/schema-operators.ts', './src/db/schema-outcomes.ts']
     await writeFile(config, JSON.stringify({ dialect: 'postgresql', schema, out }))
     const bin = fileURLToPath(import.meta.resolve('drizzle-kit'))
     const kit = join(bin.slice(0, bin.lastIndexOf('/drizzle-kit/')), 'drizzle-kit/bin.cjs')

@@ -7,9 +7,10 @@ import { readDatabaseUrl } from './address.ts'
 import { createGate, type GateLoad } from './gate.ts'
 import { guardClient } from './guard.ts'
 import * as operatorTables from './schema-operators.ts'
+import * as outcomeTables from './schema-outcomes.ts'
 import * as tables from './schema.ts'
 
-const schema = { ...tables, ...operatorTables }
+const schema = { ...tables, ...operatorTables, ...outcomeTables }
 
 /** The database, or a transaction in it: a verb cannot tell and need not. */
 export type Db = PgDatabase<PostgresJsQueryResultHKT, typeof schema>

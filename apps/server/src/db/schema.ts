@@ -1,4 +1,4 @@
-// Every table but those of operators, which are in schema-operators.ts. Times are timestamptz with milliseconds, sizes are bytes, ids are UUIDs. A host's rows hang on it by composite keys.
+// Every table but those of operators and of outcomes, which are in schema-operators.ts and schema-outcomes.ts. Times are timestamptz with milliseconds, sizes are bytes, ids are UUIDs. A host's rows hang on it by composite keys.
 import { sql } from 'drizzle-orm'
 import {
   bigint,
@@ -115,6 +115,9 @@ export const hosts = pgTable(
     releasedAt: at('released_at'), // let out of quarantine last; whoever came first since is the host
     releasedAfter: bigint('released_after', { mode: 'number' }), // sessions up to this number are from before that
     lastGoodBackupAt: at('last_good_backup_at'), // of its jobs that ended succeeded or incomplete, so that a list can be sorted by it
+    objectiveSeconds: integer('objective_seconds'), // how old its last good backup may be, by its plan; null: none is planned
+    objectiveSince: at('objective_since'), // since the plan says so: before that nothing was due
+    planReadVersion: integer('plan_read_version').notNull().default(0), // of its schedules, which the two above are of
     foreignIdCount: integer('foreign_id_count').notNull().default(0), // times it named an id of another host
     removedAt: at('removed_at'), // a removed host is refused for ever; its records stay
   },
@@ -125,6 +128,9 @@ export const hosts = pgTable(
     index('hosts_paused_until')
       .on(table.pausedUntil)
       .where(sql`${table.pausedUntil} is not null`),
+    index('hosts_plan_unread')
+      .on(table.id)
+      .where(sql`plan_read_version <> schedule_version`),
   ],
 )
 
@@ -174,7 +180,12 @@ export const alerts = pgTable(
     hostId: uuid('host_id').references(() => hosts.id, { onDelete: 'cascade' }),
     enrolmentId: uuid('enrolment_id').references(() => enrolments.id, { onDelete: 'cascade' }),
     repositoryId: uuid('repository_id'),
+    scheduleId: uuid('schedule_id'),
+    jobId: uuid('job_id'), // the newest job it is about
+    reason: text(),
     sentence: text().notNull(),
+    detail: text(),
+    lastGoodAt: at('last_good_at'),
     since: at('since').notNull().defaultNow(),
     lastSeenAt: at('last_seen_at').notNull().defaultNow(),
     count: integer().notNull().default(1),
@@ -189,6 +200,7 @@ export const alerts = pgTable(
     index('alerts_since').on(table.since, table.id),
     index('alerts_host').on(table.hostId),
     index('alerts_enrolment').on(table.enrolmentId),
+    index('alerts_cleared').on(table.clearedAt),
   ],
 )
 
@@ -300,6 +312,7 @@ export const schedules = pgTable(
     countedFrom: at('counted_from'), // slots after this are counted by the two above
     expectedThrough: at('expected_through'), // slots up to here have an outcome
     newestFireFor: at('newest_fire_for'), // the newest slot its host fired
+    periodSeconds: integer('period_seconds'), // the longest time between two of its slots; null: it has none, or nobody has looked yet
     nextCheckPart: integer('next_check_part').notNull().default(1), // of a check that reads in turns
     createdAt: at('created_at').notNull().defaultNow(),
     updatedAt: at('updated_at').notNull().defaultNow(),

@@ -8,8 +8,9 @@ import {
   type ClearAction,
   type Severity,
 } from '@restic-manager/contract/attention'
+import type { Overview } from '@restic-manager/contract/overview'
 import type { Db } from '../db/open.ts'
-import { alerts, hosts, repositories } from '../db/schema.ts'
+import { alerts, hosts, repositories, schedules } from '../db/schema.ts'
 import { cursorAt, keysOf } from './cursor.ts'
 import { alertsIn, type Scope } from './scope.ts'
 
@@ -29,7 +30,15 @@ const columns = {
   enrolmentId: alerts.enrolmentId,
   repositoryId: alerts.repositoryId,
   repositoryName: repositories.name,
+  repositoryKeeper: repositories.maintenanceHostId,
+  scheduleId: alerts.scheduleId,
+  scheduleName: schedules.name,
+  jobId: alerts.jobId,
+  reason: alerts.reason,
   sentence: alerts.sentence,
+  detail: alerts.detail,
+  lastGoodAt: alerts.lastGoodAt,
+  objectiveMs: sql<number | null>`${hosts.objectiveSeconds}::float8 * 1000`,
   since: alerts.since,
   lastSeenAt: alerts.lastSeenAt,
   count: alerts.count,
@@ -46,34 +55,75 @@ const selectAlerts = (db: Db) =>
     .from(alerts)
     .leftJoin(hosts, eq(hosts.id, alerts.hostId))
     .leftJoin(repositories, eq(repositories.id, alerts.repositoryId))
+    .leftJoin(schedules, eq(schedules.id, alerts.scheduleId))
     .$dynamic()
 
 type Row = Awaited<ReturnType<typeof selectAlerts>>[number]
 
-function viewOf({ hostId, hostName, rank: _rank, sinceText: _sinceText, ...row }: Row): AlertView {
+function viewOf(row: Row): AlertView {
+  const { hostId, hostName, repositoryKeeper: _keeper, rank: _rank, sinceText: _sinceText, ...view } = row
   const { severity, check } = alertKinds[row.kind]
   return {
-    ...row,
+    ...view,
     severity,
     check,
     host: hostId === null ? null : { id: hostId, name: hostName ?? '' },
-    scheduleId: null,
-    scheduleName: null,
-    jobId: null,
-    reason: null,
-    detail: null,
-    lastGoodAt: null,
-    objectiveMs: null,
-    clear: clearOf(row.kind, hostId),
+    clear: row.clearedAt === null ? clearOf(row) : null,
   }
 }
 
-/** What clears an alert of this kind. */
-function clearOf(kind: AlertKind, hostId: string | null): ClearAction | null {
-  if (alertKinds[kind].ends === 'event') return { do: 'acknowledge' }
-  if (kind === 'host_cloned' && hostId !== null) return { do: 'release', hostId }
-  if (kind === 'host_waiting' && hostId !== null) return { do: 'approve', hostId }
-  return null
+type Ids = Pick<
+  Row,
+  'kind' | 'reason' | 'hostId' | 'repositoryId' | 'repositoryKeeper' | 'scheduleId' | 'jobId'
+>
+
+/** What clears an alert, with the ids that it takes; null where nothing but time does. */
+function clearOf({
+  kind,
+  reason,
+  hostId,
+  repositoryId,
+  repositoryKeeper,
+  scheduleId,
+  jobId,
+}: Ids): ClearAction | null {
+  const onHost = repositoryKeeper ?? hostId
+  const runNow: ClearAction | null = scheduleId === null ? null : { do: 'run_now', scheduleId }
+  const retry: ClearAction | null = jobId === null ? runNow : { do: 'retry', jobId }
+  switch (kind) {
+    case 'backup_failed':
+      if (reason === 'storage_full' && repositoryId !== null && onHost !== null)
+        return { do: 'prune_now', repositoryId, hostId: onHost }
+      return retry
+    case 'retention_failed':
+    case 'prune_failed':
+    case 'check_failed':
+      return retry
+    case 'backup_incomplete':
+      return jobId === null ? null : { do: 'review_files', jobId }
+    case 'repository_locked':
+      return repositoryId === null || onHost === null
+        ? null
+        : { do: 'remove_lock', repositoryId, hostId: onHost }
+    case 'schedule_rejected':
+      return scheduleId === null ? null : { do: 'edit_schedule', scheduleId }
+    case 'host_silent':
+      return hostId === null ? null : { do: 'reconnect', hostId }
+    case 'host_cloned':
+      return hostId === null ? null : { do: 'release', hostId }
+    case 'host_waiting':
+      return hostId === null ? null : { do: 'approve', hostId }
+    case 'schedule_drift':
+      return null
+    case 'backup_lost':
+    case 'retention_overdue':
+    case 'check_overdue':
+    case 'host_late':
+    case 'slots_missed':
+      return runNow
+    default:
+      return { do: 'acknowledge' }
+  }
 }
 
 const WorstKeys = z.tuple([z.number(), z.string(), z.uuid()])
@@ -151,4 +201,35 @@ export async function countAlerts(db: Db, within: SQL | undefined): Promise<Aler
     .from(alerts)
     .where(and(within, isNull(alerts.clearedAt)))
   return counts ?? { red: 0, amber: 0, acknowledged: 0 }
+}
+
+const MOST_ATTENTION = 10
+
+/** What the Overview shows of it. */
+export async function attentionOf(db: Db, scope: Scope): Promise<Overview['attention']> {
+  const [page, cleared] = await Promise.all([
+    alertPage(db, scope, { which: 'open', acknowledged: false, limit: MOST_ATTENTION }),
+    selectAlerts(db)
+      .where(and(alertsIn(scope), sql`${alerts.clearedAt} > now() - interval '1 day'`))
+      .orderBy(sql`${alerts.clearedAt} desc`)
+      .limit(1),
+  ])
+  const [last] = cleared
+  const lastCleared = last === undefined ? null : viewOf(last)
+  return { rows: page.rows, total: page.openCount, counts: page.counts, lastCleared }
+}
+
+/** How many repositories have trouble with their retention. */
+export async function troubledRetention(db: Db, scope: Scope): Promise<number> {
+  const [found] = await db
+    .select({ count: sql<number>`count(distinct ${alerts.repositoryId})::integer` })
+    .from(alerts)
+    .where(
+      and(
+        alertsIn(scope),
+        isNull(alerts.clearedAt),
+        inArray(alerts.kind, ['retention_failed', 'retention_overdue', 'prune_failed', 'repository_locked']),
+      ),
+    )
+  return found?.count ?? 0
 }

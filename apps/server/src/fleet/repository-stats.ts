@@ -4,6 +4,7 @@ import type { RepoStats } from '@restic-manager/contract/repository'
 import type { HostSession } from '../context.ts'
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
+import { repositoryDays } from '../db/schema-outcomes.ts'
 import { hostRepositories, repositories } from '../db/schema.ts'
 import { changeConfiguration } from './configuration.ts'
 import { holdHost } from './facts.ts'
@@ -41,10 +42,18 @@ export async function keepStats(db: Db, host: HostSession, stats: RepoStats): Pr
         ...(stats.lastCheckStatus === undefined ? {} : { lastCheckStatus: stats.lastCheckStatus }),
       })
       .where(eq(repositories.id, repository.id))
+    if (stats.sizeBytes !== undefined) await keepSizeOfDay(tx, repository.id, stats.sizeBytes)
     await notify(tx, 'repository', repository.id)
     return { result: undefined, hostIds: isNewId ? users.map(user => user.hostId) : [] }
   })
 }
+
+/** The last figure of a day is the day's. */
+const keepSizeOfDay = (tx: Db, repositoryId: string, sizeBytes: number) =>
+  tx
+    .insert(repositoryDays)
+    .values({ repositoryId, sizeBytes, day: sql`(now() at time zone 'utc')::date` })
+    .onConflictDoUpdate({ target: [repositoryDays.repositoryId, repositoryDays.day], set: { sizeBytes } })
 
 const isOn = (hostId: string, repositoryId: string) =>
   or(

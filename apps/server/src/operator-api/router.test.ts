@@ -78,6 +78,7 @@ const whoMay = {
   'users.update': 'admin',
   'users.remove': 'admin',
   'users.signOut': 'admin',
+  'overview.get': 'viewer',
   'alerts.list': 'viewer',
   'alerts.acknowledge': 'operator',
   'live.changes': 'viewer',

@@ -8,6 +8,7 @@ import { jobsRouter } from './jobs.ts'
 import { keysRouter } from './keys.ts'
 import { liveRouter } from './live.ts'
 import { meRouter } from './me.ts'
+import { overviewRouter } from './overview.ts'
 import { repositoriesRouter } from './repositories.ts'
 import { schedulesRouter } from './schedules.ts'
 import { sessionsRouter } from './sessions.ts'
@@ -18,6 +19,7 @@ import { usersRouter } from './users.ts'
 
 export const operatorRouter = router({
   me: meRouter,
+  overview: overviewRouter,
   account: accountRouter,
   sessions: sessionsRouter,
   keys: keysRouter,

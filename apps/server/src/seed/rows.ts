@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { Db } from '../db/open.ts'
 import { credentials, hostRepositories, hosts, repositories, schedules } from '../db/schema.ts'
+import { repositoryDays } from '../db/schema-outcomes.ts'
 import type { Seal } from '../db/seal.ts'
 import { columnsOf } from '../fleet/schedule-rows.ts'
 import type { Chance } from './chance.ts'
@@ -160,4 +161,19 @@ export async function putSchedules(
   for (let first = 0; first < rows.length; first += BATCH)
     await tx.insert(schedules).values(rows.slice(first, first + BATCH))
   await tx.execute(sql`analyze schedules, hosts`)
+}
+
+/** What each repository held on each day: it grows, and now and then a prune takes some of it away. */
+export async function putSizes(
+  tx: Db,
+  { placed, now, days }: { placed: readonly PlacedRepository[]; now: Date; days: number },
+): Promise<void> {
+  for (const { id, sizeBytes, growth } of placed) {
+    const rows = Array.from({ length: days + 1 }, (_, back) => ({
+      repositoryId: id,
+      day: new Date(now.getTime() - back * DAY_MS).toISOString().slice(0, 10),
+      sizeBytes: Math.round(sizeBytes * (1 - (growth * back) / 30 + (back % 7) * 0.002)),
+    }))
+    await tx.insert(repositoryDays).values(rows)
+  }
 }

@@ -4,10 +4,20 @@ import type { Db } from '../db/open.ts'
 import { hosts } from '../db/schema.ts'
 import type { Seal } from '../db/seal.ts'
 import { raiseAlert } from '../fleet/alerts.ts'
+import { keepAttention } from '../fleet/attention.ts'
+import { rebuildOutcomes } from '../fleet/outcomes.ts'
+import { readPlans } from '../fleet/plans.ts'
 import { type Chance, makeChance } from './chance.ts'
 import { putJobs, putSnapshots } from './jobs.ts'
 import { type PlannedHost, planHosts, type PlannedRepository, planRepositories } from './plan.ts'
-import { type PlacedRepository, putAccess, putHosts, putRepositories, putSchedules } from './rows.ts'
+import {
+  type PlacedRepository,
+  putAccess,
+  putHosts,
+  putRepositories,
+  putSchedules,
+  putSizes,
+} from './rows.ts'
 import { planSchedules } from './schedules.ts'
 
 export type SeedWish = {
@@ -68,13 +78,20 @@ export async function seedFleet(db: Db, seal: Seal, wish: SeedWish): Promise<See
     note(`recording ${wish.jobs} jobs`)
     const indexes = wish.jobs > 50_000 ? await liftIndexes(tx) : []
     const running = Math.max(2, Math.round(fleet.length / 400))
+    await tx.execute(sql`alter table jobs disable trigger user`)
     const jobs = await putJobs(tx, { ...wish, hosts: fleet, placed, schedules, now, running })
     note('building the indexes of jobs')
     for (const index of indexes) await tx.execute(sql.raw(index))
     await tx.execute(sql`analyze jobs`)
     note('mirroring snapshots')
     await putSnapshots(tx, { now, days })
+    note('adding up')
+    await tx.execute(sql`alter table jobs enable trigger user`)
+    await putSizes(tx, { placed, now, days: Math.max(90, days) })
+    await rebuildOutcomes(tx)
+    await readPlans(tx)
     await raiseOfStates(tx, fleet)
+    await keepAttention(tx)
     const [counted] = await tx.execute<{ snapshots: number }>(sql`
       select count(*)::integer as snapshots from snapshots where host_id in (select id from seed_hosts)`)
     await tx.execute(sql`analyze`)

@@ -1,0 +1,10 @@
+// overview.*: the whole fleet at a glance.
+import { Overview } from '@restic-manager/contract/overview'
+import { overviewOf } from '../fleet/overview.ts'
+import { router, viewer } from './trpc.ts'
+
+export const overviewRouter = router({
+  get: viewer({ of: 'fleet' })
+    .output(Overview)
+    .query(({ ctx }) => overviewOf(ctx.db, ctx.scope)),
+})

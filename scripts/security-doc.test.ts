@@ -1,26 +1,46 @@
-// The page of security names a test for each thing a hostile peer may do, and each of them is there.
-import { readFileSync } from 'node:fs'
+// What docs/security.md says is shown by a test is: each test it names is there, and has a test of that title.
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { missingTests, namedTests } from './named-tests.ts'
 
-const page = readFileSync(join(import.meta.dirname, '../docs/security.md'), 'utf8')
+const root = join(import.meta.dirname, '..')
+const page = readFileSync(join(root, 'docs/security.md'), 'utf8')
 
-test.each(['What a hostile peer may try', 'Incidents elsewhere, and why they do not happen here'])(
-  'each row of "%s" names tests that are there, by their titles',
-  heading => {
-    const rows = namedTests(page, heading)
-    expect(rows.length).toBeGreaterThan(6)
-    expect(missingTests(rows)).toEqual([])
-  },
-)
+/** The rows of a table of the page, its head left out, each as its cells. */
+function rowsBelow(heading: string): string[][] {
+  const [, section = ''] = page.split(`## ${heading}`)
+  const lines = section.split('\n## ')[0]?.split('\n') ?? []
+  const rows = lines.filter(line => line.startsWith('| ') || line.startsWith('|-'))
+  return rows.slice(2).map(row =>
+    row
+      .split('|')
+      .slice(1, -1)
+      .map(cell => cell.trim()),
+  )
+}
 
-test('a test that is named and not there is found out', () => {
-  const table =
-    '## T\n| what | shown by |\n|---|---|\n| x | `agent/src/link`: no such title … · `agent/src/absent` |\n'
-  expect(missingTests(namedTests(table, 'T'))).toEqual([
-    'agent/src/link: no such title …',
-    'agent/src/absent',
-  ])
-  expect(() => namedTests(table, 'U')).toThrow('no heading')
+/** What a cell names: a test file of an app or of scripts, and the words of a title in it, if any. */
+const namedIn = (cell: string) =>
+  cell.split(' · ').map(named => {
+    const [, path = named, title] = /^`([\w/-]+)`(?:: (.+))?$/.exec(named) ?? []
+    return { file: join(root, path.startsWith('scripts/') ? '' : 'apps', `${path}.test.ts`), title }
+  })
+
+const rows = rowsBelow('On the host')
+
+test('every rule that the agent keeps names a test, and each of these tests is there under its title', () => {
+  const named = rows.flatMap(([, cell = '']) => namedIn(cell))
+  const missing = named.filter(
+    ({ file, title }) =>
+      !existsSync(file) || (title !== undefined && !readFileSync(file, 'utf8').includes(title)),
+  )
+  expect(missing).toEqual([])
+  expect(rows.filter(([rule, cell]) => !rule || !cell?.startsWith('`'))).toEqual([])
+})
+
+test('no rule of the host is without a row', () => {
+  const rules = rows.map(([rule]) => rule).join('\n')
+  for (const word of ['shell', 'arguments', 'environment', '0600', 'masked', 'TLS', 'parsed', 'root'])
+    expect(rules, word).toContain(word)
+  expect(rows.length).toBeGreaterThanOrEqual(13)
 })

@@ -14,6 +14,7 @@ import {
   RouterProvider,
 } from '@tanstack/react-router'
 import { useEffect } from 'react'
+import { jobSpans, type JobSpan } from './job-spans.ts'
 import { NotFound, PageProblem } from './parts/page-problem.tsx'
 import { ProofDialog } from './parts/proof-dialog.tsx'
 import { Shell } from './parts/shell.tsx'
@@ -26,6 +27,11 @@ const keyOf = <T extends string>(words: Record<T, unknown>, value: unknown): T |
   typeof value === 'string' && Object.hasOwn(words, value) ? (value as T) : undefined
 const textOf = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined
+/** Several texts, none for nothing at all. */
+const textsOf = (value: unknown): string[] | undefined => {
+  const texts = (Array.isArray(value) ? value : [value]).flatMap(each => textOf(each) ?? [])
+  return texts.length === 0 ? undefined : texts.slice(0, 50)
+}
 /** Only a path of this page: anything else could lead a signed-in operator away. */
 const pathOf = (value: unknown): string | undefined =>
   typeof value === 'string' && /^\/(?![/\\])/.test(value) ? value : undefined
@@ -80,8 +86,14 @@ const hosts = createRoute({
   path: '/hosts',
   validateSearch: (
     search: Record<string, unknown>,
-  ): { search?: string | undefined; state?: HostState | undefined; sort?: 'lastGoodBackup' | undefined } => ({
+  ): {
+    search?: string | undefined
+    state?: HostState | undefined
+    tags?: string[] | undefined
+    sort?: 'lastGoodBackup' | undefined
+  } => ({
     search: textOf(search['search']),
+    tags: textsOf(search['tags']),
     state: keyOf(stateWords, search['state']),
     sort: search['sort'] === 'lastGoodBackup' ? 'lastGoodBackup' : undefined,
   }),
@@ -129,7 +141,9 @@ const jobs = createRoute({
     hostId?: string | undefined
     repositoryId?: string | undefined
     scheduleId?: string | undefined
+    since?: JobSpan | undefined
   } => ({
+    since: keyOf(jobSpans, search['since']),
     kind: keyOf(kindWords, search['kind']),
     status: keyOf(statusWords, search['status']),
     hostId: textOf(search['hostId']),
@@ -143,6 +157,25 @@ const job = createRoute({
   getParentRoute: () => shell,
   path: '/jobs/$jobId',
   component: lazyRouteComponent(() => import('./pages/job.tsx'), 'JobPage'),
+})
+
+const snapshots = createRoute({
+  getParentRoute: () => shell,
+  path: '/snapshots',
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): {
+    search?: string | undefined
+    hostId?: string | undefined
+    repositoryId?: string | undefined
+    tag?: string | undefined
+  } => ({
+    search: textOf(search['search']),
+    hostId: textOf(search['hostId']),
+    repositoryId: textOf(search['repositoryId']),
+    tag: textOf(search['tag']),
+  }),
+  component: lazyRouteComponent(() => import('./pages/snapshots.tsx'), 'SnapshotsPage'),
 })
 
 const repositories = createRoute({
@@ -220,7 +253,7 @@ const router = createRouter({
     invitation,
     shell.addChildren([
       ...[home, attention, hosts, host, addSchedule, schedule],
-      ...[jobs, job, repositories, addRepository, repository],
+      ...[jobs, job, snapshots, repositories, addRepository, repository],
       ...[settings, users, audit, account],
     ]),
   ]),

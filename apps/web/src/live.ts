@@ -13,6 +13,7 @@ export function queriesFor({ topic, id }: Change): QueryFilters[] {
     case 'host':
       return [
         trpc.hosts.list.pathFilter(),
+        trpc.hosts.tags.pathFilter(),
         trpc.hosts.get.queryFilter({ hostId: id }),
         trpc.jobs.get.pathFilter(),
         trpc.schedules.list.pathFilter(),

@@ -20,15 +20,19 @@ const Cursor = text(500)
 const Limit = z.int().min(1).max(200).default(100)
 /** Made by the client for each act that starts something; a repeat with the same id starts nothing new. */
 const RequestId = Id
-const Tags = z
-  .array(text(60).regex(/^[\p{L}\p{N}._:/-]+$/u, 'may hold letters, digits and . _ : / -'))
-  .max(50)
+export const Tag = text(60).regex(/^[\p{L}\p{N}._:/-]+$/u, 'may hold letters, digits and . _ : / -')
+const Tags = z.array(Tag).max(50)
 
+/** Which hosts: all that match each field that is there. Of several tags a host has to have every one. */
+export const HostFilter = {
+  search: text(200).optional(),
+  state: HostState.optional(),
+  tags: Tags.optional(),
+}
 export const HostListRequest = z.object({
   cursor: Cursor.optional(),
   limit: Limit,
-  search: text(200).optional(),
-  state: HostState.optional(),
+  ...HostFilter,
   sort: z.enum(['name', 'lastGoodBackup']).default('name'),
 })
 export const HostRequest = z.object({ hostId: Id })
@@ -36,7 +40,7 @@ export const HostRequest = z.object({ hostId: Id })
 export const HostPoliciesRequest = z.object({ hostIds: z.array(Id).max(200) })
 export const HostUpdateRequest = z.object({ hostId: Id, name: Name.optional(), tags: Tags.optional() })
 /** Holds the schedules of a host back: until it is resumed, or until `until`. */
-const pauseFields = { reason: text(300).min(1).optional(), until: z.date().optional() }
+export const pauseFields = { reason: text(300).min(1).optional(), until: z.date().optional() }
 export const HostPauseRequest = z.object({ hostId: Id, ...pauseFields })
 /** Removal asks for the host's name, so that a slip of the hand removes nothing. */
 export const HostRemoveRequest = z.object({ hostId: Id, confirmName: Name })
@@ -161,6 +165,9 @@ export const JobListRequest = z.object({
   scheduleId: Id.optional(),
   kinds: z.array(JobKind).max(JobKind.options.length).optional(),
   statuses: z.array(JobStatus).max(JobStatus.options.length).optional(),
+  /** By when jobs were made, which for a slot that did not run is its time: from this instant on, and before that one. */
+  from: z.date().optional(),
+  until: z.date().optional(),
 })
 export const JobLogRequest = z.object({
   jobId: Id,
@@ -174,11 +181,14 @@ export const JobTailRequest = z.object({
   lastEventId: text(20).nullish(),
 })
 
+/** `search` looks at ids, host names and paths. */
 export const SnapshotListRequest = z.object({
   cursor: Cursor.optional(),
   limit: Limit,
   hostId: Id.optional(),
   repositoryId: Id.optional(),
+  tag: text(200).min(1).optional(),
+  search: text(200).optional(),
 })
 export const SnapshotRequest = z.object({ repositoryId: Id, snapshotId: z.string().regex(/^[0-9a-f]{64}$/) })
 

@@ -6,6 +6,7 @@ import { HostSpool } from './host-spool.ts'
 import { Id } from './ids.ts'
 import { ScheduleDraft } from './schedule.ts'
 import { EndStatus, JobKind, JobStatus, Progress, Warning } from './job.ts'
+import { Retention } from './retention.ts'
 import { BackendEnvironment, BackendKind, RepositoryLock } from './repository.ts'
 
 /** What a host is doing about its link. `waiting`: it was enrolled, and an admin has to let it in. `paused`: linked or not, its schedules rest. */
@@ -250,6 +251,7 @@ export const SnapshotRow = z.object({
   hostId: Id.nullable(),
   jobId: Id.nullable(),
   jobStatus: EndStatus.nullable(),
+  retention: Retention.nullable(), // what thins the snapshots of its schedule; null: nothing that is planned
 })
 export type SnapshotRow = z.infer<typeof SnapshotRow>
 

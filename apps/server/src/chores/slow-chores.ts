@@ -6,6 +6,7 @@ import { forgetSessions } from '../auth/sessions.ts'
 import { forgetTickets } from '../auth/tickets.ts'
 import type { Db } from '../db/open.ts'
 import { tellRepeats } from '../fleet/audit-repeats.ts'
+import { forgetBulks } from '../fleet/bulk-work.ts'
 import { clearLeftovers } from '../fleet/leftovers.ts'
 import { turnLogDays } from '../fleet/log-days.ts'
 import { unlockStale } from '../fleet/stale-locks.ts'
@@ -41,7 +42,14 @@ export const slowChores: readonly SlowChore[] = [
     },
   },
   { name: 'tell-repeats', cron: '* * * * *', run: ({ db }) => tellRepeats(db) },
-  { name: 'clear-leftovers', cron: '*/10 * * * *', run: ({ db }) => clearLeftovers(db) },
+  {
+    name: 'clear-leftovers',
+    cron: '*/10 * * * *',
+    run: async ({ db }) => {
+      await clearLeftovers(db)
+      await forgetBulks(db)
+    },
+  },
   {
     name: 'turn-log-days',
     cron: '*/10 * * * *',

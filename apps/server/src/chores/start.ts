@@ -3,6 +3,7 @@ import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import type { Db } from '../db/open.ts'
 import { keepAttention } from '../fleet/attention.ts'
+import { workOnBulks } from '../fleet/bulk-work.ts'
 import { dispatchHeld } from '../fleet/dispatch.ts'
 import { expectDueSlots } from '../fleet/expectations.ts'
 import { expireJobs, loseSilentJobs } from '../fleet/jobs.ts'
@@ -24,6 +25,7 @@ const usualPeriods = {
   sweep: 5_000,
   expectations: 10_000,
   pauses: 10_000,
+  bulk: 2_000,
   expiry: 15_000,
   lines: 5_000,
   outcomes: 2_000,
@@ -68,6 +70,9 @@ export function startChores(
       },
       async () => void (await expectDueSlots(db, timing)),
     ),
+    inTurn({ name: 'act on many hosts', periodMs: periods.bulk }, async () => {
+      await workOnBulks(db, { timing, forMs: 5_000 })
+    }),
     inTurn({ name: 'end pauses', periodMs: periods.pauses }, async () => {
       const hosts = await endPauses(db)
       if (hosts > 0) log.info({ hosts }, 'hosts go on after their pause')

@@ -19,6 +19,7 @@ import {
 } from 'drizzle-orm/pg-core'
 import type { SetAside } from '@restic-manager/contract/agent'
 import type { AlertKind } from '@restic-manager/contract/attention'
+import type { BulkKind, BulkProgress } from '@restic-manager/contract/bulk'
 import type { JobSpec } from '@restic-manager/contract/command'
 import type { JobKind, JobStatus, Progress, Warning } from '@restic-manager/contract/job'
 import type { BackendKind, RepositoryLock } from '@restic-manager/contract/repository'
@@ -131,6 +132,32 @@ export const hosts = pgTable(
     index('hosts_plan_unread')
       .on(table.id)
       .where(sql`plan_read_version <> schedule_version`),
+  ],
+)
+
+/** Acts on many hosts at once, the id being the request's: the hosts are settled when it begins, `done` is how far it has come. */
+export const bulkActs = pgTable(
+  'bulk_acts',
+  {
+    id: uuid().primaryKey(),
+    kind: text().$type<BulkKind>().notNull(),
+    detail: jsonb().$type<{ tag?: string; reason?: string; until?: string; filter?: object }>().notNull(),
+    hostIds: uuid('host_ids').array().notNull(),
+    actor: jsonb()
+      .$type<{ kind: 'operator' | 'api key'; id?: string; name: string; address?: string }>()
+      .notNull(),
+    done: integer().notNull().default(0),
+    changed: integer().notNull().default(0),
+    already: integer().notNull().default(0),
+    refused: integer().notNull().default(0),
+    why: jsonb().$type<BulkProgress['why']>().notNull().default([]), // of the first that refused
+    createdAt: at('created_at').notNull().defaultNow(),
+    finishedAt: at('finished_at'),
+  },
+  table => [
+    index('bulk_acts_open')
+      .on(table.createdAt)
+      .where(sql`${table.finishedAt} is null`),
   ],
 )
 

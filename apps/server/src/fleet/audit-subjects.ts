@@ -1,7 +1,7 @@
 // What the record is about: each kind of thing, what it is called, the hosts it concerns, and what of it counts as changed.
 import { and, eq, gt, isNull, or, sql } from 'drizzle-orm'
 import type { Db } from '../db/open.ts'
-import { alerts, enrolments, hosts, jobs, repositories, schedules, settings } from '../db/schema.ts'
+import { alerts, bulkActs, enrolments, hosts, jobs, repositories, schedules, settings } from '../db/schema.ts'
 import { operatorInvitations, operators } from '../db/schema-operators.ts'
 import type { AuditState } from './audit-mask.ts'
 import { draftOf } from './schedule-rows.ts'
@@ -16,6 +16,7 @@ export type SubjectKind =
   | 'operator'
   | 'invitation'
   | 'settings'
+  | 'bulk act'
 
 /** Something a call is about. Operators and invitations may go by their e-mail. */
 export type Subject = { kind: SubjectKind; id: string }
@@ -155,6 +156,14 @@ const readers: Record<SubjectKind, (tx: Db, id: string) => Promise<Standing | un
     if (row === undefined) return undefined
     const { email, role, tags, expiresAt } = row
     return { id: row.id, name: email, hostIds: null, state: { email, role, tags, expiresAt } }
+  },
+  async 'bulk act'(tx, id) {
+    const [row] = await tx.select().from(bulkActs).where(eq(bulkActs.id, id))
+    if (row === undefined) return undefined
+    const { kind, detail, hostIds } = row
+    // Each host has a row of its own besides, for who sees only some.
+    const state = { act: kind, hosts: hostIds.length, ...detail }
+    return { id: row.id, name: `${kind} on ${hostIds.length} hosts`, hostIds: null, state }
   },
   async settings(tx) {
     // By name: this table also holds what no record may.

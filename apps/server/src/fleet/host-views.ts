@@ -1,5 +1,5 @@
 // Hosts as operators see them: the fleet as a list, and one host whole.
-import { and, asc, desc, eq, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { PolicySummary, SetAside } from '@restic-manager/contract/agent'
 import type { BackupSpec } from '@restic-manager/contract/command'
@@ -11,6 +11,7 @@ import type { Db } from '../db/open.ts'
 import { hosts, jobs, snapshots } from '../db/schema.ts'
 import { isOlderVersion, version } from '../version.ts'
 import { cursorAt, keysOf } from './cursor.ts'
+import { hostsMatching, inState } from './host-filter.ts'
 import { briefsOf } from './job-views.ts'
 import { isPausedNow } from './pauses.ts'
 import { repositoriesOf } from './repository-views.ts'
@@ -76,16 +77,6 @@ async function withJobs<T extends BareRow>(db: Db, rows: T[]) {
   }))
 }
 
-const isLetIn = and(isNull(hosts.quarantinedAt), isNull(hosts.awaitsApprovalSince))
-const isAtWork = and(isLetIn, sql`not ${isPausedNow}`)
-const inState: Record<HostState, SQL | undefined> = {
-  online: and(isAtWork, eq(hosts.online, true)),
-  offline: and(isAtWork, eq(hosts.online, false)),
-  paused: and(isLetIn, isPausedNow),
-  waiting: and(isNull(hosts.quarantinedAt), isNotNull(hosts.awaitsApprovalSince)),
-  quarantined: isNotNull(hosts.quarantinedAt),
-}
-
 const NameKeys = z.tuple([z.string(), z.uuid()])
 const BackupKeys = z.tuple([z.number().nullable(), z.uuid()])
 
@@ -95,12 +86,7 @@ export async function hostPage(
   scope: Scope,
   request: z.infer<typeof HostListRequest>,
 ): Promise<HostPage> {
-  const which = and(
-    isNull(hosts.removedAt),
-    hostsIn(scope),
-    request.state === undefined ? undefined : inState[request.state],
-    matches(request.search?.trim() ?? ''),
-  )
+  const which = and(isNull(hosts.removedAt), hostsIn(scope), hostsMatching(request))
   const rows = await db
     .select(columns)
     .from(hosts)
@@ -118,16 +104,6 @@ export async function hostPage(
     nextCursor: rows.length > page.length && last !== undefined ? cursorAt([key ?? null, last.id]) : null,
     ...(await countHosts(db, scope, which)),
   }
-}
-
-function matches(search: string): SQL | undefined {
-  if (search === '') return undefined
-  const pattern = `%${search.replaceAll(/[\\%_]/g, '\\$&')}%`
-  return or(
-    sql`${hosts.name} ilike ${pattern}`,
-    sql`${hosts.hostname} ilike ${pattern}`,
-    sql`exists (select 1 from unnest(${hosts.tags}) as tag where tag ilike ${pattern})`,
-  )
 }
 
 function isAfter({ sort, cursor }: z.infer<typeof HostListRequest>): SQL | undefined {

@@ -1,5 +1,5 @@
 // Jobs as operators see them: lists, one job, and what moves while it runs.
-import { and, desc, eq, inArray, sql } from 'drizzle-orm'
+import { and, desc, eq, gte, inArray, lt, sql } from 'drizzle-orm'
 import { alias, type PgSelect } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import type { JobKind, JobStatus } from '@restic-manager/contract/job'
@@ -86,6 +86,8 @@ export async function jobPage(
         request.scheduleId === undefined ? undefined : eq(jobs.scheduleId, request.scheduleId),
         request.kinds === undefined ? undefined : inArray(jobs.kind, request.kinds),
         request.statuses === undefined ? undefined : inArray(jobs.status, request.statuses),
+        request.from && gte(jobs.createdAt, request.from),
+        request.until && lt(jobs.createdAt, request.until),
         after &&
           sql`(${jobs.createdAt}, ${jobs.id}) < (${new Date(after[0]).toISOString()}::timestamptz, ${after[1]}::uuid)`,
       ),

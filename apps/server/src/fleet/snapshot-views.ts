@@ -1,5 +1,5 @@
 // Snapshots as operators see them, with what made each.
-import { and, desc, eq, sql } from 'drizzle-orm'
+import { and, arrayContains, desc, eq, or, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { SnapshotListRequest, SnapshotRequest } from '@restic-manager/contract/requests'
@@ -25,6 +25,9 @@ const selectSnapshots = (db: Db) =>
       hostId: snapshots.hostId,
       jobId: snapshots.jobId,
       jobStatus: sql<SnapshotRow['jobStatus']>`case when ${jobs.reported} then ${jobs.status} end`,
+      retention: sql<SnapshotRow['retention']>`(select thins.definition -> 'retention' from schedules thins
+        where thins.host_id = ${snapshots.hostId} and thins.kind = 'forget' and thins.enabled and thins.deleted_at is null
+        and thins.definition -> 'forgets' ? ${jobs.scheduleId}::text order by thins.created_at limit 1)`,
     })
     .from(snapshots)
     .innerJoin(repositories, eq(repositories.id, snapshots.repositoryId))
@@ -32,6 +35,24 @@ const selectSnapshots = (db: Db) =>
     .leftJoin(jobs, and(eq(jobs.id, snapshots.jobId), eq(jobs.hostId, snapshots.hostId)))
 
 const Keys = z.tuple([z.number(), z.string().max(64), z.uuid()])
+
+/** Counting what matches words or a tag ends here. */
+const MOST_COUNTED = 10_000
+
+const holding = ({ tag, search = '' }: z.infer<typeof SnapshotListRequest>): SQL | undefined => {
+  const words = search.trim()
+  const pattern = `%${words.replaceAll(/[\\%_]/g, '\\$&')}%`
+  return and(
+    tag === undefined ? undefined : arrayContains(snapshots.tags, [tag]),
+    words === ''
+      ? undefined
+      : or(
+          sql`${snapshots.id} like ${words.toLowerCase()} || '%'`,
+          sql`${snapshots.hostname} ilike ${pattern}`,
+          sql`exists (select 1 from unnest(${snapshots.paths}) as held(path) where held.path ilike ${pattern})`,
+        ),
+  )
+}
 
 /** A page of snapshots, newest first. */
 export async function snapshotPage(
@@ -41,6 +62,7 @@ export async function snapshotPage(
 ): Promise<SnapshotPage> {
   const after = keysOf(Keys, request.cursor)
   const { hostId, repositoryId } = request
+  const held = holding(request)
   const asked = (table: typeof snapshots | typeof snapshotCounts) =>
     and(
       ofHostsIn(scope, table.hostId),
@@ -51,6 +73,7 @@ export async function snapshotPage(
     .where(
       and(
         asked(snapshots),
+        held,
         after &&
           sql`(${snapshots.time}, ${snapshots.id}, ${snapshots.repositoryId})
             < (${new Date(after[0]).toISOString()}::timestamptz, ${after[1]}, ${after[2]}::uuid)`,
@@ -58,10 +81,20 @@ export async function snapshotPage(
     )
     .orderBy(desc(snapshots.time), desc(snapshots.id), desc(snapshots.repositoryId))
     .limit(request.limit + 1)
-  const [counted] = await db
-    .select({ total: sql<number>`coalesce(sum(${snapshotCounts.count}), 0)::integer` })
-    .from(snapshotCounts)
-    .where(asked(snapshotCounts))
+  const [counted] =
+    held === undefined
+      ? await db
+          .select({ total: sql<number>`coalesce(sum(${snapshotCounts.count}), 0)::integer` })
+          .from(snapshotCounts)
+          .where(asked(snapshotCounts))
+      : await db.select({ total: sql<number>`count(*)::integer` }).from(
+          db
+            .select({ id: snapshots.id })
+            .from(snapshots)
+            .where(and(asked(snapshots), held))
+            .limit(MOST_COUNTED)
+            .as('some'),
+        )
   const page = rows.slice(0, request.limit)
   const last = page.at(-1)
   const hasMore = rows.length > page.length && last !== undefined

@@ -70,6 +70,14 @@ const acts: Record<string, () => Promise<Asked>> = {
     const other = await makeHost(server.database.db, server.database.seal, 'db-4')
     return { input: { hostId: other.hostId, reason: 'new disks' }, about: 'host' }
   },
+  'hosts.bulk': async () => ({
+    input: { requestId: newId(), kind: 'resume', hostIds: [host.hostId] },
+    about: 'bulk act',
+  }),
+  'hosts.bulkTag': async () => ({
+    input: { requestId: newId(), kind: 'removeTag', tag: 'none', hostIds: [host.hostId] },
+    about: 'bulk act',
+  }),
   'hosts.resume': async () => {
     const other = await makeHost(server.database.db, server.database.seal, 'db-5')
     await pauseHost(server.database.db, { hostId: other.hostId }, 'anna')

@@ -8,14 +8,46 @@ import {
   HostRequest,
   HostUpdateRequest,
 } from '@restic-manager/contract/requests'
+import {
+  BulkPreview,
+  BulkProgress,
+  HostBulkPreviewRequest,
+  HostBulkProgressRequest,
+  HostBulkRequest,
+  HostBulkTagRequest,
+  HostTag,
+} from '@restic-manager/contract/bulk'
 import { HostPage, HostPolicyRow, HostView } from '@restic-manager/contract/views'
+import type { OperatorContext, Principal } from '../context.ts'
+import type { Db } from '../db/open.ts'
+import { actorOf } from '../fleet/audit.ts'
+import { beginBulk, type BulkRequest, previewBulk, progressOf } from '../fleet/bulk-acts.ts'
+import { workOnBulk } from '../fleet/bulk-work.ts'
+import { listTags } from '../fleet/host-tags.ts'
 import { hostPage, viewHost } from '../fleet/host-views.ts'
 import { listPolicies } from '../fleet/host-policies.ts'
 import { wantNewKey } from '../fleet/host-keys.ts'
 import { removeHost, updateHost } from '../fleet/hosts.ts'
 import { releaseHost } from '../fleet/quarantine.ts'
 import { pauseHost, resumeHost } from '../fleet/pauses.ts'
+import type { Scope } from '../fleet/scope.ts'
 import { admin, operator, router, viewer } from './trpc.ts'
+
+/** Part of the work is done before the answer; the chores of any server do the rest. */
+const WORK_MS = 2_000
+
+const anAct = { kind: 'bulk act', field: 'requestId' } as const
+
+type Asked = Pick<OperatorContext, 'db' | 'timing' | 'address'> & {
+  principal: Principal
+  scope: Scope
+  afterwards: (act: (db: Db) => Promise<void>) => void
+}
+
+function begin({ db, scope, principal, address, timing, afterwards }: Asked, input: BulkRequest) {
+  afterwards(after => workOnBulk(after, input.requestId, { timing, forMs: WORK_MS }))
+  return beginBulk(db, scope, input, actorOf(principal, address))
+}
 
 export const hostsRouter = router({
   list: viewer({ input: HostListRequest, of: 'fleet' })
@@ -39,6 +71,23 @@ export const hostsRouter = router({
   resume: operator({ input: HostRequest, of: { hostId: 'host' } })
     .output(z.void())
     .mutation(({ ctx, input }) => resumeHost(ctx.db, input.hostId)),
+  tags: viewer({ of: 'fleet' })
+    .output(z.array(HostTag))
+    .query(({ ctx }) => listTags(ctx.db, ctx.scope)),
+  bulkPreview: viewer({ input: HostBulkPreviewRequest, of: { hostIds: 'host' } })
+    .output(BulkPreview)
+    .query(({ ctx, input }) => previewBulk(ctx.db, ctx.scope, input)),
+  /** Begins to pause, resume or run many hosts. What comes of it is told by `bulkProgress`. */
+  bulk: operator({ input: HostBulkRequest, of: { hostIds: 'host' }, about: anAct })
+    .output(z.object({ hosts: z.number() }))
+    .mutation(({ ctx, input }) => begin(ctx, input)),
+  /** Begins to tag many hosts. Tags decide who sees a host, so whoever is limited by them does not change them. */
+  bulkTag: admin({ input: HostBulkTagRequest, of: 'installation', about: anAct })
+    .output(z.object({ hosts: z.number() }))
+    .mutation(({ ctx, input }) => begin(ctx, input)),
+  bulkProgress: viewer({ input: HostBulkProgressRequest, of: 'fleet' })
+    .output(BulkProgress.nullable())
+    .query(({ ctx, input }) => progressOf(ctx.db, input.requestId, actorOf(ctx.principal).id ?? '')),
   /** Lets a host out of quarantine, as the first machine that comes back. */
   release: admin({ input: HostRemoveRequest, of: { hostId: 'host' }, fresh: true })
     .output(z.void())

@@ -23,7 +23,14 @@ const procedures = operatorRouter._def.procedures as unknown as Record<string, P
 /** What a field is like that is no id. A new input whose fields are not here fails by the name of its procedure. */
 const words = {
   ...{ name: 'x', confirmName: 'x', url: '/backup/x', cron: '0 * * * *', timeZone: 'UTC', label: 'x' },
-  ...{ tags: ['own'], email: 'new@example.org', password: 'long enough 12', code: '123456', ticket: 'x' },
+  ...{
+    tags: ['own'],
+    tag: 'own',
+    email: 'new@example.org',
+    password: 'long enough 12',
+    code: '123456',
+    ticket: 'x',
+  },
   ...{ scopes: ['jobs:read'], response: {}, retention: { daily: 7 }, cursor: 'x', search: 'x' },
   ...{ paths: ['/srv'] },
 }

@@ -11,11 +11,15 @@ import { useListPages } from '../list-pages.ts'
 import { useMay } from '../me.ts'
 import { Crumbs } from '../parts/crumbs.tsx'
 import { FilterChips } from '../parts/filter-chips.tsx'
+import { HostBulkBar } from '../parts/host-bulk.tsx'
 import { HostTable } from '../parts/host-table.tsx'
 import { LinkButton } from '../parts/link-button.tsx'
 import { Notice } from '../parts/notice.tsx'
 import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
 import { QueryProblem } from '../parts/query-problem.tsx'
+import { TagFilter } from '../parts/tag-filter.tsx'
+import { useNarrow } from '../parts/virtual-table.tsx'
+import { useSelection } from '../selection.ts'
 import { client, trpc } from '../trpc.ts'
 import { stateWords } from '../words.ts'
 
@@ -52,7 +56,8 @@ export function HostsPage() {
       void navigate({ search: old => ({ ...old, search: text === '' ? undefined : text }), replace: true }),
     250,
   )
-  const input = { limit: 100, search: filter.search, state: filter.state, sort: filter.sort }
+  const wanted = { search: filter.search, state: filter.state, tags: filter.tags }
+  const input = { limit: 100, ...wanted, sort: filter.sort }
   const {
     query: hosts,
     rows,
@@ -62,7 +67,14 @@ export function HostsPage() {
     client.hosts.list.query({ ...input, cursor }, { signal }),
   )
   const counts = newest?.counts
-  const filtered = filter.search !== undefined || filter.state !== undefined
+  const filtered = Object.values(wanted).some(value => value !== undefined)
+  const mayAct = useMay('operator')
+  const isNarrow = useNarrow()
+  const [selecting, setSelecting] = useState(false)
+  const total = newest?.total ?? rows.length
+  const selection = useSelection(JSON.stringify(wanted), total)
+  // On a phone the boxes would be in the way of every tap, so they come when they are asked for.
+  const choosing = mayAct && (!isNarrow || selecting)
 
   return (
     <>
@@ -103,6 +115,26 @@ export function HostsPage() {
             ...states.map(state => ({ value: state, word: stateWords[state], count: counts?.[state] })),
           ]}
         />
+        <TagFilter
+          value={filter.tags ?? []}
+          onChange={tags =>
+            void navigate({
+              search: old => ({ ...old, tags: tags.length === 0 ? undefined : tags }),
+              replace: true,
+            })
+          }
+        />
+        {mayAct && isNarrow && rows.length > 0 && (
+          <Button
+            aria-pressed={selecting}
+            onClick={() => {
+              if (selecting) selection.clear()
+              setSelecting(!selecting)
+            }}
+          >
+            {selecting ? 'Done' : 'Select'}
+          </Button>
+        )}
       </div>
       <QueryProblem what="The list of hosts" query={hosts} />
       <Panel
@@ -118,10 +150,12 @@ export function HostsPage() {
         }
       >
         {hosts.isPending && <SkeletonRows rows={10} />}
+        {choosing && <HostBulkBar selection={selection} filter={wanted} total={total} shown={rows.length} />}
         {rows.length > 0 && (
           <HostTable
             rows={rows}
-            total={newest?.total ?? rows.length}
+            total={total}
+            selection={choosing ? selection : undefined}
             sort={filter.sort ?? 'name'}
             onSort={sort =>
               void navigate({
@@ -151,7 +185,7 @@ export function HostsPage() {
             }
           >
             {filtered
-              ? 'The search looks at names and tags.'
+              ? 'The search looks at names and tags. A host has to have every tag that is chosen.'
               : 'A host is a machine with an agent on it. Adding one takes a single line pasted on that machine.'}
           </Empty>
         )}

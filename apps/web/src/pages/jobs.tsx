@@ -1,12 +1,14 @@
-// All jobs, newest first. Kind and status are chosen in the address; the honest non-runs stand among the rest.
+// All jobs, newest first. Kind, status, host and time are chosen in the address; the honest non-runs stand among the rest.
 import { JobKind, type JobStatus } from '@restic-manager/contract/job'
 import { Button } from '@mantine/core'
 import { IconX } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
+import { type JobSpan, jobSpans, startOf } from '../job-spans.ts'
 import { useListPages } from '../list-pages.ts'
 import { Crumbs } from '../parts/crumbs.tsx'
 import { FilterChips } from '../parts/filter-chips.tsx'
+import { HostFilter } from '../parts/host-filter.tsx'
 import { JobTable } from '../parts/job-table.tsx'
 import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
 import { QueryProblem } from '../parts/query-problem.tsx'
@@ -29,24 +31,21 @@ const statusChips = [
   'expired',
 ] as const satisfies readonly JobStatus[]
 
+const jobSpanKeys = Object.keys(jobSpans) as JobSpan[]
+
 const statusesOf = (status: JobStatus | undefined): JobStatus[] | undefined =>
   status === undefined ? undefined : status === 'queued' ? ['queued', 'accepted'] : [status]
 
-/** Says whose jobs these are when the address asks for those of one host, repository or schedule. */
+/** Says whose jobs these are when the address asks for those of one repository or schedule. */
 function Only({
-  hostId,
   repositoryId,
   scheduleId,
   clear,
 }: {
-  hostId: string | undefined
   repositoryId: string | undefined
   scheduleId: string | undefined
   clear: () => void
 }) {
-  const host = useQuery(
-    trpc.hosts.get.queryOptions({ hostId: hostId ?? '' }, { enabled: hostId !== undefined }),
-  ).data
   const repository = useQuery(
     trpc.repositories.get.queryOptions(
       { repositoryId: repositoryId ?? '' },
@@ -59,9 +58,9 @@ function Only({
       { enabled: scheduleId !== undefined, retry: false },
     ),
   )
-  if (hostId === undefined && repositoryId === undefined && scheduleId === undefined) return null
+  if (repositoryId === undefined && scheduleId === undefined) return null
   const planned = schedule.data && `${schedule.data.schedule.name} of ${schedule.data.hostName}`
-  const of = [planned ?? (schedule.isError ? 'a deleted schedule' : undefined), host?.name, repository?.name]
+  const of = [planned ?? (schedule.isError ? 'a deleted schedule' : undefined), repository?.name]
     .filter(name => name !== undefined)
     .join(', ')
   return (
@@ -91,8 +90,8 @@ export function JobsPage() {
     query: jobs,
     rows,
     onView,
-  } = useListPages(trpc.jobs.list.infiniteQueryKey(input), (cursor, signal) =>
-    client.jobs.list.query({ ...input, cursor }, { signal }),
+  } = useListPages([...trpc.jobs.list.infiniteQueryKey(input), filter.since], (cursor, signal) =>
+    client.jobs.list.query({ ...input, from: startOf(filter.since), cursor }, { signal }),
   )
   const filtered = Object.values(filter).some(value => value !== undefined)
   return (
@@ -118,12 +117,27 @@ export function JobsPage() {
             ...statusChips.map(status => ({ value: status, word: statusWords[status] })),
           ]}
         />
+        <FilterChips
+          label="Since"
+          value={filter.since}
+          onChange={since => void navigate({ search: old => ({ ...old, since }), replace: true })}
+          options={[
+            { value: undefined, word: 'Any time' },
+            ...jobSpanKeys.map(span => ({ value: span, word: jobSpans[span].word })),
+          ]}
+        />
+        <HostFilter
+          value={filter.hostId}
+          onChange={hostId => void navigate({ search: old => ({ ...old, hostId }), replace: true })}
+        />
         <Only
-          hostId={filter.hostId}
           repositoryId={filter.repositoryId}
           scheduleId={filter.scheduleId}
           clear={() =>
-            void navigate({ search: old => ({ kind: old.kind, status: old.status }), replace: true })
+            void navigate({
+              search: old => ({ ...old, repositoryId: undefined, scheduleId: undefined }),
+              replace: true,
+            })
           }
         />
       </div>
@@ -147,7 +161,7 @@ export function JobsPage() {
             }
           >
             {filtered
-              ? 'Other kinds or statuses may.'
+              ? 'Other kinds, statuses or times may.'
               : 'Jobs appear here when a host backs up, tests a repository or maintains one. Open a host to start one.'}
           </Empty>
         )}

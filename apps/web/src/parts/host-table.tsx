@@ -2,8 +2,10 @@
 import type { HostRow } from '@restic-manager/contract/views'
 import { IconArrowUp, IconArrowsDiff } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
 import { countOf, formatCount, formatPercent } from '../format.ts'
 import { driftOf } from '../drift.ts'
+import type { Selection } from '../selection.ts'
 import { kindWords, shortReason } from '../words.ts'
 import { LiveBar } from './live-bar.tsx'
 import { HostName } from './short-name.tsx'
@@ -148,7 +150,25 @@ function NarrowRow({ host }: { host: HostRow }) {
   )
 }
 
-function Head({ sort, onSort }: { sort: Sort; onSort: (sort: Sort) => void }) {
+/** The box over those of the rows: all rows that were read so far. */
+function CheckAll({ rows, selection }: { rows: HostRow[]; selection: Selection }) {
+  const chosen = rows.filter(({ id }) => selection.has(id)).length
+  return (
+    <div role="columnheader" className="row-check">
+      <input
+        type="checkbox"
+        aria-label="Choose the hosts listed so far"
+        checked={chosen > 0 && chosen === rows.length}
+        ref={input => {
+          if (input !== null) input.indeterminate = chosen > 0 && chosen < rows.length
+        }}
+        onChange={() => selection.toggleThese(rows.map(({ id }) => id))}
+      />
+    </div>
+  )
+}
+
+function Head({ sort, onSort, check }: { sort: Sort; onSort: (sort: Sort) => void; check: ReactNode }) {
   const sortable = (value: Sort, word: string) => (
     <div role="columnheader" aria-sort={sort === value ? 'ascending' : 'none'}>
       <button
@@ -168,6 +188,7 @@ function Head({ sort, onSort }: { sort: Sort; onSort: (sort: Sort) => void }) {
   )
   return (
     <div role="row" className="table-head table-head-stuck" aria-rowindex={1}>
+      {check}
       {plain('State')}
       {sortable('name', 'Host')}
       {plain('Last result')}
@@ -181,25 +202,40 @@ function Head({ sort, onSort }: { sort: Sort; onSort: (sort: Sort) => void }) {
   )
 }
 
-/** `onView` hears which rows are on the screen. */
+/** `onView` hears which rows are on the screen. `selection`: rows can be chosen. */
 export function HostTable({
   rows,
   total,
   sort,
   onSort,
   onView,
+  selection,
 }: {
   rows: HostRow[]
   total: number
   sort: Sort
   onSort: (sort: Sort) => void
   onView: (first: number, last: number) => void
+  selection: Selection | undefined
 }) {
   return (
     <VirtualTable
       label="Hosts"
       className="host-table"
-      head={<Head sort={sort} onSort={onSort} />}
+      head={
+        <Head
+          sort={sort}
+          onSort={onSort}
+          check={selection && <CheckAll rows={rows} selection={selection} />}
+        />
+      }
+      choosing={
+        selection && {
+          has: host => selection.has(host.id),
+          toggle: host => selection.toggle(host.id),
+          nameOf: host => host.name,
+        }
+      }
       rows={rows}
       total={total}
       keyOf={host => host.id}

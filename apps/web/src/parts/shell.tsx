@@ -2,7 +2,7 @@
 import { Outlet, Link, useLocation } from '@tanstack/react-router'
 import { Tooltip } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
-import { IconBell, IconDatabase, IconListDetails, IconServer2 } from '@tabler/icons-react'
+import { IconBell, IconCamera, IconDatabase, IconListDetails, IconServer2 } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { formatCount } from '../format.ts'
@@ -20,6 +20,7 @@ import './shell.css'
 const entries = [
   { to: '/hosts', word: 'Hosts', icon: IconServer2 },
   { to: '/jobs', word: 'Jobs', icon: IconListDetails },
+  { to: '/snapshots', word: 'Snapshots', icon: IconCamera },
   { to: '/repositories', word: 'Repositories', icon: IconDatabase },
   { to: '/attention', word: 'Attention', icon: IconBell },
 ] as const
@@ -35,6 +36,7 @@ function useCounts(): Record<(typeof entries)[number]['to'], string | undefined>
   return {
     '/hosts': hosts && formatCount(hosts.counts.all),
     '/jobs': busy === 0 ? undefined : `${busy}${running?.nextCursor == null ? '' : '+'} running`,
+    '/snapshots': undefined,
     '/repositories': repositories && formatCount(repositories.length),
     '/attention': open === 0 ? undefined : formatCount(open),
   }

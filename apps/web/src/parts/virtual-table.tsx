@@ -10,6 +10,22 @@ const NARROW = 60
 /** Whether rows are drawn for a phone. */
 export const useNarrow = (): boolean => useMediaQuery('(max-width: 767px)', window.innerWidth < 768) ?? false
 
+/** Rows can be chosen: each begins with a box to tick, and Space ticks it while the row has the focus. */
+export type Choosing<Row> = {
+  has: (row: Row) => boolean
+  toggle: (row: Row) => void
+  nameOf: (row: Row) => string
+}
+
+/** The arrow keys go from row to row, as far as rows exist. */
+function moveFocus(from: HTMLElement, by: 1 | -1): boolean {
+  const row = from.closest('[aria-rowindex]')
+  const index = Number(row?.getAttribute('aria-rowindex')) + by
+  const next = row?.parentElement?.querySelector<HTMLElement>(`[aria-rowindex="${index}"] .row-link`)
+  next?.focus()
+  return next != null
+}
+
 /** `renderWide` gives the cells of a row, `renderNarrow` its two lines. `onView` hears which rows exist. */
 export function VirtualTable<Row>({
   label,
@@ -21,6 +37,7 @@ export function VirtualTable<Row>({
   renderWide,
   renderNarrow,
   onView,
+  choosing,
 }: {
   label: string
   className: string
@@ -31,6 +48,7 @@ export function VirtualTable<Row>({
   renderWide: (row: Row) => ReactNode
   renderNarrow: (row: Row) => ReactNode
   onView?: (first: number, last: number) => void
+  choosing?: Choosing<Row> | undefined
 }) {
   const isNarrow = useNarrow()
   const list = useRef<HTMLDivElement>(null)
@@ -59,7 +77,12 @@ export function VirtualTable<Row>({
   useEffect(() => onView?.(first, last), [first, last, onView])
 
   return (
-    <div className={`table ${className}`} role="table" aria-label={label} aria-rowcount={total + 1}>
+    <div
+      className={`table ${className} ${choosing === undefined ? '' : 'table-choosing'}`}
+      role="table"
+      aria-label={label}
+      aria-rowcount={total + 1}
+    >
       {!isNarrow && head}
       <div ref={list} className="table-virtual" role="rowgroup" style={{ height: virtual.getTotalSize() }}>
         {shown.map(({ index, key, start }) => {
@@ -71,9 +94,28 @@ export function VirtualTable<Row>({
               role="row"
               aria-rowindex={index + 2}
               data-first={index === 0 ? '' : undefined}
-              className={isNarrow ? 'phone-row' : 'table-row'}
+              className={`${isNarrow ? 'phone-row' : 'table-row'} ${choosing?.has(row) === true ? 'row-chosen' : ''}`}
               style={{ transform: `translateY(${start - top}px)` }}
+              onKeyDown={event => {
+                const { key, target } = event
+                if (!(target instanceof HTMLAnchorElement)) return
+                const isMove = key === 'ArrowDown' || key === 'ArrowUp'
+                if (isMove && moveFocus(target, key === 'ArrowDown' ? 1 : -1)) event.preventDefault()
+                if (key !== ' ' || choosing === undefined) return
+                event.preventDefault()
+                choosing.toggle(row)
+              }}
             >
+              {choosing !== undefined && (
+                <div role="cell" className="row-check row-above">
+                  <input
+                    type="checkbox"
+                    aria-label={`Choose ${choosing.nameOf(row)}`}
+                    checked={choosing.has(row)}
+                    onChange={() => choosing.toggle(row)}
+                  />
+                </div>
+              )}
               {isNarrow ? <div role="cell">{renderNarrow(row)}</div> : renderWide(row)}
             </div>
           )

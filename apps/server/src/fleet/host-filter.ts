@@ -1,0 +1,39 @@
+// Which hosts a list, or an act on many of them, is about: by state, by words, by tags.
+import { and, arrayContains, eq, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
+import type { z } from 'zod'
+import type { HostListRequest } from '@restic-manager/contract/requests'
+import type { HostState } from '@restic-manager/contract/views'
+import { hosts } from '../db/schema.ts'
+import { isPausedNow } from './pauses.ts'
+
+const isLetIn = and(isNull(hosts.quarantinedAt), isNull(hosts.awaitsApprovalSince))
+const isAtWork = and(isLetIn, sql`not ${isPausedNow}`)
+
+/** Hosts in each state. */
+export const inState: Record<HostState, SQL | undefined> = {
+  online: and(isAtWork, eq(hosts.online, true)),
+  offline: and(isAtWork, eq(hosts.online, false)),
+  paused: and(isLetIn, isPausedNow),
+  waiting: and(isNull(hosts.quarantinedAt), isNotNull(hosts.awaitsApprovalSince)),
+  quarantined: isNotNull(hosts.quarantinedAt),
+}
+
+type Filter = Partial<Pick<z.infer<typeof HostListRequest>, 'search' | 'state' | 'tags'>>
+
+/** Hosts that match all that is said: each of the tags, the state, and the words in a name or a tag. */
+export const hostsMatching = ({ search, state, tags }: Filter): SQL | undefined =>
+  and(
+    state === undefined ? undefined : inState[state],
+    tags === undefined || tags.length === 0 ? undefined : arrayContains(hosts.tags, tags),
+    holding(search?.trim() ?? ''),
+  )
+
+function holding(search: string): SQL | undefined {
+  if (search === '') return undefined
+  const pattern = `%${search.replaceAll(/[\\%_]/g, '\\$&')}%`
+  return or(
+    sql`${hosts.name} ilike ${pattern}`,
+    sql`${hosts.hostname} ilike ${pattern}`,
+    sql`exists (select 1 from unnest(${hosts.tags}) as tag where tag ilike ${pattern})`,
+  )
+}

@@ -56,7 +56,7 @@ function Rail() {
           <Tooltip key={to} label={word} position="right" disabled={!narrow}>
             <Link
               to={to}
-              className="rail-entry"
+              className={`rail-entry ${to === '/snapshots' ? 'rail-beyond-phones' : ''}`}
               activeProps={{ className: 'rail-here' }}
               aria-label={narrow ? word : undefined}
             >

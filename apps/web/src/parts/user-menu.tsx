@@ -1,6 +1,6 @@
 // Who is signed in, the colours of the page, and the way out.
 import { Menu, SegmentedControl, useMantineColorScheme } from '@mantine/core'
-import { IconLogout, IconSettings, IconUser, IconUserShield } from '@tabler/icons-react'
+import { IconCamera, IconLogout, IconSettings, IconUser, IconUserShield } from '@tabler/icons-react'
 import { useMutation } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useMe } from '../me.ts'
@@ -71,6 +71,15 @@ export function UserMenu() {
           <ZoneSwitch />
         </div>
         <Menu.Divider />
+        <Menu.Item
+          hiddenFrom="sm"
+          component={Link}
+          to="/snapshots"
+          closeMenuOnClick
+          leftSection={<IconCamera size={16} stroke={1.75} />}
+        >
+          Snapshots
+        </Menu.Item>
         <Menu.Item
           component={Link}
           to="/account"

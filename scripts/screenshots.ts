@@ -142,6 +142,7 @@ async function main() {
       { name: 'job-failed', at: `/jobs/${await newest(by('failed'))}` },
       { name: 'jobs-of-schedule', at: `/jobs?scheduleId=${plan.backup}` },
       { name: 'job-forget', at: `/jobs/${plan.forgetJob}` },
+      { name: 'snapshots', at: '/snapshots' },
       { name: 'repositories', at: '/repositories' },
       { name: 'repository', at: `/repositories/${by('good').repositoryId}` },
       { name: 'maintenance', at: `/repositories/${by('good').repositoryId}`, press: 'Change' },

@@ -5,8 +5,7 @@ import { HostPauseView } from './host-pause.ts'
 import { HostSpool } from './host-spool.ts'
 import { Id } from './ids.ts'
 import { ScheduleDraft } from './schedule.ts'
-import { EndStatus, JobKind, JobStatus, Progress, Warning } from './job.ts'
-import { Retention } from './retention.ts'
+import { JobKind, JobStatus, Progress, Warning } from './job.ts'
 import { BackendEnvironment, BackendKind, RepositoryLock } from './repository.ts'
 
 /** What a host is doing about its link. `waiting`: it was enrolled, and an admin has to let it in. `paused`: linked or not, its schedules rest. */
@@ -235,32 +234,6 @@ export type LogEntryView = z.infer<typeof LogEntryView>
 /** A run of log entries. `nextSeq`: where to go on. `atEnd`: nothing further has been received. */
 export const LogPage = z.object({ entries: z.array(LogEntryView), nextSeq: z.number(), atEnd: z.boolean() })
 export type LogPage = z.infer<typeof LogPage>
-
-/** A snapshot in a list, with what made it. */
-export const SnapshotRow = z.object({
-  id: z.string(),
-  shortId: z.string(),
-  time: z.date(),
-  hostname: z.string(),
-  paths: z.array(z.string()),
-  tags: z.array(z.string()),
-  sizeBytes: z.number(), // 0: restic too old to say
-  fileCount: z.number(),
-  repositoryId: Id,
-  repositoryName: z.string(),
-  hostId: Id.nullable(),
-  jobId: Id.nullable(),
-  jobStatus: EndStatus.nullable(),
-  retention: Retention.nullable(), // what thins the snapshots of its schedule; null: nothing that is planned
-})
-export type SnapshotRow = z.infer<typeof SnapshotRow>
-
-export const SnapshotPage = z.object({
-  rows: z.array(SnapshotRow),
-  nextCursor: z.string().nullable(),
-  total: z.number(),
-})
-export type SnapshotPage = z.infer<typeof SnapshotPage>
 
 /** What to read again. `id` is the host, job, repository, enrolment or alert. `everything`: notifications may have been lost. */
 export const Change = z.object({

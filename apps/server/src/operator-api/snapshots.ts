@@ -1,6 +1,6 @@
 // snapshots.*: the restore points, as the agents reported them.
 import { SnapshotListRequest, SnapshotRequest } from '@restic-manager/contract/requests'
-import { SnapshotPage, SnapshotRow } from '@restic-manager/contract/views'
+import { SnapshotPage, SnapshotRow } from '@restic-manager/contract/snapshot-views'
 import { snapshotPage, viewSnapshot } from '../fleet/snapshot-views.ts'
 import { router, viewer } from './trpc.ts'
 

@@ -29,6 +29,7 @@ async function screensOf({ api }: TestServer): Promise<[string, string][]> {
     ['/jobs', 'Jobs'],
     [`/jobs/${jobs[0]?.id}`, 'Details'],
     [`/jobs/${running[0]?.id}`, 'Details'],
+    ['/snapshots', 'Snapshots'],
     ['/repositories', 'Repositories'],
     [`/repositories/${repository?.id}`, repository?.name ?? ''],
     ['/repositories/add', 'Save and test'],

@@ -1,6 +1,6 @@
 // Restore points by day, newest first, read page by page. Browsing into them is for plain restic.
 import type { Id } from '@restic-manager/contract/ids'
-import type { SnapshotRow } from '@restic-manager/contract/views'
+import type { SnapshotRow } from '@restic-manager/contract/snapshot-views'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { Button } from '@mantine/core'

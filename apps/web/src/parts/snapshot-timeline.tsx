@@ -1,5 +1,5 @@
 // Snapshots of many hosts as a timeline: a line for each day, its snapshots below, only those in view on the page.
-import type { SnapshotRow } from '@restic-manager/contract/views'
+import type { SnapshotRow } from '@restic-manager/contract/snapshot-views'
 import { Link } from '@tanstack/react-router'
 import { useNow } from '../clock.ts'
 import { countOf, formatBytes, formatClock, formatDay, formatExact } from '../format.ts'

@@ -15,6 +15,7 @@ import { startAgent as startInProcess, type RunningAgent } from './start.ts'
 import { readStatus, type AgentStatus } from './status.ts'
 import { openToRead } from './store.ts'
 import type { TestClock } from './testing-clock.ts'
+import { keepLog, refuseSecretsIn } from './testing-log.ts'
 
 export { createTestClock, type TestClock } from './testing-clock.ts'
 export {
@@ -50,7 +51,7 @@ export type AgentOptions = {
   clock?: TestClock
   /** A state directory of an agent that was stopped, to go on with. */
   stateDir?: string
-  /** How much a process of its own tells; see `output`. */
+  /** How much a process of its own tells, everything when left out; see `output`. What is told is searched for secrets at the end. */
   logLevel?: LogLevel
   log?: Log
 }
@@ -93,6 +94,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
   const policyFile = options.policyFile ?? allowAnyPlace(stateDir)
   let running: { stop(): Promise<void>; kill(): Promise<void>; pid?: number | undefined } | undefined
   let output = ''
+  const kept = keepLog()
   const start = async () => {
     running = current.process ? await startProgram() : await startHere()
   }
@@ -108,8 +110,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
       timing: { ...timing, ...current.timing },
       logBudget: current.logBudget,
     }
-    const log = current.log ?? createLog({ level: 'silent' })
-    const agent: RunningAgent = await startInProcess(config, log, current.clock)
+    const agent: RunningAgent = await startInProcess(config, current.log ?? kept.log, current.clock)
     return {
       stop: () => agent.stop(),
       kill: () => Promise.reject(new Error('only an agent with a process of its own can be killed')),
@@ -129,7 +130,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
           PATH: process.env.PATH,
           NODE_COMPILE_CACHE: compileCache,
           RM_TIMING: JSON.stringify(current.timing ?? {}),
-          RM_LOG_LEVEL: current.logLevel,
+          RM_LOG_LEVEL: current.logLevel ?? 'trace',
           RM_POLICY_FILE: policyFile,
           ...(current.restic === undefined ? {} : { RM_RESTIC: current.restic }),
           ...(current.programs === undefined ? {} : { RM_PROGRAMS: current.programs }),
@@ -171,7 +172,11 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
     },
     async [Symbol.asyncDispose]() {
       await running?.stop()
-      if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true })
+      try {
+        refuseSecretsIn(`${output}${kept.text()}`, stateDir)
+      } finally {
+        if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true })
+      }
     },
   }
 }

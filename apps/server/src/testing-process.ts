@@ -11,6 +11,7 @@ export async function spawnServer(env: Record<string, string>) {
   const program = await testProgram('server')
   let child: ChildProcess
   let said = ''
+  let printed = ''
 
   async function begin(): Promise<number> {
     child = spawn(process.execPath, [program], {
@@ -21,6 +22,7 @@ export async function spawnServer(env: Record<string, string>) {
     const { promise, resolve, reject } = Promise.withResolvers<number>()
     if (child.stdout)
       createInterface({ input: child.stdout }).on('line', line => {
+        printed += `${line}\n`
         const port = /^ready https?:\/\/.*:(\d+)$/.exec(line)?.[1]
         if (port !== undefined) resolve(Number(port))
       })
@@ -46,6 +48,8 @@ export async function spawnServer(env: Record<string, string>) {
     turnedAway: () => ({}),
     pid: () => child.pid,
     log: () => said,
+    written: () => said,
+    printed: () => printed,
     async stop() {
       await end('SIGTERM')
       await proxy[Symbol.asyncDispose]()

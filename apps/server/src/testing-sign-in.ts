@@ -4,6 +4,9 @@ import { startServer, type TestServer, type TestServerOptions } from './testing.
 import { type TestBrowser, testBrowser } from './testing-browser.ts'
 import { openidProvider, type OpenidProvider } from './testing-openid.ts'
 
+export { testBrowser } from './testing-browser.ts'
+export { openidProvider } from './testing-openid.ts'
+
 export type SignInHouse = AsyncDisposable & {
   server: TestServer
   provider: OpenidProvider

@@ -14,7 +14,7 @@ import superjson from 'superjson'
 import { WebSocket } from 'ws'
 import { newId } from '@restic-manager/contract/ids'
 import type { Timing } from '@restic-manager/contract/timing'
-import { createLog } from '@restic-manager/runtime/log'
+import type { Secret } from '@restic-manager/testkit/canaries'
 import { signedIn, type SignedIn } from '@restic-manager/testkit/signed-in'
 import { createApiKey } from './auth/api-keys.ts'
 import { createOperator, hashOf } from './auth/operators.ts'
@@ -26,6 +26,7 @@ import type { SocketLimits } from './http/sockets.ts'
 import type { OperatorRouter } from './operator-api/router.ts'
 import { startServer as start } from './start.ts'
 import { testDatabase } from './testing-database.ts'
+import { keepLog, refuseSecretsIn } from './testing-log.ts'
 import { spawnServer } from './testing-process.ts'
 
 export { decideFire, decideOwnRun } from './fleet/fire-decision.ts'
@@ -34,6 +35,9 @@ export { databaseUser, ownPostgres, type OwnPostgres } from './testing-own-postg
 export { openDatabase } from './db/open.ts'
 export { ensureLogDay, turnLogDays } from './fleet/log-days.ts'
 export { unlockStale } from './fleet/stale-locks.ts'
+
+/** From here up the log of a server in this process is shown. All of it is kept, and searched for secrets at the end. */
+const shownLevel = process.env['RM_TEST_LOG_LEVEL'] ?? 'error'
 
 export type TestServerOptions = {
   /** Another server, whose database and sealing key this one shares. Stop this one first. */
@@ -77,6 +81,8 @@ export type TestServer = AsyncDisposable & {
   pid(): number | undefined
   /** What the program wrote to its log so far; empty for a server in this process. */
   log(): string
+  /** What the program printed for its operator, the set-up link among it; empty for a server in this process. */
+  printed(): string
   stop(): Promise<void>
   /** SIGKILL. Only with `process: true`. */
   kill(): Promise<void>
@@ -101,26 +107,25 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     RM_SECRET_KEY_FILE: secretKeyFile,
     ...(options.process ? { RM_TIMING: JSON.stringify(options.timing ?? {}) } : {}),
     RM_PAGE_DIR: options.pageDir ?? join(dataDir, 'no-page'),
-    RM_LOG_LEVEL: process.env['RM_TEST_LOG_LEVEL'] ?? 'error',
+    RM_LOG_LEVEL: options.process ? 'trace' : shownLevel,
     // Tests ask again and again until something is true.
     RM_API_CALLS_PER_MINUTE: '9999999',
     ...options.env,
   }
   const running = options.process ? await spawnServer(env) : await startHere(env, options)
+  const { db } = database
+  const known: Secret[] = []
+  undo.defer(() => refuseSecretsIn(running.written(), { db, secretKeyFile, known }))
   undo.defer(() => running.stop())
 
-  const { db } = database
   const makeOperator: TestServer['createOperator'] = async ({ role = 'admin', email, password } = {}) => {
     const name = email ?? `${randomBytes(6).toString('hex')}@example.org`
     const secret = password ?? randomBytes(12).toString('base64url')
     const passwordHash = await hashOf(secret)
     const operatorId = await createOperator(db, { email: name, name, passwordHash, role })
-    return {
-      operatorId,
-      email: name,
-      password: secret,
-      apiKey: await createApiKey(db, { email: name, name: 'test' }),
-    }
+    const apiKey = await createApiKey(db, { email: name, name: 'test' })
+    known.push({ name: 'the password of an operator', value: secret }, { name: 'an API key', value: apiKey })
+    return { operatorId, email: name, password: secret, apiKey }
   }
   const { apiKey, ...admin } = await makeOperator()
   const client = operatorClient(running.url, apiKey, signedIn(running.url, admin))
@@ -145,7 +150,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
 
 async function startHere(env: Record<string, string>, { timing, socketLimits = {} }: TestServerOptions) {
   const config = readConfig(env)
-  const log = createLog({ level: config.logLevel })
+  const { log, text } = keepLog(config.logLevel)
   const server = await start(config, { log, timing: { ...config.timing, ...timing }, socketLimits })
   const onlyAsProcess = async () => {
     throw new Error('This needs a server with `process: true`.')
@@ -158,6 +163,8 @@ async function startHere(env: Record<string, string>, { timing, socketLimits = {
     turnedAway: () => Object.fromEntries(server.turnedAway().map(({ reason, count }) => [reason, count])),
     pid: () => process.pid,
     log: () => '',
+    written: text,
+    printed: () => '',
     stop: server.stop,
     kill: onlyAsProcess,
     restart: onlyAsProcess,

@@ -1,4 +1,5 @@
 // /auth: signing in and out, and first-run set-up. The only things a stranger with a browser can do.
+import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { secondWays, showsFactor } from '../auth/factors.ts'
@@ -25,6 +26,13 @@ import { isForeign } from './origin.ts'
 const bodyLimit = 16 * 1024
 const limit = (max: number) => ({ bodyLimit, config: { rateLimit: { max, timeWindow: 60_000 } } })
 type Asked = FastifyRequest<{ Body: Body | null }>
+
+/**
+ * Under what the tries of an account are counted. People type passwords in the place of the e-mail: what is none is counted together,
+ * and of what looks like one a hash is kept.
+ */
+const accountKey = (email: string) =>
+  email.includes('@') ? createHash('sha256').update(email.trim().toLowerCase()).digest('hex') : 'nobody'
 
 /** Adds the routes under `/auth`. Expects `@fastify/rate-limit` on `app`. */
 export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
@@ -53,7 +61,7 @@ export function addAuthRoutes(app: FastifyInstance, parts: AuthParts) {
     const email = textIn(request.body, 'email')
     const password = textIn(request.body, 'password')
     await browser.takeTryFrom(request, 'password', 10)
-    await takeTry(db, `password of:${email.trim().toLowerCase()}`, { max: 50, windowMs: 600_000 })
+    await takeTry(db, `password of:${accountKey(email)}`, { max: 50, windowMs: 600_000 })
     const operatorId = await findByPassword(db, { email, password })
     if (operatorId === undefined) {
       browser.turnedAwayUnheard(request, email)

@@ -1,13 +1,13 @@
 // Canaries: secrets with a name of their own, looked for afterwards in every place where a secret must not be.
 import { randomBytes } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { startAgent } from '@restic-manager/agent/testing'
 import { newId } from '@restic-manager/contract/ids'
 import { hasEnded } from '@restic-manager/contract/job'
-import { startServer, type TestServer } from '@restic-manager/server/testing'
+import { startServer } from '@restic-manager/server/testing'
+import { findSecrets, type Secret } from '@restic-manager/testkit/canaries'
 import { makeFiles } from '@restic-manager/testkit/files'
 import { lightenRepository } from '@restic-manager/testkit/light-repository'
 import { findTool } from '@restic-manager/testkit/restic'
@@ -15,60 +15,23 @@ import { restServer } from '@restic-manager/testkit/rest-server'
 import { until } from '@restic-manager/testkit/until'
 import { expect, test } from 'vitest'
 import { ensureRestic } from '../../../../scripts/restic.mjs'
-
-/** Every form in which a secret could slip out: as it is, as in an address, as in a header, as bytes in a dump. */
-function formsOf(secret: string, userName: string) {
-  return [
-    secret,
-    encodeURIComponent(secret),
-    JSON.stringify(secret).slice(1, -1),
-    Buffer.from(secret).toString('base64').replace(/=+$/, ''),
-    Buffer.from(`${userName}:${secret}`).toString('base64').replace(/=+$/, ''),
-    Buffer.from(secret).toString('hex'),
-  ]
-}
-
-const findIn = (text: string, needles: readonly string[]) => needles.filter(needle => text.includes(needle))
-
-/** Keeps every command line and title of every process on the machine, for as long as it is not disposed of. */
-function watchCommandLines() {
-  const seen = new Set<string>()
-  const look = () => {
-    for (const pid of readdirSync('/proc').filter(name => /^\d+$/.test(name)))
-      try {
-        seen.add(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
-      } catch {
-        // It ended between the two looks.
-      }
-  }
-  const timer = setInterval(look, 20)
-  return {
-    all: () => [...seen].join('\n'),
-    [Symbol.dispose]: () => clearInterval(timer),
-  }
-}
-
-/** Everything in every table, as text. */
-async function dumpTables(server: TestServer) {
-  const tables = await server.db.execute<{ name: string }>(
-    `select quote_ident(tablename) as name from pg_tables where schemaname = 'public'`,
-  )
-  const rows = await Promise.all(
-    tables.map(({ name }) => server.db.execute(`select row_to_json(t)::text as row from ${name} t`)),
-  )
-  return { tables: tables.length, text: JSON.stringify(rows) }
-}
+import { dumpTables, readBackup, readState, watchCommandLines } from './canary-places.ts'
 
 const tool = await findTool('rest-server')
 
 test.skipIf('missing' in tool || process.platform !== 'linux')(
-  'a repository password and a backend secret stand in no table, log, command line, event or error',
+  'the secrets of a repository stand in no table, backup, log, spool, command line, event or error',
   async () => {
     const restic = await ensureRestic()
     const userName = 'noor'
     const secret = `canary%40/s3:${randomBytes(9).toString('hex')}`
     const password = `canary "p%4z" ${randomBytes(9).toString('hex')}`
-    const needles = [...formsOf(secret, userName), ...formsOf(password, userName)]
+    const adminSecret = `canary+ädmin:${randomBytes(9).toString('hex')}`
+    const secrets: Secret[] = [
+      { name: 'the everyday credential', value: secret },
+      { name: 'the admin credential', value: adminSecret },
+      { name: 'the password', value: password },
+    ]
 
     const folder = await mkdtemp(path.join(tmpdir(), 'rm-canary-'))
     makeFiles(folder, { files: 50, bytes: 2e6 })
@@ -88,7 +51,7 @@ test.skipIf('missing' in tool || process.platform !== 'linux')(
     const changes = server.api.live.changes.subscribe(undefined, collect)
 
     /** Runs one job to its end while following and tailing it, and keeps everything the page would get of it. */
-    const run = async (repositoryId: string, kind: 'probe' | 'init' | 'backup' | 'unlock') => {
+    const run = async (repositoryId: string, kind: 'probe' | 'init' | 'backup' | 'unlock' | 'prune') => {
       const on = { requestId: newId(), hostId: agent.hostId, repositoryId }
       const { jobId } = await server.api.jobs.run.mutate(
         kind === 'backup' ? { ...on, kind, spec: { paths: [folder] } } : { ...on, kind, spec: {} },
@@ -108,15 +71,13 @@ test.skipIf('missing' in tool || process.platform !== 'linux')(
       tail.unsubscribe()
       return job
     }
-    const create = async (name: string, url: string, credential: string) => {
+    const create = async (name: string, url: string, credential: string, more = {}) => {
       const { repositoryId } = await server.api.repositories.create.mutate({
         requestId: newId(),
         name,
         url,
         username: userName,
-        credential,
-        password,
-        hostIds: [agent.hostId],
+        ...{ credential, password, hostIds: [agent.hostId], ...more },
       })
       return repositoryId
     }
@@ -132,6 +93,10 @@ test.skipIf('missing' in tool || process.platform !== 'linux')(
     expect((await run(good, 'backup')).status).toBe('succeeded')
     expect((await run(refused, 'probe')).reason).toBe('backend_auth')
     expect((await run(good, 'unlock')).status).toBe('succeeded')
+    // With the admin credential, which the store does not know.
+    const upkeep = { adminCredential: adminSecret, maintenanceHostId: agent.hostId, acceptsRisk: true }
+    const kept = await create('kept', rest.url('r', { credentials: false }), secret, upkeep)
+    expect((await run(kept, 'prune')).reason).toBe('backend_auth')
     await rest[Symbol.asyncDispose]()
     expect((await run(good, 'probe')).reason).toBe('unreachable')
 
@@ -155,22 +120,28 @@ test.skipIf('missing' in tool || process.platform !== 'linux')(
     expect(refusal).toBeInstanceOf(Error)
     said.push(String(refusal), JSON.stringify(refusal))
 
-    const dump = await dumpTables(server)
-    expect(dump.tables).toBeGreaterThan(10)
     const places = {
-      tables: dump.text,
+      tables: await dumpTables(server),
+      'the backup': await readBackup(server),
       'server log': server.log(),
       'agent log': agent.output(),
+      'the state of the agent': readState(agent.stateDir, { but: ['config.json'] }),
       'command lines': commandLines.all(),
       'events and answers': JSON.stringify(said),
     }
     // Each place was really looked at: it holds what it should.
-    expect(places.tables).toContain(agent.hostId)
-    expect(places['agent log']).toContain(agent.hostId)
+    for (const place of ['tables', 'the backup', 'agent log', 'the state of the agent'] as const)
+      expect(places[place], place).toContain(agent.hostId)
+    expect(places['server log']).not.toBe('')
     expect(places['command lines']).toContain('--files-from-raw')
     expect(places['events and answers']).toContain('rm-job=')
     for (const [place, text] of Object.entries(places))
-      expect({ place, found: findIn(text, needles) }).toEqual({ place, found: [] })
+      expect({ place, found: findSecrets(text, secrets) }).toEqual({ place, found: [] })
+    // Where the secrets are meant to be the search finds them.
+    expect(findSecrets(readState(agent.stateDir, { but: [] }), secrets)).toEqual([
+      'the everyday credential',
+      'the password',
+    ])
     await rm(folder, { recursive: true })
   },
 )

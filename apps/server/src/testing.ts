@@ -30,6 +30,7 @@ import { keepLog, refuseSecretsIn } from './testing-log.ts'
 import { spawnServer } from './testing-process.ts'
 
 export { decideFire, decideOwnRun } from './fleet/fire-decision.ts'
+export { auditTimeOf, fillAudit, hostIdIn } from './testing-audit.ts'
 export { testDatabase, type TestDatabase } from './testing-database.ts'
 export { databaseUser, ownPostgres, type OwnPostgres } from './testing-own-postgres.ts'
 export { openDatabase } from './db/open.ts'

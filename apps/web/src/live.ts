@@ -49,6 +49,8 @@ export function queriesFor({ topic, id }: Change): QueryFilters[] {
       return [trpc.enrolments.list.pathFilter(), trpc.enrolments.get.queryFilter({ enrolmentId: id })]
     case 'alert':
       return [trpc.alerts.list.pathFilter()]
+    case 'audit':
+      return [trpc.audit.list.pathFilter()]
     case 'everything':
       return [{}]
   }

@@ -1,12 +1,14 @@
 // `npm run bench -- [NAME] [--json]`: measures, prints the machine, and one JSON line a figure.
 import { parseArgs } from 'node:util'
 import { benchAgentBackup } from './agent-backup.ts'
+import { benchAuditList } from './audit-list.ts'
 import { type Figure, machine } from './figure.ts'
 import { benchIdleMemory } from './idle-memory.ts'
 import { benchReconnectStorm, type StormFigure } from './reconnect-storm.ts'
 
 const benches = {
   'agent-backup': benchAgentBackup,
+  'audit-list': benchAuditList,
   'idle-memory': benchIdleMemory,
   'reconnect-storm': benchReconnectStorm,
 } as const

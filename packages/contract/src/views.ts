@@ -235,9 +235,9 @@ export type LogEntryView = z.infer<typeof LogEntryView>
 export const LogPage = z.object({ entries: z.array(LogEntryView), nextSeq: z.number(), atEnd: z.boolean() })
 export type LogPage = z.infer<typeof LogPage>
 
-/** What to read again. `id` is the host, job, repository, enrolment or alert. `everything`: notifications may have been lost. */
+/** What to read again. `id` is the host, job, repository, enrolment or alert, and empty for `audit`, which only admins hear of. `everything`: notifications may have been lost. */
 export const Change = z.object({
-  topic: z.enum(['host', 'job', 'repository', 'snapshots', 'enrolment', 'alert', 'everything']),
+  topic: z.enum(['host', 'job', 'repository', 'snapshots', 'enrolment', 'alert', 'audit', 'everything']),
   id: z.string(),
 })
 export type Change = z.infer<typeof Change>

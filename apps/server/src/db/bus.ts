@@ -6,7 +6,7 @@ import type { Log } from '@restic-manager/runtime/log'
 import { listen } from './listen.ts'
 import type { Db } from './open.ts'
 
-/** What may change. The id is that of the noun; for `orders` and `schedule` it is the host's, for `progress` and `log` the job's. */
+/** What may change. The id is that of the noun, for `audit` none; for `orders` and `schedule` it is the host's, for `progress` and `log` the job's. */
 export type Topic =
   | 'host'
   | 'job'
@@ -14,6 +14,7 @@ export type Topic =
   | 'snapshots'
   | 'enrolment'
   | 'alert'
+  | 'audit'
   | 'orders'
   | 'schedule'
   | 'progress'

@@ -8,6 +8,7 @@ import {
   integer,
   jsonb,
   pgTable,
+  primaryKey,
   text,
   timestamp,
   uniqueIndex,
@@ -197,12 +198,23 @@ export const auditEvents = pgTable(
     hash: bytea().notNull(), // SHA-256 over the hash before it and this row
   },
   table => [
-    index('audit_events_target').on(table.targetId, table.number),
-    index('audit_events_actor').on(table.actorId, table.number),
-    index('audit_events_at').on(table.at),
-    index('audit_events_action').on(table.action, table.number),
-    index('audit_events_hosts').using('gin', table.hostIds),
+    // Every list of it is the newest first of one key, or of a few: each is read from one of these, a page's worth at a time.
+    index('audit_events_at').on(table.at, table.number),
+    index('audit_events_target').on(table.targetId, table.at, table.number),
+    index('audit_events_actor').on(sql`lower(${table.actorName}) collate "C"`, table.at, table.number),
+    index('audit_events_action').on(sql`${table.action} collate "C"`, table.at, table.number),
   ],
+)
+
+/** The hosts that a row of the audit log is about, one by one, so that a host's rows are found in their order. Only ever added, too. */
+export const auditEventHosts = pgTable(
+  'audit_event_hosts',
+  {
+    hostId: uuid('host_id').notNull(),
+    at: at('at').notNull(),
+    number: bigint({ mode: 'number' }).notNull(),
+  },
+  table => [primaryKey({ columns: [table.hostId, table.at, table.number] })],
 )
 
 /** What strangers try again and again: the first has a row of its own, the others of its ten minutes are counted here until then. */

@@ -1,5 +1,5 @@
 // The audit log as admins read it: page by page, and as a file.
-import { and, desc, eq, gte, ilike, like, lt, lte, type SQL, sql } from 'drizzle-orm'
+import { desc, inArray, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type {
   AuditEventView,
@@ -9,8 +9,8 @@ import type {
   AuditPage,
 } from '@restic-manager/contract/audit'
 import type { Db } from '../db/open.ts'
-import { hosts } from '../db/schema.ts'
 import { auditEvents as events } from '../db/schema-operators.ts'
+import { numbersOf } from './audit-lists.ts'
 import { cursorAt, keysOf } from './cursor.ts'
 import type { Scope } from './scope.ts'
 
@@ -19,40 +19,17 @@ type Filter = Omit<z.infer<typeof AuditListRequest>, 'limit'>
 /** Rows in one part of an export. */
 const EXPORT_ROWS = 1_000
 
-const Keys = z.tuple([z.int().min(1)])
+const Keys = z.tuple([z.iso.datetime(), z.int().min(1)])
 
-/** What somebody limited to tags sees: what is about a host with one of them. */
-const within = (scope: Scope): SQL | undefined =>
-  scope &&
-  sql`${events.hostIds} && array(
-    select seen.id from hosts as seen where seen.tags && ${sql.param([...scope], hosts.tags)})`
-
-const beginning = (text: string) => `${text.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`
-
-async function readPage(db: Db, scope: Scope, filter: Filter & { limit: number }): Promise<AuditPage> {
-  const { actor, action, targetId, hostId, from, until, cursor, limit } = filter
-  const after = keysOf(Keys, cursor)
+async function readPage(db: Db, scope: Scope, request: Filter & { limit: number }): Promise<AuditPage> {
+  const { cursor, limit, ...filter } = request
+  const keys = keysOf(Keys, cursor)
+  const after = keys && { at: new Date(keys[0]), number: keys[1] }
   const rows = await db
     .select()
     .from(events)
-    .where(
-      and(
-        within(scope),
-        actor === undefined ? undefined : ilike(events.actorName, beginning(actor.trim())),
-        action === undefined
-          ? undefined
-          : action.endsWith('.')
-            ? like(events.action, beginning(action))
-            : eq(events.action, action),
-        targetId === undefined ? undefined : eq(events.targetId, targetId),
-        hostId === undefined ? undefined : sql`${events.hostIds} @> array[${hostId}::uuid]`,
-        from && gte(events.at, from),
-        until && lte(events.at, until),
-        after && lt(events.number, after[0]),
-      ),
-    )
-    .orderBy(desc(events.number))
-    .limit(limit + 1)
+    .where(inArray(events.number, sql`(${numbersOf({ scope, filter, after, most: limit + 1 })})`))
+    .orderBy(desc(events.at), desc(events.number))
   const page = rows.slice(0, limit).map(({ number, hash, ...row }): AuditEventView =>
     Object.assign(row, {
       id: String(number),
@@ -61,7 +38,7 @@ async function readPage(db: Db, scope: Scope, filter: Filter & { limit: number }
   )
   const last = page.at(-1)
   const hasMore = rows.length > page.length && last !== undefined
-  return { rows: page, nextCursor: hasMore ? cursorAt([Number(last.id)]) : null }
+  return { rows: page, nextCursor: hasMore ? cursorAt([last.at.toISOString(), Number(last.id)]) : null }
 }
 
 /** A page of the audit log, newest first. */

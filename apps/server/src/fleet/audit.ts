@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { PgTransaction } from 'drizzle-orm/pg-core'
 import type { Principal } from '../context.ts'
+import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
-import { auditEvents } from '../db/schema-operators.ts'
+import { auditEventHosts, auditEvents } from '../db/schema-operators.ts'
 import { type AuditState, masked } from './audit-mask.ts'
 
 /** Who did it. `name` is for people and stays as it was then; `address` is where it came from, where that is known. */
@@ -63,8 +64,7 @@ export const firstHash = Buffer.alloc(32)
  * of the transaction: until that has ended everybody else who adds one waits. Throws when `tx` is no transaction.
  */
 export async function writeAudit(tx: Db, event: AuditEvent): Promise<void> {
-  if (!(tx instanceof PgTransaction))
-    throw new Error('an audit row is written in the transaction of its change')
+  requireTransaction(tx)
   await tx.execute(sql`select pg_advisory_xact_lock(${auditLock})`)
   // A statement of its own: what was added while this one waited has to be seen.
   const [now] = await tx.execute<{ number: string | null; hash: string | null; at: string }>(sql`
@@ -90,6 +90,15 @@ export async function writeAudit(tx: Db, event: AuditEvent): Promise<void> {
   }
   const before = now.hash === null ? firstHash : Buffer.from(now.hash, 'hex')
   await tx.insert(auditEvents).values({ ...row, hash: auditHash(before, row) })
+  const { at, number } = row
+  const about = (row.hostIds ?? []).map(hostId => ({ hostId, at, number }))
+  if (about.length > 0) await tx.insert(auditEventHosts).values(about)
+  await notify(tx, 'audit', '')
+}
+
+function requireTransaction(tx: Db): void {
+  if (!(tx instanceof PgTransaction))
+    throw new Error('an audit row is written in the transaction of its change')
 }
 
 /** The hash of a row: SHA-256 over the 32 bytes of the hash before it, then the row as JSON text, in UTF-8. */

@@ -10,14 +10,14 @@ const kinds = {
   snapshots: 'repository',
   enrolment: 'enrolment',
   alert: 'alert',
-} as const satisfies Record<Exclude<Change['topic'], 'everything'>, Thing['kind']>
+} as const satisfies Record<Exclude<Change['topic'], 'audit' | 'everything'>, Thing['kind']>
 
 /** Leaves out changes of what is outside of the scope. That something changed which nobody can name is said to all. */
 export async function changesWithin(db: Db, scope: Scope, changes: readonly Change[]): Promise<Change[]> {
   if (scope === undefined) return [...changes]
   const within: Change[] = []
   for (const [topic, of] of Map.groupBy(changes, change => change.topic)) {
-    if (topic === 'everything') within.push(...of)
+    if (topic === 'everything' || topic === 'audit') within.push(...of)
     else {
       const ids = await idsWithin(db, scope, { kind: kinds[topic], ids: of.map(change => change.id) })
       within.push(...of.filter(change => ids.has(change.id)))

@@ -19,7 +19,7 @@ type DatabaseState = { silentSince: Date | null }
 
 const everything: Change = { topic: 'everything', id: '' }
 
-const told = ['host', 'job', 'repository', 'snapshots', 'enrolment', 'alert'] as const
+const told = ['host', 'job', 'repository', 'snapshots', 'enrolment', 'alert', 'audit'] as const
 const watched = [...told, 'progress'] as const
 
 const isTold = (topic: Topic): topic is (typeof told)[number] => (told as readonly Topic[]).includes(topic)
@@ -30,7 +30,7 @@ export const liveRouter = router({
     const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
     const stirred = new Map<string, number>()
     for await (const wakeup of ctx.bus.wakeups(
-      watched.map(topic => ({ topic })),
+      watched.filter(topic => topic !== 'audit' || ctx.principal.role === 'admin').map(topic => ({ topic })),
       until,
     )) {
       const heard = worthSaying(wakeup, stirred, performance.now())

@@ -5,7 +5,7 @@ import { useDebouncedCallback } from '@mantine/hooks'
 import { IconDownload, IconX } from '@tabler/icons-react'
 import { useMutation } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
+import { useState } from 'react'
 import { useListPages } from '../list-pages.ts'
 import { AuditTable } from '../parts/audit-table.tsx'
 import { Crumbs } from '../parts/crumbs.tsx'
@@ -17,8 +17,6 @@ import { saveText } from '../save-text.ts'
 import { client, trpc } from '../trpc.ts'
 
 const route = getRouteApi('/shell/settings/audit')
-
-const againMs = 10_000
 
 const actionChips: { value: string | undefined; word: string }[] = [
   { value: undefined, word: 'Everything' },
@@ -89,13 +87,6 @@ export function AuditPage() {
   const { query, rows, onView } = useListPages(trpc.audit.list.infiniteQueryKey(input), (cursor, signal) =>
     client.audit.list.query({ ...input, cursor }, { signal }),
   )
-  const { refetch, isFetching, isError } = query
-  useEffect(() => {
-    const again = setInterval(() => {
-      if (!isFetching && !isError && document.visibilityState === 'visible') void refetch()
-    }, againMs)
-    return () => clearInterval(again)
-  }, [refetch, isFetching, isError])
 
   const only = [
     filter.hostId !== undefined && 'one host',

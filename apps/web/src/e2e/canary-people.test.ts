@@ -163,6 +163,7 @@ test('what lets people and machines in is shown once at most, kept as a hash, an
   expect(findSecrets(readState(agent.stateDir, { but: [] }), canaries)).toEqual([
     'the password of a repository',
     'the key of a host',
+    'the key of a host, bare',
   ])
   await Promise.all([asAdmin, asNoor, byKey, mistyped].map(({ close }) => close()))
 })

@@ -5,7 +5,7 @@ import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'nod
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { until } from '@restic-manager/testkit/until'
 import { DataDirInUse, startEmbedded, urlOfRunning } from './embedded.ts'
 import { connect } from './open.ts'
@@ -21,16 +21,15 @@ beforeAll(async () => {
   folder = await mkdtemp('/tmp/rm-embedded-')
   await chmod(folder, 0o711)
 })
-afterAll(async () => {
-  await Promise.all(
-    children.map(async child => {
-      if (child.exitCode !== null || child.signalCode !== null) return
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGTERM')
       await once(child, 'exit')
-    }),
-  )
-  await rm(folder, { recursive: true, force: true })
+    }
+  }
 })
+afterAll(() => rm(folder, { recursive: true, force: true }))
 
 async function note(url: string, text?: string) {
   const sql = connect(url, { max: 1 })
@@ -71,7 +70,7 @@ async function isAlive(pid = 0) {
   return /^\d+ \(.*\) [^ZX]/.test(state)
 }
 
-test.concurrent('it starts fresh, stops, and starts again with everything in it', async () => {
+test('it starts fresh, stops, and starts again with everything in it', async () => {
   const dataDir = join(folder, 'fresh')
   const first = await startEmbedded({ dataDir, role: 'server', settings })
   expect(await note(first.url, 'one')).toEqual(['one'])
@@ -89,7 +88,7 @@ test.concurrent('it starts fresh, stops, and starts again with everything in it'
   await second.stop()
 })
 
-test.concurrent('the database of a killed server is stopped in order and started again, its data intact', async () => {
+test('the database of a killed server is stopped in order and started again, its data intact', async () => {
   const dataDir = join(folder, 'killed')
   const { child, url } = await ownElsewhere(dataDir)
   expect(await note(url, 'before the kill')).toEqual(['before the kill'])
@@ -105,7 +104,7 @@ test.concurrent('the database of a killed server is stopped in order and started
   await next.stop()
 })
 
-test.concurrent('two servers never share a data directory: the second says who is there, and the first does not notice', async () => {
+test('two servers never share a data directory: the second says who is there, and the first does not notice', async () => {
   const dataDir = join(folder, 'twice')
   const { child, url } = await ownElsewhere(dataDir)
   const second = startEmbedded({ dataDir, role: 'server', settings })
@@ -115,14 +114,14 @@ test.concurrent('two servers never share a data directory: the second says who i
   expect(await urlOfRunning(dataDir)).toBe(url)
 })
 
-test.concurrent('of many that start at once on one data directory exactly one gets it', async () => {
+test('of many that start at once on one data directory exactly one gets it', async () => {
   const dataDir = join(folder, 'crowd')
   const tries = await Promise.allSettled(Array.from({ length: 4 }, () => ownElsewhere(dataDir)))
   const won = tries.filter(({ status }) => status === 'fulfilled')
   expect(won).toHaveLength(1)
 })
 
-test.concurrent('whoever waits for the owner gets the database when it leaves', async () => {
+test('whoever waits for the owner gets the database when it leaves', async () => {
   const dataDir = join(folder, 'wait')
   const { child } = await ownElsewhere(dataDir)
   const waiting = startEmbedded({ dataDir, role: 'server', settings, waitMs: 30_000 })
@@ -132,7 +131,7 @@ test.concurrent('whoever waits for the owner gets the database when it leaves', 
   await database.stop()
 })
 
-test.concurrent('a pid file whose number now belongs to another program hurts nobody', async () => {
+test('a pid file whose number now belongs to another program hurts nobody', async () => {
   const dataDir = join(folder, 'recycled')
   const first = await startEmbedded({ dataDir, role: 'server', settings })
   await note(first.url, 'one')
@@ -148,7 +147,7 @@ test.concurrent('a pid file whose number now belongs to another program hurts no
   await second.stop()
 })
 
-test.concurrent('a database that dies by itself is started again at the same address', async () => {
+test('a database that dies by itself is started again at the same address', async () => {
   const dataDir = join(folder, 'dies')
   const database = await startEmbedded({ dataDir, role: 'server', settings })
   await note(database.url, 'one')
@@ -164,7 +163,7 @@ test.concurrent('a database that dies by itself is started again at the same add
   await database.stop()
 })
 
-test.concurrent('a data directory of another major version is refused with a sentence', async () => {
+test('a data directory of another major version is refused with a sentence', async () => {
   const dataDir = join(folder, 'old')
   await mkdir(join(dataDir, 'postgres'), { recursive: true })
   await writeFile(join(dataDir, 'postgres/PG_VERSION'), '15\n')
@@ -174,7 +173,7 @@ test.concurrent('a data directory of another major version is refused with a sen
   )
 })
 
-test.concurrent('a start that was cut short leaves nothing half made behind', async () => {
+test('a start that was cut short leaves nothing half made behind', async () => {
   const dataDir = join(folder, 'half')
   await mkdir(join(dataDir, 'postgres.new/data/base'), { recursive: true })
   await chmod(dataDir, 0o711)
@@ -184,9 +183,9 @@ test.concurrent('a start that was cut short leaves nothing half made behind', as
   await expect(stat(join(dataDir, 'postgres.new'))).rejects.toThrow('ENOENT')
 })
 
-test
-  .skipIf(!isRoot)
-  .concurrent('under a folder closed to others, root keeps database and programs beside it', async () => {
+test.skipIf(!isRoot)(
+  'under a folder closed to others, root keeps database and programs beside it',
+  async () => {
     const closed = join(folder, 'closed')
     await mkdir(closed, { mode: 0o700 })
     const aside = join(folder, 'aside')
@@ -198,9 +197,10 @@ test
     expect(await note(second.url)).toEqual(['one'])
     expect(await urlOfRunning(options.dataDir)).toBe(second.url)
     await second.stop()
-  })
+  },
+)
 
-test.skipIf(!isRoot).concurrent('an ordinary user runs it as itself', async () => {
+test.skipIf(!isRoot)('an ordinary user runs it as itself', async () => {
   const home = join(folder, 'home')
   await mkdir(home, { mode: 0o700 })
   await chown(home, nobody, nobody)

@@ -88,7 +88,7 @@ const urlOf = ({ port }: TestServer) => `https://localhost:${port}`
 const enrol = (server: TestServer, token: string, caPin: string | undefined) =>
   enrolHost({ server: urlOf(server), token, stateDir: join(folder, token), allowPlainHttp: false, caPin })
 
-test.skipIf(!hasOpenssl).concurrent.for([
+test.skipIf(!hasOpenssl).for([
   { what: 'a private authority', alone: false },
   { what: 'a certificate that signs itself', alone: true },
 ])('an agent that pins $what connects, and keeps it', async ({ alone }) => {
@@ -99,9 +99,9 @@ test.skipIf(!hasOpenssl).concurrent.for([
   expect(readEnrolment(agent.stateDir)?.ca).toBe(made.ca)
 })
 
-test
-  .skipIf(!hasOpenssl)
-  .concurrent('a wrong pin, and none at all, are refused before the token is told to anybody', async () => {
+test.skipIf(!hasOpenssl)(
+  'a wrong pin, and none at all, are refused before the token is told to anybody',
+  async () => {
     const made = await makeCertificate()
     await using server = await serve(made)
     const token = await server.createEnrolment()
@@ -109,9 +109,10 @@ test
     await expect(enrol(server, token, undefined)).rejects.toThrow(/self.signed|unable to/i)
     await expect(enrol(server, token, 'sha256:abc')).rejects.toThrow(/looks like/)
     expect(await enrol(server, token, made.pin)).toMatchObject({ already: false })
-  })
+  },
+)
 
-test.skipIf(!hasOpenssl).concurrent.for([
+test.skipIf(!hasOpenssl).for([
   { what: 'has expired', name: 'localhost', dates: past, why: /expired/ },
   { what: 'is for another name', name: 'elsewhere.example', dates: now, why: /altnames|does not match/ },
 ])(
@@ -123,28 +124,24 @@ test.skipIf(!hasOpenssl).concurrent.for([
   },
 )
 
-test
-  .skipIf(!hasOpenssl)
-  .concurrent(
-    'a server of another authority is told nothing, until the new one is pinned in its place',
-    async () => {
-      const [made, other] = await Promise.all([makeCertificate(), makeCertificate()])
-      await using server = await serve(made)
-      await using agent = await startAgent(server, { url: urlOf(server), caPin: made.pin })
-      await until(() => agent.status().link?.state, is('connected'))
-      await agent.stop()
-      const enrolment = readEnrolment(agent.stateDir)
-      if (enrolment === undefined) throw new Error('not enrolled')
-      saveEnrolment(agent.stateDir, { ...enrolment, ca: other.ca })
-      await agent.restart()
-      await until(() => agent.status().link?.state, is('refused'))
-      expect(agent.status().link?.why).toMatch(
-        /could not prove that it is the one this host was enrolled with/,
-      )
-      await agent.stop()
-      const again = { server: urlOf(server), token: await server.createEnrolment(), stateDir: agent.stateDir }
-      await enrolHost({ ...again, allowPlainHttp: false, caPin: made.pin })
-      await agent.restart()
-      await until(() => agent.status().link?.state, is('connected'))
-    },
-  )
+test.skipIf(!hasOpenssl)(
+  'a server of another authority is told nothing, until the new one is pinned in its place',
+  async () => {
+    const [made, other] = await Promise.all([makeCertificate(), makeCertificate()])
+    await using server = await serve(made)
+    await using agent = await startAgent(server, { url: urlOf(server), caPin: made.pin })
+    await until(() => agent.status().link?.state, is('connected'))
+    await agent.stop()
+    const enrolment = readEnrolment(agent.stateDir)
+    if (enrolment === undefined) throw new Error('not enrolled')
+    saveEnrolment(agent.stateDir, { ...enrolment, ca: other.ca })
+    await agent.restart()
+    await until(() => agent.status().link?.state, is('refused'))
+    expect(agent.status().link?.why).toMatch(/could not prove that it is the one this host was enrolled with/)
+    await agent.stop()
+    const again = { server: urlOf(server), token: await server.createEnrolment(), stateDir: agent.stateDir }
+    await enrolHost({ ...again, allowPlainHttp: false, caPin: made.pin })
+    await agent.restart()
+    await until(() => agent.status().link?.state, is('connected'))
+  },
+)

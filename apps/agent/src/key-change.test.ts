@@ -10,7 +10,7 @@ import { startAgent } from './testing.ts'
 
 const quick = { backoffBase: 50, backoffCap: 500, keyWatch: 100 }
 
-test.concurrent('an operator, and then its owner, give a host another key; it stays online and enrols nothing anew', async () => {
+test('an operator, and then its owner, give a host another key; it stays online and enrols nothing anew', async () => {
   await using server = await startServer()
   await using agent = await startAgent(server, { timing: quick })
   const { hostId } = agent
@@ -31,7 +31,7 @@ test.concurrent('an operator, and then its owner, give a host another key; it st
   expect((await server.api.alerts.list.query({ hostId })).rows).toEqual([])
 })
 
-test.concurrent('keys on disk: the one to come first, then the present one, then the one before; settling twice changes nothing', () => {
+test('keys on disk: the one to come first, then the present one, then the one before; settling twice changes nothing', () => {
   const folder = mkdtempSync(join(tmpdir(), 'rm-keys-'))
   try {
     const names = () => openKeys(folder).map(publicKeyOf)
@@ -53,7 +53,7 @@ test.concurrent('keys on disk: the one to come first, then the present one, then
   }
 })
 
-test.concurrent('a host that was copied is released: it begins a new spool and is online, and the copy stays out', async () => {
+test('a host that was copied is released: it begins a new spool and is online, and the copy stays out', async () => {
   await using server = await startServer()
   await using agent = await startAgent(server, { timing: quick })
   const { hostId } = agent

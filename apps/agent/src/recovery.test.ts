@@ -25,7 +25,7 @@ function generousPolicy(): string {
   return file
 }
 
-test.concurrent('a host whose owner says nothing of hooks turns down a job with hooks, and runs nothing of it', async () => {
+test('a host whose owner says nothing of hooks turns down a job with hooks, and runs nothing of it', async () => {
   await using desk = await openDesk()
   const mark = join(folder, 'ran')
   const order = orderWith({ preHook: { script: `touch ${mark}` } })
@@ -43,7 +43,7 @@ test.concurrent('a host whose owner says nothing of hooks turns down a job with 
   expect(desk.end.memory.hellos[0]?.policy).toMatchObject({ hooks: 'off' })
 })
 
-test.concurrent('hooks run around a backup, and what they say stands in its log', async () => {
+test('hooks run around a backup, and what they say stands in its log', async () => {
   await using desk = await openDesk({ policyFile: generousPolicy() })
   const order = orderWith({
     preHook: { script: 'echo freezing' },
@@ -61,7 +61,7 @@ test.concurrent('hooks run around a backup, and what they say stands in its log'
   expect(desk.end.memory.hellos[0]?.policy).toMatchObject({ hooks: 'inline', hookNames: [] })
 })
 
-test.concurrent('what ran before a backup is put right by what runs after it, although the agent died in between', async () => {
+test('what ran before a backup is put right by what runs after it, although the agent died in between', async () => {
   const script = { runs: { backup: { steps: [{ wait: 'go' }, { summary: {} }] } } }
   await using desk = await openDesk({ process: true, script, policyFile: generousPolicy() })
   const file = join(folder, 'state')

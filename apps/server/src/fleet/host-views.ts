@@ -17,6 +17,12 @@ import { isPausedNow } from './pauses.ts'
 import { repositoriesOf } from './repository-views.ts'
 import { hostsIn, type Scope, wholeFleet } from './scope.ts'
 
+/** What a host is doing about its link, as one column. */
+export const stateOf = sql<HostState>`case when ${hosts.quarantinedAt} is not null then 'quarantined'
+    when ${hosts.awaitsApprovalSince} is not null then 'waiting'
+    when ${isPausedNow} then 'paused'
+    when ${hosts.online} then 'online' else 'offline' end`
+
 /**
  * Each inner query is one look into an index for each host of the page. They name their columns in full: from a single
  * table Drizzle writes bare names, and the inner table would take them.
@@ -25,10 +31,7 @@ const columns = {
   id: hosts.id,
   name: hosts.name,
   hostname: hosts.hostname,
-  state: sql<HostState>`case when ${hosts.quarantinedAt} is not null then 'quarantined'
-    when ${hosts.awaitsApprovalSince} is not null then 'waiting'
-    when ${isPausedNow} then 'paused'
-    when ${hosts.online} then 'online' else 'offline' end`,
+  state: stateOf,
   online: hosts.online,
   pause: {
     since: hosts.pausedAt,

@@ -31,7 +31,7 @@ const words = {
     code: '123456',
     ticket: 'x',
   },
-  ...{ scopes: ['jobs:read'], response: {}, retention: { daily: 7 }, cursor: 'x', search: 'x' },
+  ...{ scopes: ['jobs:read'], response: {}, retention: { daily: 7 }, cursor: 'x', search: 'x', text: 'host' },
   ...{ paths: ['/srv'] },
 }
 /** Ids of one's account, which tags do not fence: another account's are nobody's business. */

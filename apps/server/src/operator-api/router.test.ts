@@ -88,6 +88,7 @@ const whoMay = {
   'alerts.acknowledge': 'operator',
   'live.changes': 'viewer',
   'live.database': 'viewer',
+  'search.find': 'viewer',
 } as const satisfies Record<string, Principal['role']>
 
 const procedures = operatorRouter._def.procedures as unknown as Record<

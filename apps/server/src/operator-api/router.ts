@@ -11,6 +11,7 @@ import { meRouter } from './me.ts'
 import { overviewRouter } from './overview.ts'
 import { repositoriesRouter } from './repositories.ts'
 import { schedulesRouter } from './schedules.ts'
+import { searchRouter } from './search.ts'
 import { sessionsRouter } from './sessions.ts'
 import { settingsRouter } from './settings.ts'
 import { snapshotsRouter } from './snapshots.ts'
@@ -34,5 +35,6 @@ export const operatorRouter = router({
   settings: settingsRouter,
   alerts: alertsRouter,
   live: liveRouter,
+  search: searchRouter,
 })
 export type OperatorRouter = typeof operatorRouter

@@ -1,9 +1,10 @@
-// The right end of the top bar: which zone times are in, and whether the page is live.
+// The right end of the top bar: the search box, which zone times are in, and whether the page is live.
 import { SegmentedControl } from '@mantine/core'
 import { useNow } from '../clock.ts'
 import { formatClock } from '../format.ts'
 import { useLink } from '../link.ts'
 import { chooseZone, useZone, useZoneChoice, type ZoneChoice } from '../time-zone.ts'
+import { SearchBox } from './search-box.tsx'
 import './top-bar-end.css'
 
 /** The zone switch; the host's zone is offered where one is known. */
@@ -50,6 +51,7 @@ function LinkState() {
 export function TopBarEnd() {
   return (
     <>
+      <SearchBox />
       <span className="top-bar-zone">
         <ZoneSwitch />
       </span>

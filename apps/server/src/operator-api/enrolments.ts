@@ -12,6 +12,7 @@ import { admin, router, viewer } from './trpc.ts'
 const NewEnrolment = z.object({ enrolmentId: Id, token: z.string(), expiresAt: z.date() })
 
 export const enrolmentsRouter = router({
+  /** Makes a token that lets machines in. The answer is the only time it is seen. */
   create: admin({
     input: EnrolmentCreateRequest,
     of: { tags: 'own tags' },
@@ -20,12 +21,15 @@ export const enrolmentsRouter = router({
   })
     .output(NewEnrolment)
     .mutation(({ ctx, input }) => createEnrolment(ctx.db, { ...input, createdBy: ctx.principal.email })),
+  /** One enrolment, with the hosts that came in by it and what was refused. */
   get: viewer({ input: EnrolmentRequest, of: { enrolmentId: 'enrolment' } })
     .output(EnrolmentView)
     .query(({ ctx, input }) => viewEnrolment(ctx.db, input.enrolmentId, ctx.scope)),
+  /** The enrolments whose tokens may still be used, and the latest others. */
   list: viewer({ of: 'fleet' })
     .output(z.array(EnrolmentView))
     .query(({ ctx }) => listEnrolments(ctx.db, ctx.scope)),
+  /** Ends a token. Hosts that came in by it stay. */
   revoke: admin({ input: EnrolmentRequest, of: { enrolmentId: 'enrolment' } })
     .output(z.void())
     .mutation(({ ctx, input }) => revokeEnrolment(ctx.db, input.enrolmentId)),
@@ -33,7 +37,18 @@ export const enrolmentsRouter = router({
   approve: admin({ input: HostRequest, of: { hostId: 'host' }, fresh: true })
     .output(z.void())
     .mutation(({ ctx, input }) => approveHost(ctx.db, input.hostId)),
-  /** Turns a host away that waits. It never was told anything, so nothing is lost. */
+  /**
+   * Turns a host away that waits. It never was told anything, so nothing is lost.
+   * @throws host_not_waiting
+   */
+  /**
+   * Turns a host away that waits. It never was told anything, so nothing is lost.
+   * @throws host_not_waiting
+   */
+  /**
+   * Turns a host away that waits. It never was told anything, so nothing is lost.
+   * @throws host_not_waiting
+   */
   reject: admin({ input: HostRequest, of: { hostId: 'host' } })
     .output(z.void())
     .mutation(({ ctx, input }) => rejectHost(ctx.db, input.hostId)),

@@ -50,9 +50,11 @@ function begin({ db, scope, principal, address, timing, afterwards }: Asked, inp
 }
 
 export const hostsRouter = router({
+  /** Hosts, a page at a time: by name, or by last good backup with those on top that have none. */
   list: viewer({ input: HostListRequest, of: 'fleet' })
     .output(HostPage)
     .query(({ ctx, input }) => hostPage(ctx.db, ctx.scope, input)),
+  /** Everything about one host. */
   get: viewer({ input: HostRequest, of: { hostId: 'host' } })
     .output(HostView)
     .query(({ ctx, input }) => viewHost(ctx.db, input.hostId, ctx.scope)),
@@ -60,6 +62,7 @@ export const hostsRouter = router({
   policies: viewer({ input: HostPoliciesRequest, of: 'fleet' })
     .output(z.array(HostPolicyRow))
     .query(({ ctx, input }) => listPolicies(ctx.db, ctx.scope, input)),
+  /** Gives a host another name or other tags. What is left out stays. */
   // Tags decide who sees a host, so whoever is limited by them does not change them.
   update: admin({ input: HostUpdateRequest, of: { hostId: 'host', tags: 'installation' } })
     .output(z.void())
@@ -68,12 +71,15 @@ export const hostsRouter = router({
   pause: operator({ input: HostPauseRequest, of: { hostId: 'host' } })
     .output(z.void())
     .mutation(({ ctx, input }) => pauseHost(ctx.db, input, ctx.principal.email)),
+  /** Ends a pause: its schedules run again from their next slots on. */
   resume: operator({ input: HostRequest, of: { hostId: 'host' } })
     .output(z.void())
     .mutation(({ ctx, input }) => resumeHost(ctx.db, input.hostId)),
+  /** Every tag that hosts carry, with how many carry it. */
   tags: viewer({ of: 'fleet' })
     .output(z.array(HostTag))
     .query(({ ctx }) => listTags(ctx.db, ctx.scope)),
+  /** What an act on these hosts would do to each, before it is begun. */
   bulkPreview: viewer({ input: HostBulkPreviewRequest, of: { hostIds: 'host' } })
     .output(BulkPreview)
     .query(({ ctx, input }) => previewBulk(ctx.db, ctx.scope, input)),
@@ -85,10 +91,14 @@ export const hostsRouter = router({
   bulkTag: admin({ input: HostBulkTagRequest, of: 'installation', about: anAct })
     .output(z.object({ hosts: z.number() }))
     .mutation(({ ctx, input }) => begin(ctx, input)),
+  /** How far an act on many hosts has come. Null: there is none with that request id. */
   bulkProgress: viewer({ input: HostBulkProgressRequest, of: 'fleet' })
     .output(BulkProgress.nullable())
     .query(({ ctx, input }) => progressOf(ctx.db, input.requestId, actorOf(ctx.principal).id ?? '')),
-  /** Lets a host out of quarantine, as the first machine that comes back. */
+  /**
+   * Lets a host out of quarantine, as the first machine that comes back.
+   * @throws host_not_quarantined
+   */
   release: admin({ input: HostRemoveRequest, of: { hostId: 'host' }, fresh: true })
     .output(z.void())
     .mutation(({ ctx, input }) => releaseHost(ctx.db, input)),
@@ -96,6 +106,7 @@ export const hostsRouter = router({
   rotateKey: admin({ input: HostRequest, of: { hostId: 'host' } })
     .output(z.void())
     .mutation(({ ctx, input }) => wantNewKey(ctx.db, input.hostId)),
+  /** Shuts the host's agent out at once, and forgets its plan. Its snapshots stay in the repositories. */
   remove: admin({ input: HostRemoveRequest, of: { hostId: 'host' } })
     .output(z.void())
     .mutation(({ ctx, input }) => removeHost(ctx.db, input)),

@@ -27,12 +27,26 @@ import { operator, router, viewer } from './trpc.ts'
 const TAIL_LINES = 1_000
 
 export const jobsRouter = router({
+  /** Jobs, a page at a time, the newest first. What did not run stands in the same list, with its reason. */
   list: viewer({ input: JobListRequest, of: 'fleet' })
     .output(JobPage)
     .query(({ ctx, input }) => jobPage(ctx.db, ctx.scope, input)),
+  /** Everything about one job. */
   get: viewer({ input: JobRequest, of: { jobId: 'job' } })
     .output(JobView)
     .query(({ ctx, input }) => viewJob(ctx.db, input.jobId)),
+  /**
+   * Orders one job on a host, now. The answer names it; `jobs.follow` tells its end.
+   * @throws host_quarantined host_waiting repository_not_on_host not_maintenance_host repository_busy risk_not_accepted refused_by_policy
+   */
+  /**
+   * Orders one job on a host, now. The answer names it; `jobs.follow` tells its end.
+   * @throws host_quarantined host_waiting repository_not_on_host not_maintenance_host repository_busy risk_not_accepted refused_by_policy
+   */
+  /**
+   * Orders one job on a host, now. The answer names it; `jobs.follow` tells its end.
+   * @throws host_quarantined host_waiting repository_not_on_host not_maintenance_host repository_busy risk_not_accepted refused_by_policy
+   */
   run: operator({
     input: JobRunRequest,
     of: { hostId: 'host', repositoryId: 'repository' },
@@ -42,6 +56,18 @@ export const jobsRouter = router({
   })
     .output(z.object({ jobId: Id }))
     .mutation(({ ctx, input }) => runJob(ctx.db, input, { requestedBy: ctx.principal.email, ...ctx.timing })),
+  /**
+   * Runs an ended job again, as a new one.
+   * @throws refused_by_policy job_not_ended repository_not_on_host repository_busy
+   */
+  /**
+   * Runs an ended job again, as a new one.
+   * @throws refused_by_policy job_not_ended repository_not_on_host repository_busy
+   */
+  /**
+   * Runs an ended job again, as a new one.
+   * @throws job_not_ended repository_not_on_host repository_busy refused_by_policy
+   */
   retry: operator({
     input: JobRetryRequest,
     of: { jobId: 'job' },
@@ -52,18 +78,55 @@ export const jobsRouter = router({
     .mutation(({ ctx, input }) =>
       retryJob(ctx.db, input, { requestedBy: ctx.principal.email, ...ctx.timing }),
     ),
+  /**
+   * Has the host stop the job. One that nobody has started ends at once; of another `jobs.follow` tells the end.
+   * @throws job_ended
+   */
+  /**
+   * Has the host stop the job. One that nobody has started ends at once; of another `jobs.follow` tells the end.
+   * @throws job_ended
+   */
+  /**
+   * Has the host stop the job. One that nobody has started ends at once; of another `jobs.follow` tells the end.
+   * @throws job_ended
+   */
   cancel: operator({ input: JobRequest, of: { jobId: 'job' } })
     .output(z.void())
     .mutation(({ ctx, input }) =>
       cancelJob(ctx.db, { ...input, requestedBy: ctx.principal.email }, ctx.timing),
     ),
+  /** Lines of a job's log from a number on. */
   log: viewer({ input: JobLogRequest, of: { jobId: 'job' } })
     .output(LogPage)
     .query(({ ctx, input }) => readLog(ctx.db, input)),
 
+  /**
+   * How a job stands, now and whenever that changes. Newest wins: what a slow reader missed is not said again.
+   * @yields JobLive
+   */
+  /**
+   * How a job stands, now and whenever that changes. Newest wins: what a slow reader missed is not said again.
+   * @yields JobLive
+   */
+  /**
+   * How a job stands, now and whenever that changes. Newest wins: what a slow reader missed is not said again.
+   * @yields JobLive
+   */
   follow: viewer({ input: JobRequest, of: { jobId: 'job' } }).subscription(({ ctx, input, signal }) =>
     withWireErrors(followJob(ctx, input.jobId, signal)),
   ),
+  /**
+   * A job's log as it comes, from a number on. Every value has an id, so a broken subscription goes on where it was.
+   * @yields LogPage
+   */
+  /**
+   * A job's log as it comes, from a number on. Every value has an id, so a broken subscription goes on where it was.
+   * @yields LogPage
+   */
+  /**
+   * A job's log as it comes, from a number on. Every value has an id, so a broken subscription goes on where it was.
+   * @yields LogPage
+   */
   tail: viewer({ input: JobTailRequest, of: { jobId: 'job' } }).subscription(({ ctx, input, signal }) =>
     withWireErrors(tailLog(ctx, input, signal)),
   ),

@@ -7,9 +7,22 @@ import { router, viewer } from './trpc.ts'
 const dayMs = 86_400_000
 
 export const keysRouter = router({
+  /** One's own API keys. Never a key itself. */
   list: viewer({ of: 'self' })
     .output(z.array(KeyView))
     .query(({ ctx }) => listApiKeys(ctx.db, ctx.principal.operatorId)),
+  /**
+   * Makes an API key that acts as oneself within its scopes. The answer is the only time it is seen.
+   * @repeat no: each call makes another key
+   */
+  /**
+   * Makes an API key that acts as oneself within its scopes. The answer is the only time it is seen.
+   * @repeat no: each call makes another key
+   */
+  /**
+   * Makes an API key that acts as oneself within its scopes. The answer is the only time it is seen.
+   * @repeat no: each call makes another key
+   */
   create: viewer({ input: KeyCreateRequest, of: 'self', fresh: true })
     .output(KeyCreated)
     .mutation(async ({ ctx: { db, principal }, input: { name, scopes, days } }) => ({
@@ -18,6 +31,7 @@ export const keysRouter = router({
         ...(days !== null && { expiresAt: new Date(Date.now() + days * dayMs) }),
       }),
     })),
+  /** Ends one of one's own API keys, and the sockets it opened. */
   revoke: viewer({ input: KeyRequest, of: 'self' })
     .output(z.void())
     .mutation(({ ctx, input }) => revokeApiKey(ctx.db, { operatorId: ctx.principal.operatorId, ...input })),

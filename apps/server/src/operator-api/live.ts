@@ -25,7 +25,18 @@ const watched = [...told, 'progress'] as const
 const isTold = (topic: Topic): topic is (typeof told)[number] => (told as readonly Topic[]).includes(topic)
 
 export const liveRouter = router({
-  /** Says what to read again, never what it is now. */
+  /**
+   * Says what to read again, never what it is now.
+   * @yields Change
+   */
+  /**
+   * Says what to read again, never what it is now.
+   * @yields Change
+   */
+  /**
+   * Says what to read again, never what it is now.
+   * @yields Change
+   */
   changes: viewer({ of: 'fleet' }).subscription(async function* ({ ctx, signal }): AsyncGenerator<Change> {
     const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
     const stirred = new Map<string, number>()
@@ -46,7 +57,18 @@ export const liveRouter = router({
     }
   }),
 
-  /** Whether the database answers: as it is now, then whenever that changes. Nothing else could tell a page that all of it is old. */
+  /**
+   * Whether the database answers: as it is now, then whenever that changes. Nothing else could tell a page that all of it is old.
+   * @yields { silentSince: Date | null }
+   */
+  /**
+   * Whether the database answers: as it is now, then whenever that changes. Nothing else could tell a page that all of it is old.
+   * @yields { silentSince: Date | null }
+   */
+  /**
+   * Whether the database answers: as it is now, then whenever that changes. Nothing else could tell a page that all of it is old.
+   * @yields { silentSince: Date | null }
+   */
   database: viewer({ of: 'fleet' }).subscription(async function* ({
     ctx,
     signal,

@@ -4,6 +4,7 @@ import { version } from '../version.ts'
 import { router, viewer } from './trpc.ts'
 
 export const meRouter = router({
+  /** Who is asking, and what of this server they should know. */
   get: viewer({ of: 'self' })
     .output(Me)
     .query(({ ctx }) => ({

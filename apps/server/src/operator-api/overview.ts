@@ -4,6 +4,7 @@ import { overviewOf } from '../fleet/overview.ts'
 import { router, viewer } from './trpc.ts'
 
 export const overviewRouter = router({
+  /** The fleet at a glance: its worst state in numbers, what needs attention, what runs, and what is planned. */
   get: viewer({ of: 'fleet' })
     .output(Overview)
     .query(({ ctx }) => overviewOf(ctx.db, ctx.scope)),

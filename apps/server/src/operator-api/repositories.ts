@@ -19,12 +19,26 @@ import { admin, operator, router, viewer } from './trpc.ts'
 const NewRepository = z.object({ repositoryId: Id, password: z.string().nullable() })
 
 export const repositoriesRouter = router({
+  /** All repositories. Never a secret in it. */
   list: viewer({ of: 'fleet' })
     .output(z.array(RepositoryView))
     .query(({ ctx }) => listRepositories(ctx.db, ctx.scope, ctx.timing)),
+  /** One repository. Never a secret in it. */
   get: viewer({ input: RepositoryRequest, of: { repositoryId: 'repository' } })
     .output(RepositoryView)
     .query(({ ctx, input }) => viewRepository(ctx.db, input.repositoryId, ctx)),
+  /**
+   * Adds a repository and tells its hosts. Without a password one is minted, and answered this once.
+   * @throws refused_by_policy name_taken risk_not_accepted host_not_found
+   */
+  /**
+   * Adds a repository and tells its hosts. Without a password one is minted, and answered this once.
+   * @throws refused_by_policy name_taken risk_not_accepted host_not_found
+   */
+  /**
+   * Adds a repository and tells its hosts. Without a password one is minted, and answered this once.
+   * @throws name_taken risk_not_accepted host_not_found refused_by_policy
+   */
   create: admin({
     input: RepositoryCreateRequest,
     of: { hostIds: 'own hosts', maintenanceHostId: 'host' },
@@ -34,6 +48,18 @@ export const repositoriesRouter = router({
     .mutation(({ ctx, input }) =>
       createRepository(ctx.db, ctx.seal, input, { requestedBy: ctx.principal.email }),
     ),
+  /**
+   * Changes a repository, and tells its hosts. A secret that is left out stays as it is.
+   * @throws refused_by_policy name_taken risk_not_accepted host_not_found
+   */
+  /**
+   * Changes a repository, and tells its hosts. A secret that is left out stays as it is.
+   * @throws refused_by_policy name_taken risk_not_accepted host_not_found
+   */
+  /**
+   * Changes a repository, and tells its hosts. A secret that is left out stays as it is.
+   * @throws name_taken risk_not_accepted host_not_found refused_by_policy
+   */
   // Another address, or another host with access, would be told the secrets that are kept here.
   update: admin({
     input: RepositoryUpdateRequest,
@@ -48,6 +74,18 @@ export const repositoriesRouter = router({
         ...ctx.timing,
       }),
     ),
+  /**
+   * Forgets a repository and takes its secrets from its hosts. Its data stays where it is.
+   * @throws repository_in_use
+   */
+  /**
+   * Forgets a repository and takes its secrets from its hosts. Its data stays where it is.
+   * @throws repository_in_use
+   */
+  /**
+   * Forgets a repository and takes its secrets from its hosts. Its data stays where it is.
+   * @throws repository_in_use
+   */
   remove: admin({
     input: RepositoryRemoveRequest,
     of: { repositoryId: 'shared repository' },
@@ -55,6 +93,7 @@ export const repositoriesRouter = router({
   })
     .output(z.void())
     .mutation(({ ctx, input }) => removeRepository(ctx.db, input)),
+  /** The password and the address, for the recovery kit. Written down in the audit log. */
   // A mutation, so that no cache keeps it and the audit log says who asked.
   reveal: admin({
     input: RepositoryRequest,
@@ -64,6 +103,18 @@ export const repositoriesRouter = router({
   })
     .output(RepositorySecrets)
     .mutation(({ ctx, input }) => revealSecrets(ctx.db, ctx.seal, input)),
+  /**
+   * Orders a job that tries whether the host reaches and opens the repository. It changes nothing there.
+   * @throws repository_not_on_host
+   */
+  /**
+   * Orders a job that tries whether the host reaches and opens the repository. It changes nothing there.
+   * @throws repository_not_on_host
+   */
+  /**
+   * Orders a job that tries whether the host reaches and opens the repository. It changes nothing there.
+   * @throws repository_not_on_host
+   */
   test: operator({
     input: RepositoryTestRequest,
     of: { repositoryId: 'repository', hostId: 'host' },

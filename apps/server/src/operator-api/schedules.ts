@@ -36,12 +36,26 @@ const thingsOfDraft = ({ schedule: { kind, repositoryIds } }: Draft): Thing[] =>
 const isTelling = ({ schedule }: Draft): boolean => removes(schedule.kind) || hasInlineHook(schedule)
 
 export const schedulesRouter = router({
+  /** Schedules, of one host, of one repository or of all. */
   list: viewer({ input: ScheduleListRequest, of: 'fleet' })
     .output(z.array(ScheduleView))
     .query(({ ctx, input }) => listSchedules(ctx.db, ctx.scope, input, ctx.timing)),
+  /** One schedule, with how its host applies it. */
   get: viewer({ input: ScheduleRequest, of: { scheduleId: 'schedule' } })
     .output(ScheduleView)
     .query(({ ctx, input }) => viewSchedule(ctx.db, input.scheduleId, ctx.timing)),
+  /**
+   * Plans something on a host.
+   * @throws refused_by_policy schedule_invalid repository_not_on_host not_maintenance_host
+   */
+  /**
+   * Plans something on a host.
+   * @throws refused_by_policy schedule_invalid repository_not_on_host not_maintenance_host
+   */
+  /**
+   * Plans something on a host.
+   * @throws schedule_invalid repository_not_on_host not_maintenance_host refused_by_policy
+   */
   create: admin({
     input: ScheduleCreateRequest,
     of: { hostId: 'host' },
@@ -51,6 +65,18 @@ export const schedulesRouter = router({
   })
     .output(z.object({ scheduleId: Id }))
     .mutation(({ ctx, input }) => createSchedule(ctx.db, input)),
+  /**
+   * Changes a schedule. `version` is the one that was edited; the answer is the next.
+   * @throws refused_by_policy schedule_invalid repository_not_on_host not_maintenance_host
+   */
+  /**
+   * Changes a schedule. `version` is the one that was edited; the answer is the next.
+   * @throws refused_by_policy schedule_invalid repository_not_on_host not_maintenance_host
+   */
+  /**
+   * Changes a schedule. `version` is the one that was edited; the answer is the next.
+   * @throws schedule_invalid repository_not_on_host not_maintenance_host refused_by_policy
+   */
   update: admin({
     input: ScheduleUpdateRequest,
     of: { scheduleId: 'schedule' },
@@ -59,15 +85,41 @@ export const schedulesRouter = router({
   })
     .output(Edited)
     .mutation(({ ctx, input }) => updateSchedule(ctx.db, input)),
+  /** Pauses or resumes a schedule. */
   setEnabled: operator({ input: ScheduleEnableRequest, of: { scheduleId: 'schedule' } })
     .output(Edited)
     .mutation(({ ctx, input }) => setScheduleEnabled(ctx.db, input)),
+  /** Deletes a schedule. Its jobs stay in the list, and its snapshots in the repository. */
   remove: admin({ input: ScheduleRemoveRequest, of: { scheduleId: 'schedule' } })
     .output(z.void())
     .mutation(({ ctx, input }) => removeSchedule(ctx.db, input)),
+  /**
+   * The next slots of a timetable, which need not be saved.
+   * @throws schedule_invalid
+   */
+  /**
+   * The next slots of a timetable, which need not be saved.
+   * @throws schedule_invalid
+   */
+  /**
+   * The next slots of a timetable, which need not be saved.
+   * @throws schedule_invalid
+   */
   preview: viewer({ input: SchedulePreviewRequest, of: 'self' })
     .output(SchedulePreview)
     .query(({ input }) => previewSlots(input)),
+  /**
+   * Orders a dry run of a retention: the job's result says what would go and what would stay.
+   * @throws refused_by_policy schedule_invalid repository_not_on_host not_maintenance_host
+   */
+  /**
+   * Orders a dry run of a retention: the job's result says what would go and what would stay.
+   * @throws refused_by_policy schedule_invalid repository_not_on_host not_maintenance_host
+   */
+  /**
+   * Orders a dry run of a retention: the job's result says what would go and what would stay.
+   * @throws schedule_invalid repository_not_on_host not_maintenance_host refused_by_policy
+   */
   previewRetention: operator({
     input: RetentionPreviewRequest,
     of: { hostId: 'host', repositoryId: 'repository', scheduleIds: 'schedule' },
@@ -77,6 +129,18 @@ export const schedulesRouter = router({
     .mutation(({ ctx, input }) =>
       previewRetention(ctx.db, input, { requestedBy: ctx.principal.email, timing: ctx.timing }),
     ),
+  /**
+   * Runs a schedule now, once, besides its slots: one job for each of its repositories.
+   * @throws refused_by_policy repository_not_on_host not_maintenance_host repository_busy
+   */
+  /**
+   * Runs a schedule now, once, besides its slots: one job for each of its repositories.
+   * @throws refused_by_policy repository_not_on_host not_maintenance_host repository_busy
+   */
+  /**
+   * Runs a schedule now, once, besides its slots: one job for each of its repositories.
+   * @throws repository_not_on_host not_maintenance_host repository_busy refused_by_policy
+   */
   runNow: operator({
     input: ScheduleRunNowRequest,
     of: { scheduleId: 'schedule' },

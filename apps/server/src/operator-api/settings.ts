@@ -6,15 +6,18 @@ import { readLogDays, updateSettings } from '../fleet/settings.ts'
 import { admin, router, viewer } from './trpc.ts'
 
 export const settingsRouter = router({
+  /** What holds for the whole installation, and what its logs take. */
   get: viewer({ of: 'installation' })
     .output(SettingsView)
     .query(async ({ ctx }) => ({
       logDays: await readLogDays(ctx.db),
       logSizes: await logDaySizes(ctx.db),
     })),
+  /** How much this server turned away since it started, by reason. */
   turnedAway: admin({ of: 'installation' })
     .output(TurnedAwayView)
     .query(({ ctx }) => ctx.turnedAway.rows()),
+  /** Changes what holds for the whole installation. */
   update: admin({ input: SettingsUpdateRequest, of: 'installation' })
     .output(z.void())
     .mutation(({ ctx, input }) => updateSettings(ctx.db, input)),

@@ -40,9 +40,7 @@ export function SearchBox() {
         <span className="search-word cut" aria-hidden>
           Find hosts, jobs, actions
         </span>
-        <kbd className="search-keys" aria-hidden>
-          {findKeys}
-        </kbd>
+        <kbd className="search-keys" data-keys={findKeys} aria-hidden />
       </button>
       <Suspense>
         {known.has('find') && <Palette opened={opened === 'find'} onClose={close} show={show} />}

@@ -5,6 +5,7 @@ import {
   type AskedAccess,
   type AskedWork,
   complaintsByPolicy,
+  type PolicyComplaint,
   remoteTypeOf,
 } from '@restic-manager/contract/policy-rule'
 import type { PlannedPlace } from '@restic-manager/contract/schedule-complaints'
@@ -83,15 +84,24 @@ export function usePlannedPlaces(kind: ScheduleKind, host: HostView): ReadonlyMa
   )
 }
 
-/** Why the policy of a host keeps one of its schedules from running there now; undefined when it does not, or runs elsewhere. */
+const inShort = {
+  policy_not_followed: 'The policy file of this host is not followed, so it does not run.',
+  repository_not_allowed: 'The policy of this host does not allow its repository.',
+  environment_not_allowed: 'The policy of this host does not allow the environment of its repository.',
+  hooks_not_allowed: 'The policy of this host does not allow its hooks.',
+  bandwidth_not_allowed: 'It is slower than it asks for: the policy of this host has a limit.',
+} as const satisfies Record<PolicyComplaint['code'], string>
+
+/** Why the policy of a host keeps one of its schedules from running there now, in short and in full; undefined when it does not, or runs elsewhere. */
 export function whyNotRun(
   host: HostView,
   { kind, repositoryIds, preHook, postHook }: ScheduleDraft,
-): string | undefined {
+): { short: string; full: string } | undefined {
   const here = host.repositories.filter(
     repository => repositoryIds.includes(repository.id) && runsOn(kind, host, repository)?.id === host.id,
   )
-  return here
-    .map(each => whyForbidden(host.policy, { access: accessOf(each), preHook, postHook }))
-    .find(why => why)
+  const [complaint] = here.flatMap(repository =>
+    complaintsByPolicy(host.policy ?? undefined, { access: accessOf(repository), preHook, postHook }),
+  )
+  return complaint && { short: inShort[complaint.code], full: complaint.message }
 }

@@ -58,11 +58,12 @@ function HowToChange({ file, os }: { file: string | undefined; os: string | null
   return (
     <div className="stack stack-sm">
       <p>
-        No server can change this. On the host, {os === 'windows' ? 'an administrator' : 'root'} edits{' '}
-        {file === undefined ? 'its policy file' : <span className="mono break">{file}</span>}, tries it, and
-        restarts the agent:
+        No server can change this. On the host, {os === 'windows' ? 'an administrator' : 'root'} edits its
+        policy file, tries it, and restarts the agent:
       </p>
-      <p className="mono">agent check-policy</p>
+      <p className="mono break">
+        agent check-policy{file === undefined ? '' : file.includes(' ') ? ` "${file}"` : ` ${file}`}
+      </p>
     </div>
   )
 }

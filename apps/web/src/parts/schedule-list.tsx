@@ -124,7 +124,11 @@ function Row({ host, schedule }: { host: HostView; schedule: ScheduleView }) {
           </p>
         )}
         {schedule.sync === 'rejected' && <p className="tone-bad break">{schedule.rejected?.reason}</p>}
-        {whyNot !== undefined && <p className="tone-bad break">{whyNot}</p>}
+        {whyNot !== undefined && (
+          <p className="tone-bad break" title={whyNot.full}>
+            {whyNot.short}
+          </p>
+        )}
         {schedule.overdueSince !== null && (
           <p className="tone-bad">
             overdue, last good <Ago at={schedule.lastSucceededAt} />

@@ -207,7 +207,11 @@ export function ScheduleWhat(props: WhatProps) {
               .map(id => ({ value: id, label: 'not on this host any more' })),
           ]}
           value={draft.repositoryIds}
-          error={complaints['repositoryIds']}
+          error={
+            complaints['repositoryIds'] ??
+            // Not only once it is touched: a host may have become stricter since it was saved.
+            draft.repositoryIds.flatMap(id => whyNot.get(id) ?? [])[0]
+          }
           onChange={repositoryIds => change({ repositoryIds })}
         />
       </div>

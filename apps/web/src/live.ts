@@ -1,5 +1,5 @@
 // Reads again what changed: one subscription, gathered for a moment, then only the queries concerned.
-import type { Change } from '@restic-manager/contract/views'
+import type { Change } from '@restic-manager/contract/change'
 import type { QueryFilters } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { gatherReads } from './gather-reads.ts'

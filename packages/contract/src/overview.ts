@@ -4,10 +4,8 @@ import { AlertCounts, AlertView } from './alerts.ts'
 import { Id } from './ids.ts'
 import { Progress } from './job.ts'
 import { BackendKind } from './repository.ts'
+import { BackupDay, Day } from './days.ts'
 import { JobBrief } from './views.ts'
-
-/** A calendar day in UTC, as YYYY-MM-DD. */
-export const Day = z.iso.date()
 
 /**
  * What the backups of a host come to just now; each host is exactly one of these. Protected: its last good backup is younger than
@@ -61,20 +59,7 @@ export const FleetStanding = z.object({
 })
 export type FleetStanding = z.infer<typeof FleetStanding>
 
-/** Backups of one day by how they ended, each repository of a slot counted. A slot belongs to the day it was planned for. */
-export const BackupDay = z.object({
-  day: Day,
-  succeeded: z.number(),
-  incomplete: z.number(),
-  failed: z.number(),
-  lost: z.number(),
-  missed: z.number(),
-  /** Skipped, expired and cancelled. */
-  skipped: z.number(),
-})
-export type BackupDay = z.infer<typeof BackupDay>
-
-/** One hour of what is planned: runs that start in it, each repository of a slot counted, with each host's spread. */
+/** One hour of what is planned: slots that come due in it, each repository of a slot counted. */
 export const LoadHour = z.object({ from: z.date(), backups: z.number(), maintenance: z.number() })
 export type LoadHour = z.infer<typeof LoadHour>
 

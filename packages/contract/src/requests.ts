@@ -26,7 +26,8 @@ const Tags = z.array(Tag).max(50)
 /** Which hosts: all that match each field that is there. Of several tags a host has to have every one. */
 export const HostFilter = {
   search: text(200).optional(),
-  state: HostState.optional(),
+  /** `late`: the last good backup is older than the objective, whatever the state of the host. */
+  state: z.enum([...HostState.options, 'late']).optional(),
   tags: Tags.optional(),
 }
 export const HostListRequest = z.object({

@@ -1,6 +1,7 @@
 // What operators see: the answers of the operator procedures. Times are `Date`: superjson carries them.
 import { z } from 'zod'
 import { PolicySummary } from './agent.ts'
+import { BackupDay } from './days.ts'
 import { HostPauseView } from './host-pause.ts'
 import { HostSpool } from './host-spool.ts'
 import { Id } from './ids.ts'
@@ -66,6 +67,10 @@ export const HostRow = z.object({
   lastJob: JobBrief.nullable(),
   runningJob: JobBrief.nullable(),
   lastGoodBackupAt: z.date().nullable(), // succeeded or incomplete: both are restore points
+  objectiveMs: z.number().nullable(), // how old that may be, by its plan; null: no backup is planned
+  lateSince: z.date().nullable(), // when it became older than that; null: it is not, or the host is paused
+  nextRunAt: z.date().nullable(), // of its schedules, with its spread; null: none comes, or it is paused
+  days: z.array(BackupDay), // its backups of the last 14 days (UTC), today last
   repositoryCount: z.number(),
   snapshotCount: z.number(),
 })
@@ -78,6 +83,7 @@ export const HostPage = z.object({
   total: z.number(), // rows that match the filter
   counts: z.object({
     all: z.number(),
+    late: z.number(), // also counted under their state
     online: z.number(),
     offline: z.number(),
     paused: z.number(),
@@ -234,13 +240,6 @@ export type LogEntryView = z.infer<typeof LogEntryView>
 /** A run of log entries. `nextSeq`: where to go on. `atEnd`: nothing further has been received. */
 export const LogPage = z.object({ entries: z.array(LogEntryView), nextSeq: z.number(), atEnd: z.boolean() })
 export type LogPage = z.infer<typeof LogPage>
-
-/** What to read again. `id` is the host, job, repository, enrolment or alert, and empty for `audit`, which only admins hear of. `everything`: notifications may have been lost. */
-export const Change = z.object({
-  topic: z.enum(['host', 'job', 'repository', 'snapshots', 'enrolment', 'alert', 'audit', 'everything']),
-  id: z.string(),
-})
-export type Change = z.infer<typeof Change>
 
 /** How far a schedule has reached its host. `rejected`: the host turned it down; `waiting`: it has not acked this version yet. */
 export const ScheduleSync = z.enum(['in sync', 'waiting', 'rejected'])

@@ -10,6 +10,7 @@ import { makeHost, type TestHost } from '../testing-fleet.ts'
 import { alertPage } from './alert-views.ts'
 import { acknowledgeAlert } from './alerts.ts'
 import { keepAttention } from './attention.ts'
+import { hostPage } from './host-views.ts'
 import { countOutcomes } from './outcomes.ts'
 import { overviewOf } from './overview.ts'
 import { readPlans } from './plans.ts'
@@ -189,4 +190,22 @@ test('each host of the overview is protected or not for one cause, and only what
     counts: { protected: 0, never: 1 },
     causes: [{ cause: 'never', count: 1, only: { id: host.hostId } }],
   })
+})
+
+test('a host in the list has its last days, its objective, since when it is late and its next run, and is found by late and tag', async () => {
+  const long = new Date(Date.now() - 3 * 3_600_000)
+  await database.db.update(schedules).set({ updatedAt: long }).where(eq(schedules.id, scheduleId))
+  await change({ lastGoodBackupAt: long, tags: ['prod'] })
+  await end('failed', { reason: 'unreachable' })
+  await open()
+  const list = (over: object) => hostPage(database.db, undefined, { limit: 10, sort: 'name', ...over })
+  const { rows, counts } = await list({ state: 'late', tags: ['prod'] })
+  expect(counts).toMatchObject({ all: 1, late: 1, online: 1 })
+  expect(rows).toMatchObject([{ objectiveMs: 7_200_000, lateSince: new Date(long.getTime() + 7_200_000) }])
+  expect(rows[0]?.days).toHaveLength(14)
+  expect(rows[0]?.days.reduce((sum, day) => sum + day.failed, 0)).toBe(1)
+  expect(rows[0]?.nextRunAt?.getTime()).toBe((Math.floor(Date.now() / 3_600_000) + 1) * 3_600_000)
+  expect((await list({ tags: ['lab'] })).rows).toEqual([])
+  await change({ lastGoodBackupAt: new Date() })
+  expect((await list({ state: 'late' })).rows).toEqual([])
 })

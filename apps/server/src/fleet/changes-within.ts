@@ -1,5 +1,5 @@
 // What of the changes in the fleet somebody may hear.
-import type { Change } from '@restic-manager/contract/views'
+import type { Change } from '@restic-manager/contract/change'
 import type { Db } from '../db/open.ts'
 import { idsWithin, type Scope, type Thing } from './scope.ts'
 

@@ -5,12 +5,14 @@ import type { HostListRequest } from '@restic-manager/contract/requests'
 import type { HostState } from '@restic-manager/contract/views'
 import { hosts } from '../db/schema.ts'
 import { isPausedNow } from './pauses.ts'
+import { isLate } from './standing-views.ts'
 
 const isLetIn = and(isNull(hosts.quarantinedAt), isNull(hosts.awaitsApprovalSince))
 const isAtWork = and(isLetIn, sql`not ${isPausedNow}`)
 
-/** Hosts in each state. */
-export const inState: Record<HostState, SQL | undefined> = {
+/** Hosts in each state. Those that are late are in one of the others too. */
+export const inState: Record<HostState | 'late', SQL | undefined> = {
+  late: and(isLetIn, isLate),
   online: and(isAtWork, eq(hosts.online, true)),
   offline: and(isAtWork, eq(hosts.online, false)),
   paused: and(isLetIn, isPausedNow),

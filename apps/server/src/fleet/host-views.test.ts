@@ -66,7 +66,15 @@ describe('a list in pages', () => {
 
 test('states are counted over all hosts and filtered by the database', async () => {
   const { counts, total } = await list({ limit: 1 })
-  expect(counts).toEqual({ all: 250, online: 120, offline: 125, paused: 0, waiting: 0, quarantined: 5 })
+  expect(counts).toEqual({
+    all: 250,
+    late: 0,
+    online: 120,
+    offline: 125,
+    paused: 0,
+    waiting: 0,
+    quarantined: 5,
+  })
   expect(total).toBe(250)
   const quarantined = await list({ state: 'quarantined' })
   expect(quarantined.rows).toHaveLength(5)

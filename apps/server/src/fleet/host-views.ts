@@ -13,7 +13,9 @@ import { isOlderVersion, version } from '../version.ts'
 import { cursorAt, keysOf } from './cursor.ts'
 import { hostsMatching, inState } from './host-filter.ts'
 import { briefsOf } from './job-views.ts'
+import { daysOf, nextRunsOf } from './host-plans.ts'
 import { isPausedNow } from './pauses.ts'
+import { isLate, lateAt } from './standing-views.ts'
 import { repositoriesOf } from './repository-views.ts'
 import { hostsIn, type Scope, wholeFleet } from './scope.ts'
 
@@ -51,6 +53,8 @@ const columns = {
   scheduleVersion: hosts.scheduleVersion,
   appliedScheduleVersion: hosts.appliedScheduleVersion,
   lastGoodBackupAt: hosts.lastGoodBackupAt,
+  objectiveMs: sql<number | null>`${hosts.objectiveSeconds}::float8 * 1000`,
+  lateSince: sql<Date | null>`case when ${isLate} then ${lateAt} end`.mapWith(hosts.lastSeenAt),
   repositoryCount: sql<number>`(select count(*)::integer from host_repositories where host_repositories.host_id = hosts.id)`,
   snapshotCount: sql<number>`(select coalesce(sum(held.count), 0)::integer from snapshot_counts held where held.host_id = hosts.id)`,
   lastJobId: sql<string | null>`(select jobs.id from jobs where jobs.host_id = hosts.id
@@ -59,7 +63,7 @@ const columns = {
     and jobs.status in ('accepted', 'running') order by jobs.status desc, jobs.created_at limit 1)`,
 }
 
-type BareRow = Omit<HostRow, 'lastJob' | 'runningJob' | 'pause'> & {
+type BareRow = Omit<HostRow, 'lastJob' | 'runningJob' | 'pause' | 'days' | 'nextRunAt'> & {
   pause: { since: Date | null; until: Date | null; by: string | null; reason: string | null; isOn: boolean }
   lastJobId: string | null
   runningJobId: string | null
@@ -68,13 +72,20 @@ type BareRow = Omit<HostRow, 'lastJob' | 'runningJob' | 'pause'> & {
 const pauseIn = ({ since, until, by, reason, isOn }: BareRow['pause']): HostRow['pause'] =>
   isOn && since !== null ? { since, until, by: by ?? '', reason } : null
 
-/** Adds the jobs to rows that name them: one query for all. */
+/** Adds to rows what lies elsewhere: their jobs, their last days and their next run, each in one query for all. */
 async function withJobs<T extends BareRow>(db: Db, rows: T[]) {
   const named = rows.flatMap(row => [row.lastJobId, row.runningJobId]).filter(id => id !== null)
-  const briefs = await briefsOf(db, [...new Set(named)])
+  const ids = rows.map(row => row.id)
+  const [briefs, days, nextRuns] = await Promise.all([
+    briefsOf(db, [...new Set(named)]),
+    daysOf(db, ids),
+    nextRunsOf(db, ids),
+  ])
   return rows.map(({ lastJobId, runningJobId, pause, ...row }) => ({
     ...row,
     pause: pauseIn(pause),
+    days: days.get(row.id) ?? [],
+    nextRunAt: pause.isOn ? null : (nextRuns.get(row.id) ?? null),
     lastJob: (lastJobId !== null && briefs.get(lastJobId)) || null,
     runningJob: (runningJobId !== null && briefs.get(runningJobId)) || null,
   }))
@@ -128,6 +139,7 @@ async function countHosts(db: Db, scope: Scope, which: SQL | undefined) {
     .select({
       total: count(which),
       all: count(sql`true`),
+      late: count(inState.late),
       online: count(inState.online),
       offline: count(inState.offline),
       paused: count(inState.paused),
@@ -136,7 +148,7 @@ async function countHosts(db: Db, scope: Scope, which: SQL | undefined) {
     })
     .from(hosts)
     .where(and(isNull(hosts.removedAt), hostsIn(scope)))
-  const none = { total: 0, all: 0, online: 0, offline: 0, paused: 0, waiting: 0, quarantined: 0 }
+  const none = { total: 0, all: 0, late: 0, online: 0, offline: 0, paused: 0, waiting: 0, quarantined: 0 }
   const { total, ...counts } = counted ?? none
   return { total, counts }
 }

@@ -1,7 +1,8 @@
 // The Overview in one answer: every part is a look at what is kept added up, never at all jobs.
 import { and, asc, inArray, sql } from 'drizzle-orm'
 import type { PgColumn } from 'drizzle-orm/pg-core'
-import type { BackupDay, Overview } from '@restic-manager/contract/overview'
+import type { Overview } from '@restic-manager/contract/overview'
+import type { BackupDay } from '@restic-manager/contract/days'
 import type { Db } from '../db/open.ts'
 import { jobProgress, jobs } from '../db/schema.ts'
 import { fleetDays, hostDays } from '../db/schema-outcomes.ts'

@@ -1,6 +1,6 @@
 // live.*: tells a page what to read again, at most a few times a second, and when nothing can be read.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Change } from '@restic-manager/contract/views'
+import type { Change } from '@restic-manager/contract/change'
 import type { Topic, Wakeup } from '../db/bus.ts'
 import { unlessOutage } from '../db/outage.ts'
 import { changesWithin } from '../fleet/changes-within.ts'

@@ -102,12 +102,12 @@ const ofLocks = sql`
 /** Hosts of which nothing is heard; else those whose last good backup is too old; else those that let slots pass. */
 const ofHosts = sql`
   select case when not hosts.online then 'host_silent' when is_late then 'host_late' else 'slots_missed' end,
-    hosts.id, hosts.id, null::uuid, first_schedule, null::uuid, null::text,
+    hosts.id, hosts.id, null::uuid, ${tightest}, null::uuid, null::text,
     case when not hosts.online then hosts.last_seen_at
       when is_late then greatest(hosts.last_good_backup_at, hosts.objective_since) + hosts.objective_seconds * interval '1 second'
       else coalesce((select min(standings.missed_since) from standings where standings.host_id = hosts.id and standings.missed > 0), now()) end,
     hosts.last_good_backup_at, greatest(missed, 1), jsonb_build_object('missed', missed)
-  from hosts cross join lateral (select ${isLate} as is_late, ${missedOf} as missed, ${tightest} as first_schedule offset 0) as how
+  from hosts cross join lateral (select ${isLate} as is_late, ${missedOf} as missed offset 0) as how
   where ${isAtWork} and case
     when not hosts.online then hosts.last_seen_at < now() - ${silentMinutes} * interval '1 minute'
       and (is_late or missed > 0 or hosts.last_seen_at < now() - interval '1 day')

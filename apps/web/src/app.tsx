@@ -15,6 +15,7 @@ import {
 } from '@tanstack/react-router'
 import { useEffect } from 'react'
 import { jobSpans, type JobSpan } from './job-spans.ts'
+import type { AttentionView } from './pages/attention.tsx'
 import { NotFound, PageProblem } from './parts/page-problem.tsx'
 import { ProofDialog } from './parts/proof-dialog.tsx'
 import { Shell } from './parts/shell.tsx'
@@ -73,12 +74,10 @@ const shell = createRoute({
   },
 })
 
-const home = createRoute({
+const overview = createRoute({
   getParentRoute: () => shell,
   path: '/',
-  beforeLoad: () => {
-    throw redirect({ to: '/hosts', replace: true })
-  },
+  component: lazyRouteComponent(() => import('./pages/overview.tsx'), 'OverviewPage'),
 })
 
 const hosts = createRoute({
@@ -109,8 +108,11 @@ const host = createRoute({
 const attention = createRoute({
   getParentRoute: () => shell,
   path: '/attention',
-  validateSearch: (search: Record<string, unknown>): { which?: 'all' | undefined } => ({
-    which: search['which'] === 'all' ? 'all' : undefined,
+  validateSearch: (search: Record<string, unknown>): { view?: AttentionView | undefined } => ({
+    view: keyOf(
+      { red: 1, amber: 1, acknowledged: 1, all: 1 } satisfies Record<AttentionView, 1>,
+      search['view'],
+    ),
   }),
   component: lazyRouteComponent(() => import('./pages/attention.tsx'), 'AttentionPage'),
 })
@@ -252,7 +254,7 @@ const router = createRouter({
     setUp,
     invitation,
     shell.addChildren([
-      ...[home, attention, hosts, host, addSchedule, schedule],
+      ...[overview, attention, hosts, host, addSchedule, schedule],
       ...[jobs, job, snapshots, repositories, addRepository, repository],
       ...[settings, users, audit, account],
     ]),

@@ -16,6 +16,17 @@ test('a burst of ten seconds costs about one re-read a second', async () => {
   expect(reads.at(-1)?.toSorted()).toEqual(['hosts', 'jobs'])
 })
 
+test('a pause of three seconds costs one re-read in three seconds', async () => {
+  let reads = 0
+  const gathered = gatherReads<string>(async () => void (reads += 1), { pause: 3_000 })
+  for (let change = 0; change < 900; change += 1) {
+    gathered.add('overview', 'overview')
+    await vi.advanceTimersByTimeAsync(10)
+  }
+  expect(reads).toBeGreaterThan(1)
+  expect(reads).toBeLessThanOrEqual(4)
+})
+
 test('what changes while a re-read is on its way is read once more after it', async () => {
   const answers: (() => void)[] = []
   const gathered = gatherReads<string>(() => new Promise<void>(resolve => answers.push(resolve)))

@@ -9,8 +9,8 @@ const PATIENCE = 5_000
 
 const after = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms))
 
-/** Calls `read` with what was added since the last time, at most about once a second and never twice at once. */
-export function gatherReads<T>(read: (wanted: T[]) => Promise<unknown>) {
+/** Calls `read` with what was added since the last time, at most about once a second (`pause`, in ms) and never twice at once. */
+export function gatherReads<T>(read: (wanted: T[]) => Promise<unknown>, { pause = PAUSE } = {}) {
   const waiting = new Map<string, T>()
   let busy = false
   let stopped = false
@@ -20,7 +20,7 @@ export function gatherReads<T>(read: (wanted: T[]) => Promise<unknown>) {
     while (waiting.size > 0 && !stopped) {
       const wanted = [...waiting.values()]
       waiting.clear()
-      await Promise.race([Promise.all([read(wanted), after(PAUSE)]), after(PATIENCE)])
+      await Promise.race([Promise.all([read(wanted), after(pause)]), after(Math.max(PATIENCE, pause))])
     }
     busy = false
   }

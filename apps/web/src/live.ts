@@ -1,6 +1,6 @@
 // Reads again what changed: one subscription, gathered for a moment, then only the queries concerned.
 import type { Change } from '@restic-manager/contract/change'
-import type { QueryFilters } from '@tanstack/react-query'
+import { hashKey, type Query, type QueryFilters } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { gatherReads } from './gather-reads.ts'
 import { setLive, setSilence } from './link.ts'
@@ -56,16 +56,32 @@ export function queriesFor({ topic, id }: Change): QueryFilters[] {
   }
 }
 
+/** The Overview sums up the whole fleet, and every change concerns it: it is read again less often than a list. */
+const OVERVIEW_PAUSE = 3_000
+
 function gatherChanges() {
+  const isOverview: QueryFilters['predicate'] = ({ queryKey }) =>
+    hashKey(queryKey.slice(0, 1)) === hashKey(trpc.overview.pathKey())
   const gathered = gatherReads<QueryFilters>(filters => {
     const all = filters.some(({ queryKey }) => queryKey === undefined)
-    return Promise.all((all ? [{}] : filters).map(filter => queryClient.invalidateQueries(filter)))
+    return Promise.all(
+      (all ? [{ predicate: (query: Query) => !isOverview(query) }] : filters).map(filter =>
+        queryClient.invalidateQueries(filter),
+      ),
+    )
+  })
+  const summed = gatherReads(() => queryClient.invalidateQueries({ predicate: isOverview }), {
+    pause: OVERVIEW_PAUSE,
   })
   return {
     add(change: Change) {
       for (const filter of queriesFor(change)) gathered.add(JSON.stringify(filter.queryKey ?? {}), filter)
+      summed.add('overview', undefined)
     },
-    stop: gathered.stop,
+    stop() {
+      gathered.stop()
+      summed.stop()
+    },
   }
 }
 

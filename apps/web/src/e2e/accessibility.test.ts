@@ -20,7 +20,8 @@ async function screensOf({ api }: TestServer): Promise<[string, string][]> {
   const forget = schedules.find(({ schedule }) => schedule.kind === 'forget') ?? schedules[0]
   const quarantined = hosts.find(({ state }) => state === 'quarantined') ?? hosts[1]
   return [
-    ['/attention', 'Needs attention'],
+    ['/', 'Backups, last 30 days'],
+    ['/attention', 'Red first'],
     ['/hosts', 'Hosts'],
     [`/hosts/${hosts[0]?.id}`, hosts[0]?.name ?? ''],
     [`/hosts/${quarantined?.id}`, quarantined?.name ?? ''],

@@ -113,7 +113,7 @@ test.skipIf('missing' in chromium)(
       rmSync(copied, { recursive: true, force: true })
     }
     await page.getByRole('link', { name: /Attention/ }).click()
-    const row = page.getByRole('listitem').filter({ hasText: 'A copy of this host was turned away' })
+    const row = page.getByRole('listitem').filter({ hasText: 'Turned away' })
     await row.getByRole('button', { name: 'Clear' }).click()
     const open = async () => (await server.api.alerts.list.query({ which: 'open' })).rows
     await until(async () => !(await open()).some(({ kind }) => kind === 'copy_turned_away'))

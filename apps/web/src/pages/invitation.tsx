@@ -32,7 +32,7 @@ function MakeAccount({ secret, email }: { secret: string; email: string }) {
       acceptInvitation({ secret, name: name.trim(), password }),
     onSuccess: () => {
       queryClient.clear()
-      void navigate({ to: '/hosts' })
+      void navigate({ to: '/' })
     },
   })
   return (

@@ -59,7 +59,7 @@ function NextSteps() {
         <Logo />
         <span className="strong">restic-manager</span>
         <span className="dim grow">set-up</span>
-        <Link to="/hosts">Leave the set-up</Link>
+        <Link to="/">Leave the set-up</Link>
       </header>
       <main className="set-up-page stack">
         <StepLine at={step} />

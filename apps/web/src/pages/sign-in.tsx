@@ -17,7 +17,7 @@ const route = getRouteApi('/sign-in')
 
 /** Asks for what the account needs, then goes back to where the operator was. */
 export function SignInPage() {
-  const back = route.useSearch().back ?? '/hosts'
+  const back = route.useSearch().back ?? '/'
   const router = useRouter()
   const setUp = useQuery({ queryKey: ['setup'], queryFn: needsSetUp, staleTime: 0 })
   // Who comes back from the identity provider stands before the second step already.

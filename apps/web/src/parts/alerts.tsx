@@ -1,13 +1,13 @@
-// Alerts: what needs a person, as rows with what clears them, and as notices on the page they are about.
+// Alerts as notices on the page they are about.
 import type { AlertView } from '@restic-manager/contract/alerts'
 import { type AlertKind, alertKinds } from '@restic-manager/contract/attention'
 import { Button } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { countOf } from '../format.ts'
 import { useMay } from '../me.ts'
 import { queryClient, trpc } from '../trpc.ts'
+import { ClearAction } from './clear-action.tsx'
 import { Notice } from './notice.tsx'
 import { MutationProblem } from './query-problem.tsx'
 import { Ago, When } from './when.tsx'
@@ -65,34 +65,14 @@ function Facts({ alert }: { alert: AlertView }) {
   )
 }
 
-/** One alert in a list. */
-export function AlertRow({ alert }: { alert: AlertView }) {
-  return (
-    <li className="alert-row">
-      <div className="grow">
-        <p className="strong break">
-          {wordOf(alert.kind)}
-          {alert.host !== null && (
-            <>
-              {': '}
-              <Link to="/hosts/$hostId" params={{ hostId: alert.host.id }}>
-                {alert.host.name}
-              </Link>
-            </>
-          )}
-        </p>
-        <p className="second break">{alert.sentence}</p>
-        <Facts alert={alert} />
-      </div>
-      <div className="alert-act">
-        <Acknowledge alert={alert} />
-      </div>
-    </li>
-  )
-}
-
 /** The page's own notice says these, with the buttons that clear them. */
-const saidAbove: ReadonlySet<AlertKind> = new Set(['host_cloned', 'host_waiting'])
+const saidAbove: ReadonlySet<AlertKind> = new Set([
+  'host_cloned',
+  'host_waiting',
+  'host_silent',
+  'backup_failed',
+  'backup_lost',
+])
 
 /** What is open about one host, beyond what its page says already. */
 export function AlertNotices({ hostId }: { hostId: string }): ReactNode {
@@ -102,9 +82,14 @@ export function AlertNotices({ hostId }: { hostId: string }): ReactNode {
     .map(alert => (
       <Notice
         key={alert.id}
-        tone="bad"
+        tone={alert.severity === 'red' ? 'bad' : 'warn'}
         title={`${wordOf(alert.kind)}.`}
-        action={<Acknowledge alert={alert} />}
+        action={
+          <>
+            <ClearAction alert={alert} />
+            {alert.clear?.do !== 'acknowledge' && <Acknowledge alert={alert} />}
+          </>
+        }
       >
         {alert.sentence}
         <Facts alert={alert} />

@@ -22,7 +22,7 @@ export function NotFound() {
     <main className="problem">
       <h1>There is nothing at this address</h1>
       <p className="second">It may have been removed, or the link is not complete.</p>
-      <Link to="/hosts">Go to the hosts</Link>
+      <Link to="/">Go to the overview</Link>
     </main>
   )
 }

@@ -17,6 +17,7 @@ import {
 } from '../schedule-draft.ts'
 import { scheduleInWords } from '../schedule-words.ts'
 import { client, complaintsIn, queryClient, refusalIn, sentenceFor, trpc } from '../trpc.ts'
+import { DurationTrend } from './duration-trend.tsx'
 import { LeaveGuard } from './leave-guard.tsx'
 import { NextRuns } from './next-runs.tsx'
 import { Notice } from './notice.tsx'
@@ -224,6 +225,7 @@ export function ScheduleEditor(props: Props) {
         </Panel>
         <div className="stack">
           <NextRuns draft={draft} hostId={host.id} scheduleId={base?.id} />
+          {base !== undefined && <DurationTrend scheduleId={base.id} />}
           {draft.kind === 'forget' && (
             <RetentionPreview
               hostId={host.id}

@@ -2,7 +2,14 @@
 import { Outlet, Link, useLocation } from '@tanstack/react-router'
 import { Tooltip } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
-import { IconBell, IconCamera, IconDatabase, IconListDetails, IconServer2 } from '@tabler/icons-react'
+import {
+  IconBell,
+  IconCamera,
+  IconDatabase,
+  IconLayoutDashboard,
+  IconListDetails,
+  IconServer2,
+} from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { formatCount } from '../format.ts'
@@ -17,28 +24,36 @@ import { TopBarEnd } from './top-bar-end.tsx'
 import { UserMenu } from './user-menu.tsx'
 import './shell.css'
 
+/** On a phone the bottom bar has room for four; the rest is under More. */
 const entries = [
+  { to: '/', word: 'Overview', icon: IconLayoutDashboard },
+  { to: '/attention', word: 'Attention', icon: IconBell },
   { to: '/hosts', word: 'Hosts', icon: IconServer2 },
   { to: '/jobs', word: 'Jobs', icon: IconListDetails },
-  { to: '/snapshots', word: 'Snapshots', icon: IconCamera },
-  { to: '/repositories', word: 'Repositories', icon: IconDatabase },
-  { to: '/attention', word: 'Attention', icon: IconBell },
+  { to: '/snapshots', word: 'Snapshots', icon: IconCamera, wideOnly: true },
+  { to: '/repositories', word: 'Repositories', icon: IconDatabase, wideOnly: true },
 ] as const
 
-function useCounts(): Record<(typeof entries)[number]['to'], string | undefined> {
+type Count = { text: string; bad?: boolean } | undefined
+
+function useCounts(): Record<(typeof entries)[number]['to'], Count> {
   const hosts = useQuery(trpc.hosts.list.queryOptions({ limit: 1 })).data
   const running = useQuery(
     trpc.jobs.list.queryOptions({ limit: 100, statuses: ['accepted', 'running'] }),
   ).data
   const repositories = useQuery(trpc.repositories.list.queryOptions()).data
-  const open = useQuery(trpc.alerts.list.queryOptions({ limit: 1 })).data?.openCount ?? 0
+  const alerts = useQuery(trpc.alerts.list.queryOptions({ limit: 1 })).data
   const busy = running?.rows.length ?? 0
   return {
-    '/hosts': hosts && formatCount(hosts.counts.all),
-    '/jobs': busy === 0 ? undefined : `${busy}${running?.nextCursor == null ? '' : '+'} running`,
+    '/': undefined,
+    '/attention':
+      alerts === undefined || alerts.openCount === 0
+        ? undefined
+        : { text: formatCount(alerts.openCount), bad: alerts.counts.red > 0 },
+    '/hosts': hosts && { text: formatCount(hosts.counts.all) },
+    '/jobs': busy === 0 ? undefined : { text: `${busy}${running?.nextCursor == null ? '' : '+'} running` },
     '/snapshots': undefined,
-    '/repositories': repositories && formatCount(repositories.length),
-    '/attention': open === 0 ? undefined : formatCount(open),
+    '/repositories': repositories && { text: formatCount(repositories.length) },
   }
 }
 
@@ -47,22 +62,25 @@ function Rail() {
   const narrow = useMediaQuery('(min-width: 768px) and (max-width: 1199px)') ?? false
   return (
     <div className="rail">
-      <Link to="/hosts" className="rail-name" aria-label="restic-manager">
+      <Link to="/" className="rail-name" aria-label="restic-manager">
         <Logo />
         <span className="rail-word">restic-manager</span>
       </Link>
       <nav aria-label="Pages" className="rail-entries">
-        {entries.map(({ to, word, icon: Icon }) => (
+        {entries.map(({ to, word, icon: Icon, ...more }) => (
           <Tooltip key={to} label={word} position="right" disabled={!narrow}>
             <Link
               to={to}
-              className={`rail-entry ${to === '/snapshots' ? 'rail-beyond-phones' : ''}`}
+              className={`rail-entry ${'wideOnly' in more ? 'rail-wide-only' : ''}`}
               activeProps={{ className: 'rail-here' }}
+              activeOptions={{ exact: to === '/' }}
               aria-label={narrow ? word : undefined}
             >
               <Icon size={18} stroke={1.6} aria-hidden />
               <span className="rail-word">{word}</span>
-              <span className="rail-count num">{counts[to]}</span>
+              <span className={`rail-count num ${counts[to]?.bad === true ? 'rail-count-bad' : ''}`}>
+                {counts[to]?.text}
+              </span>
             </Link>
           </Tooltip>
         ))}

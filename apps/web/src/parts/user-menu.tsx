@@ -1,6 +1,13 @@
 // Who is signed in, the colours of the page, and the way out.
 import { Menu, SegmentedControl, useMantineColorScheme } from '@mantine/core'
-import { IconCamera, IconLogout, IconSettings, IconUser, IconUserShield } from '@tabler/icons-react'
+import {
+  IconCamera,
+  IconDatabase,
+  IconLogout,
+  IconSettings,
+  IconUser,
+  IconUserShield,
+} from '@tabler/icons-react'
 import { useMutation } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useMe } from '../me.ts'
@@ -72,13 +79,22 @@ export function UserMenu() {
         </div>
         <Menu.Divider />
         <Menu.Item
-          hiddenFrom="sm"
+          className="user-phone"
           component={Link}
           to="/snapshots"
           closeMenuOnClick
           leftSection={<IconCamera size={16} stroke={1.75} />}
         >
           Snapshots
+        </Menu.Item>
+        <Menu.Item
+          className="user-phone"
+          component={Link}
+          to="/repositories"
+          closeMenuOnClick
+          leftSection={<IconDatabase size={16} stroke={1.75} />}
+        >
+          Repositories
         </Menu.Item>
         <Menu.Item
           component={Link}

@@ -47,29 +47,9 @@ export const accountRouter = router({
    * @throws no_second_factor
    * @repeat no: each call makes another secret, and the last one counts
    */
-  /**
-   * Makes the secret of an authenticator app, to be confirmed with a code of it.
-   * @throws no_second_factor
-   * @repeat no: each call makes another secret, and the last one counts
-   */
-  /**
-   * Makes the secret of an authenticator app, to be confirmed with a code of it.
-   * @throws no_second_factor
-   * @repeat no: each call makes another secret, and the last one counts
-   */
   beginSecondFactor: viewer({ of: 'self', fresh: true })
     .output(SecondFactorBegun)
     .mutation(({ ctx }) => beginSecondFactor(ctx.db, ctx.seal, ctx.principal)),
-  /**
-   * Turns the authenticator app on, with a code of it. The answer is the only time its recovery codes are seen.
-   * @throws no_second_factor
-   * @repeat no: a code is taken once
-   */
-  /**
-   * Turns the authenticator app on, with a code of it. The answer is the only time its recovery codes are seen.
-   * @throws no_second_factor
-   * @repeat no: a code is taken once
-   */
   /**
    * Turns the authenticator app on, with a code of it. The answer is the only time its recovery codes are seen.
    * @throws no_second_factor
@@ -80,16 +60,6 @@ export const accountRouter = router({
     .mutation(async ({ ctx, input }) => ({
       codes: await confirmSecondFactor(ctx.db, ctx.seal, { ...ownSession(ctx.principal), ...input }),
     })),
-  /**
-   * Makes new recovery codes. The old ones are no longer taken.
-   * @throws no_second_factor
-   * @repeat no: each call makes others, and the last ones count
-   */
-  /**
-   * Makes new recovery codes. The old ones are no longer taken.
-   * @throws no_second_factor
-   * @repeat no: each call makes others, and the last ones count
-   */
   /**
    * Makes new recovery codes. The old ones are no longer taken.
    * @throws no_second_factor
@@ -106,25 +76,9 @@ export const accountRouter = router({
    * What a browser needs to make a passkey.
    * @repeat yes: each call begins anew, and what was begun before still holds for its time
    */
-  /**
-   * What a browser needs to make a passkey.
-   * @repeat yes: each call begins anew, and what was begun before still holds for its time
-   */
-  /**
-   * What a browser needs to make a passkey.
-   * @repeat yes: each call begins anew, and what was begun before still holds for its time
-   */
   beginPasskey: viewer({ of: 'self', fresh: true })
     .output(z.object({ options: z.unknown(), ticket: z.string() }))
     .mutation(({ ctx }) => beginPasskey(ctx.db, ctx.publicUrl, ctx.principal)),
-  /**
-   * Adds the passkey that a browser made.
-   * @repeat no: a ticket is taken once
-   */
-  /**
-   * Adds the passkey that a browser made.
-   * @repeat no: a ticket is taken once
-   */
   /**
    * Adds the passkey that a browser made.
    * @repeat no: a ticket is taken once
@@ -138,14 +92,6 @@ export const accountRouter = router({
   removePasskey: viewer({ input: PasskeyRequest, of: 'self', fresh: true })
     .output(z.void())
     .mutation(({ ctx, input }) => removePasskey(ctx.db, { ...input, ...ownSession(ctx.principal) })),
-  /**
-   * Ends sign-in through the OpenID provider.
-   * @throws last_way_in
-   */
-  /**
-   * Ends sign-in through the OpenID provider.
-   * @throws last_way_in
-   */
   /**
    * Ends sign-in through the OpenID provider.
    * @throws last_way_in

@@ -41,14 +41,6 @@ export const enrolmentsRouter = router({
    * Turns a host away that waits. It never was told anything, so nothing is lost.
    * @throws host_not_waiting
    */
-  /**
-   * Turns a host away that waits. It never was told anything, so nothing is lost.
-   * @throws host_not_waiting
-   */
-  /**
-   * Turns a host away that waits. It never was told anything, so nothing is lost.
-   * @throws host_not_waiting
-   */
   reject: admin({ input: HostRequest, of: { hostId: 'host' } })
     .output(z.void())
     .mutation(({ ctx, input }) => rejectHost(ctx.db, input.hostId)),

@@ -39,14 +39,6 @@ export const jobsRouter = router({
    * Orders one job on a host, now. The answer names it; `jobs.follow` tells its end.
    * @throws host_quarantined host_waiting repository_not_on_host not_maintenance_host repository_busy risk_not_accepted refused_by_policy
    */
-  /**
-   * Orders one job on a host, now. The answer names it; `jobs.follow` tells its end.
-   * @throws host_quarantined host_waiting repository_not_on_host not_maintenance_host repository_busy risk_not_accepted refused_by_policy
-   */
-  /**
-   * Orders one job on a host, now. The answer names it; `jobs.follow` tells its end.
-   * @throws host_quarantined host_waiting repository_not_on_host not_maintenance_host repository_busy risk_not_accepted refused_by_policy
-   */
   run: operator({
     input: JobRunRequest,
     of: { hostId: 'host', repositoryId: 'repository' },
@@ -56,14 +48,6 @@ export const jobsRouter = router({
   })
     .output(z.object({ jobId: Id }))
     .mutation(({ ctx, input }) => runJob(ctx.db, input, { requestedBy: ctx.principal.email, ...ctx.timing })),
-  /**
-   * Runs an ended job again, as a new one.
-   * @throws refused_by_policy job_not_ended repository_not_on_host repository_busy
-   */
-  /**
-   * Runs an ended job again, as a new one.
-   * @throws refused_by_policy job_not_ended repository_not_on_host repository_busy
-   */
   /**
    * Runs an ended job again, as a new one.
    * @throws job_not_ended repository_not_on_host repository_busy refused_by_policy
@@ -82,14 +66,6 @@ export const jobsRouter = router({
    * Has the host stop the job. One that nobody has started ends at once; of another `jobs.follow` tells the end.
    * @throws job_ended
    */
-  /**
-   * Has the host stop the job. One that nobody has started ends at once; of another `jobs.follow` tells the end.
-   * @throws job_ended
-   */
-  /**
-   * Has the host stop the job. One that nobody has started ends at once; of another `jobs.follow` tells the end.
-   * @throws job_ended
-   */
   cancel: operator({ input: JobRequest, of: { jobId: 'job' } })
     .output(z.void())
     .mutation(({ ctx, input }) =>
@@ -104,25 +80,9 @@ export const jobsRouter = router({
    * How a job stands, now and whenever that changes. Newest wins: what a slow reader missed is not said again.
    * @yields JobLive
    */
-  /**
-   * How a job stands, now and whenever that changes. Newest wins: what a slow reader missed is not said again.
-   * @yields JobLive
-   */
-  /**
-   * How a job stands, now and whenever that changes. Newest wins: what a slow reader missed is not said again.
-   * @yields JobLive
-   */
   follow: viewer({ input: JobRequest, of: { jobId: 'job' } }).subscription(({ ctx, input, signal }) =>
     withWireErrors(followJob(ctx, input.jobId, signal)),
   ),
-  /**
-   * A job's log as it comes, from a number on. Every value has an id, so a broken subscription goes on where it was.
-   * @yields LogPage
-   */
-  /**
-   * A job's log as it comes, from a number on. Every value has an id, so a broken subscription goes on where it was.
-   * @yields LogPage
-   */
   /**
    * A job's log as it comes, from a number on. Every value has an id, so a broken subscription goes on where it was.
    * @yields LogPage

@@ -15,14 +15,6 @@ export const keysRouter = router({
    * Makes an API key that acts as oneself within its scopes. The answer is the only time it is seen.
    * @repeat no: each call makes another key
    */
-  /**
-   * Makes an API key that acts as oneself within its scopes. The answer is the only time it is seen.
-   * @repeat no: each call makes another key
-   */
-  /**
-   * Makes an API key that acts as oneself within its scopes. The answer is the only time it is seen.
-   * @repeat no: each call makes another key
-   */
   create: viewer({ input: KeyCreateRequest, of: 'self', fresh: true })
     .output(KeyCreated)
     .mutation(async ({ ctx: { db, principal }, input: { name, scopes, days } }) => ({

@@ -29,14 +29,6 @@ export const liveRouter = router({
    * Says what to read again, never what it is now.
    * @yields Change
    */
-  /**
-   * Says what to read again, never what it is now.
-   * @yields Change
-   */
-  /**
-   * Says what to read again, never what it is now.
-   * @yields Change
-   */
   changes: viewer({ of: 'fleet' }).subscription(async function* ({ ctx, signal }): AsyncGenerator<Change> {
     const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
     const stirred = new Map<string, number>()
@@ -57,14 +49,6 @@ export const liveRouter = router({
     }
   }),
 
-  /**
-   * Whether the database answers: as it is now, then whenever that changes. Nothing else could tell a page that all of it is old.
-   * @yields { silentSince: Date | null }
-   */
-  /**
-   * Whether the database answers: as it is now, then whenever that changes. Nothing else could tell a page that all of it is old.
-   * @yields { silentSince: Date | null }
-   */
   /**
    * Whether the database answers: as it is now, then whenever that changes. Nothing else could tell a page that all of it is old.
    * @yields { silentSince: Date | null }

@@ -29,14 +29,6 @@ export const repositoriesRouter = router({
     .query(({ ctx, input }) => viewRepository(ctx.db, input.repositoryId, ctx)),
   /**
    * Adds a repository and tells its hosts. Without a password one is minted, and answered this once.
-   * @throws refused_by_policy name_taken risk_not_accepted host_not_found
-   */
-  /**
-   * Adds a repository and tells its hosts. Without a password one is minted, and answered this once.
-   * @throws refused_by_policy name_taken risk_not_accepted host_not_found
-   */
-  /**
-   * Adds a repository and tells its hosts. Without a password one is minted, and answered this once.
    * @throws name_taken risk_not_accepted host_not_found refused_by_policy
    */
   create: admin({
@@ -48,14 +40,6 @@ export const repositoriesRouter = router({
     .mutation(({ ctx, input }) =>
       createRepository(ctx.db, ctx.seal, input, { requestedBy: ctx.principal.email }),
     ),
-  /**
-   * Changes a repository, and tells its hosts. A secret that is left out stays as it is.
-   * @throws refused_by_policy name_taken risk_not_accepted host_not_found
-   */
-  /**
-   * Changes a repository, and tells its hosts. A secret that is left out stays as it is.
-   * @throws refused_by_policy name_taken risk_not_accepted host_not_found
-   */
   /**
    * Changes a repository, and tells its hosts. A secret that is left out stays as it is.
    * @throws name_taken risk_not_accepted host_not_found refused_by_policy
@@ -78,14 +62,6 @@ export const repositoriesRouter = router({
    * Forgets a repository and takes its secrets from its hosts. Its data stays where it is.
    * @throws repository_in_use
    */
-  /**
-   * Forgets a repository and takes its secrets from its hosts. Its data stays where it is.
-   * @throws repository_in_use
-   */
-  /**
-   * Forgets a repository and takes its secrets from its hosts. Its data stays where it is.
-   * @throws repository_in_use
-   */
   remove: admin({
     input: RepositoryRemoveRequest,
     of: { repositoryId: 'shared repository' },
@@ -103,14 +79,6 @@ export const repositoriesRouter = router({
   })
     .output(RepositorySecrets)
     .mutation(({ ctx, input }) => revealSecrets(ctx.db, ctx.seal, input)),
-  /**
-   * Orders a job that tries whether the host reaches and opens the repository. It changes nothing there.
-   * @throws repository_not_on_host
-   */
-  /**
-   * Orders a job that tries whether the host reaches and opens the repository. It changes nothing there.
-   * @throws repository_not_on_host
-   */
   /**
    * Orders a job that tries whether the host reaches and opens the repository. It changes nothing there.
    * @throws repository_not_on_host

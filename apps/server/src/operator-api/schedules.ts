@@ -46,14 +46,6 @@ export const schedulesRouter = router({
     .query(({ ctx, input }) => viewSchedule(ctx.db, input.scheduleId, ctx.timing)),
   /**
    * Plans something on a host.
-   * @throws refused_by_policy schedule_invalid repository_not_on_host not_maintenance_host
-   */
-  /**
-   * Plans something on a host.
-   * @throws refused_by_policy schedule_invalid repository_not_on_host not_maintenance_host
-   */
-  /**
-   * Plans something on a host.
    * @throws schedule_invalid repository_not_on_host not_maintenance_host refused_by_policy
    */
   create: admin({
@@ -65,14 +57,6 @@ export const schedulesRouter = router({
   })
     .output(z.object({ scheduleId: Id }))
     .mutation(({ ctx, input }) => createSchedule(ctx.db, input)),
-  /**
-   * Changes a schedule. `version` is the one that was edited; the answer is the next.
-   * @throws refused_by_policy schedule_invalid repository_not_on_host not_maintenance_host
-   */
-  /**
-   * Changes a schedule. `version` is the one that was edited; the answer is the next.
-   * @throws refused_by_policy schedule_invalid repository_not_on_host not_maintenance_host
-   */
   /**
    * Changes a schedule. `version` is the one that was edited; the answer is the next.
    * @throws schedule_invalid repository_not_on_host not_maintenance_host refused_by_policy
@@ -97,25 +81,9 @@ export const schedulesRouter = router({
    * The next slots of a timetable, which need not be saved.
    * @throws schedule_invalid
    */
-  /**
-   * The next slots of a timetable, which need not be saved.
-   * @throws schedule_invalid
-   */
-  /**
-   * The next slots of a timetable, which need not be saved.
-   * @throws schedule_invalid
-   */
   preview: viewer({ input: SchedulePreviewRequest, of: 'self' })
     .output(SchedulePreview)
     .query(({ input }) => previewSlots(input)),
-  /**
-   * Orders a dry run of a retention: the job's result says what would go and what would stay.
-   * @throws refused_by_policy schedule_invalid repository_not_on_host not_maintenance_host
-   */
-  /**
-   * Orders a dry run of a retention: the job's result says what would go and what would stay.
-   * @throws refused_by_policy schedule_invalid repository_not_on_host not_maintenance_host
-   */
   /**
    * Orders a dry run of a retention: the job's result says what would go and what would stay.
    * @throws schedule_invalid repository_not_on_host not_maintenance_host refused_by_policy
@@ -129,14 +97,6 @@ export const schedulesRouter = router({
     .mutation(({ ctx, input }) =>
       previewRetention(ctx.db, input, { requestedBy: ctx.principal.email, timing: ctx.timing }),
     ),
-  /**
-   * Runs a schedule now, once, besides its slots: one job for each of its repositories.
-   * @throws refused_by_policy repository_not_on_host not_maintenance_host repository_busy
-   */
-  /**
-   * Runs a schedule now, once, besides its slots: one job for each of its repositories.
-   * @throws refused_by_policy repository_not_on_host not_maintenance_host repository_busy
-   */
   /**
    * Runs a schedule now, once, besides its slots: one job for each of its repositories.
    * @throws repository_not_on_host not_maintenance_host repository_busy refused_by_policy

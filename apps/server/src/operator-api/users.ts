@@ -28,16 +28,6 @@ export const usersRouter = router({
    * @throws name_taken
    * @repeat yes: a later invitation of the same e-mail takes the place of the one before
    */
-  /**
-   * Invites somebody. The link in the answer is the only time it is seen.
-   * @throws name_taken
-   * @repeat yes: a later invitation of the same e-mail takes the place of the one before
-   */
-  /**
-   * Invites somebody. The link in the answer is the only time it is seen.
-   * @throws name_taken
-   * @repeat yes: a later invitation of the same e-mail takes the place of the one before
-   */
   invite: admin({
     input: InvitationCreateRequest,
     of: 'installation',
@@ -62,14 +52,6 @@ export const usersRouter = router({
    * Gives somebody another role, or other hosts to see.
    * @throws operator_not_found
    */
-  /**
-   * Gives somebody another role, or other hosts to see.
-   * @throws operator_not_found
-   */
-  /**
-   * Gives somebody another role, or other hosts to see.
-   * @throws operator_not_found
-   */
   update: admin({ input: UserUpdateRequest, ...aboutOperator, fresh: true })
     .output(z.void())
     .mutation(({ ctx, input }) => updateUser(ctx.db, input)),
@@ -77,14 +59,6 @@ export const usersRouter = router({
   signOut: admin({ input: UserRequest, ...aboutOperator, fresh: true })
     .output(z.void())
     .mutation(({ ctx, input }) => revokeSessions(ctx.db, input)),
-  /**
-   * Takes somebody's account away.
-   * @throws operator_not_found
-   */
-  /**
-   * Takes somebody's account away.
-   * @throws operator_not_found
-   */
   /**
    * Takes somebody's account away.
    * @throws operator_not_found

@@ -87,13 +87,13 @@ const hosts = createRoute({
     search: Record<string, unknown>,
   ): {
     search?: string | undefined
-    state?: HostState | undefined
+    state?: HostState | 'late' | undefined
     tags?: string[] | undefined
     sort?: 'lastGoodBackup' | undefined
   } => ({
     search: textOf(search['search']),
     tags: textsOf(search['tags']),
-    state: keyOf(stateWords, search['state']),
+    state: keyOf({ late: 1, ...stateWords }, search['state']),
     sort: search['sort'] === 'lastGoodBackup' ? 'lastGoodBackup' : undefined,
   }),
   component: lazyRouteComponent(() => import('./pages/hosts.tsx'), 'HostsPage'),

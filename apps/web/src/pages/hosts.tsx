@@ -112,6 +112,7 @@ export function HostsPage() {
           onChange={state => void navigate({ search: old => ({ ...old, state }), replace: true })}
           options={[
             { value: undefined, word: 'All', count: counts?.all },
+            { value: 'late', word: 'Late', count: counts?.late },
             ...states.map(state => ({ value: state, word: stateWords[state], count: counts?.[state] })),
           ]}
         />

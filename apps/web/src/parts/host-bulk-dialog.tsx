@@ -11,7 +11,11 @@ import { queryClient, trpc } from '../trpc.ts'
 import { PauseFields, usePauseFields } from './pause-fields.tsx'
 import { MutationProblem, QueryProblem } from './query-problem.tsx'
 
-type Filter = { search?: string | undefined; state?: HostState | undefined; tags?: string[] | undefined }
+type Filter = {
+  search?: string | undefined
+  state?: HostState | 'late' | undefined
+  tags?: string[] | undefined
+}
 export type Which = { hostIds: string[] } | { filter: Filter; total: number }
 
 const words = {

@@ -17,7 +17,11 @@ import type { Selection } from '../selection.ts'
 import { BulkDialog } from './host-bulk-dialog.tsx'
 import './host-bulk.css'
 
-type Filter = { search?: string | undefined; state?: HostState | undefined; tags?: string[] | undefined }
+type Filter = {
+  search?: string | undefined
+  state?: HostState | 'late' | undefined
+  tags?: string[] | undefined
+}
 
 const acts = [
   { kind: 'run', word: 'Run now', icon: IconPlayerPlay, needs: 'operator' },

@@ -3,15 +3,17 @@ import type { HostRow } from '@restic-manager/contract/views'
 import { IconArrowUp, IconArrowsDiff } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
-import { countOf, formatCount, formatPercent } from '../format.ts'
+import { countOf, formatPercent } from '../format.ts'
 import { driftOf } from '../drift.ts'
 import type { Selection } from '../selection.ts'
 import { kindWords, shortReason } from '../words.ts'
+import { AgeCell } from './age-cell.tsx'
+import { DayStrip } from './day-strip.tsx'
 import { LiveBar } from './live-bar.tsx'
 import { HostName } from './short-name.tsx'
-import { HostStateMark, JobStatusMark } from './status.tsx'
+import { HostStateMark, JobStatusMark, LateMark } from './status.tsx'
 import { VirtualTable } from './virtual-table.tsx'
-import { Age } from './when.tsx'
+import { Age, When } from './when.tsx'
 import './host-table.css'
 
 type Sort = 'name' | 'lastGoodBackup'
@@ -88,11 +90,22 @@ const Name = ({ host }: { host: HostRow }) => (
   </Link>
 )
 
+/** Late is said first where the link is well: a host that is heard of and does not back up. */
+const State = ({ host }: { host: HostRow }) =>
+  host.lateSince !== null && host.state === 'online' ? <LateMark /> : <HostStateMark state={host.state} />
+
+function NextRun({ host }: { host: HostRow }) {
+  if (host.state === 'paused') return <span className="dim">paused</span>
+  if (host.state === 'quarantined') return <span className="dim">held</span>
+  if (host.runningJob?.status === 'running') return <span className="dim">now</span>
+  return <When at={host.nextRunAt} />
+}
+
 function WideRow({ host }: { host: HostRow }) {
   return (
     <>
       <div role="cell">
-        <HostStateMark state={host.state} />
+        <State host={host} />
       </div>
       <div role="cell" className="cut">
         <Name host={host} />
@@ -100,18 +113,14 @@ function WideRow({ host }: { host: HostRow }) {
       <div role="cell">
         <LastResult host={host} />
       </div>
-      <div role="cell" className="strong">
-        {host.lastGoodBackupAt === null ? (
-          <span className="dim">never</span>
-        ) : (
-          <Age at={host.lastGoodBackupAt} />
-        )}
+      <div role="cell">
+        <AgeCell at={host.lastGoodBackupAt} objectiveMs={host.objectiveMs} late={host.lateSince !== null} />
       </div>
-      <div role="cell" className="num right host-from-1080">
-        {formatCount(host.snapshotCount)}
+      <div role="cell" className="host-from-1080">
+        <DayStrip days={host.days} />
       </div>
-      <div role="cell" className="num right host-from-1440">
-        {formatCount(host.repositoryCount)}
+      <div role="cell" className="num cut host-from-1440">
+        <NextRun host={host} />
       </div>
       <div role="cell" className="second num cut host-from-1080">
         {host.agentVersion ?? '–'}, {host.resticVersion ?? <span className="tone-bad">no restic</span>}
@@ -127,11 +136,12 @@ function WideRow({ host }: { host: HostRow }) {
 }
 
 function NarrowRow({ host }: { host: HostRow }) {
+  const isWell = host.state === 'online' && host.lateSince === null
   return (
     <>
       <div className="phone-line">
         <Name host={host} />
-        {host.state === 'online' ? <LastResult host={host} /> : <HostStateMark state={host.state} />}
+        {isWell ? <LastResult host={host} /> : <State host={host} />}
       </div>
       <div className="phone-line dim">
         <span className="cut">
@@ -193,8 +203,8 @@ function Head({ sort, onSort, check }: { sort: Sort; onSort: (sort: Sort) => voi
       {sortable('name', 'Host')}
       {plain('Last result')}
       {sortable('lastGoodBackup', 'Last good backup')}
-      {plain('Snapshots', 'right host-from-1080')}
-      {plain('Repositories', 'right host-from-1440')}
+      {plain('14 days', 'host-from-1080')}
+      {plain('Next run', 'host-from-1440')}
       {plain('Agent, restic', 'host-from-1080')}
       {plain('Plan')}
       {plain('Tags', 'host-from-1440')}

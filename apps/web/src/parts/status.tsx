@@ -8,6 +8,7 @@ import {
   IconCircleCheck,
   IconCircleX,
   IconClock,
+  IconClockExclamation,
   IconHelpCircle,
   IconHourglassEmpty,
   IconLoader2,
@@ -76,3 +77,11 @@ export function HostStateMark({ state }: { state: HostState }) {
     </span>
   )
 }
+
+/** The host is heard of, and its last good backup is older than its plan promises. */
+export const LateMark = () => (
+  <span className="status">
+    <IconClockExclamation className="status-icon tone-bad" size={16} stroke={1.75} aria-hidden />
+    <span className="tone-bad">Late</span>
+  </span>
+)

@@ -73,4 +73,6 @@ export type OperatorContext = Shared &
     plainHttp: boolean
     silences: ReadyCheck['silences']
     turnedAway: TurnedAway
+    /** Counts a call of an API key over its socket; throws `TooMany`. Over HTTP calls are counted as the request comes. */
+    takeCall?: (() => void) | undefined
   }

@@ -6,6 +6,7 @@ import { until } from '@restic-manager/testkit/until'
 import { WebSocket } from 'ws'
 import { operatorInvitations, operators, operatorSessions } from '../db/schema-operators.ts'
 import { startServer, testDatabase, type TestServer } from '../testing.ts'
+import { openSocket } from '../testing-agent.ts'
 import { createInvitation, listInvitations, revokeInvitation } from './invitations.ts'
 import { createKeyLimits } from './key-limits.ts'
 import { createOperator } from './operators.ts'
@@ -128,4 +129,20 @@ test('an API key that calls too often is told when to come back', async () => {
   expect(() => limits.take('key', 1, 59_999)).toThrow('10 calls')
   limits.take('other', 10, 59_999)
   limits.take('key', 10, 60_000)
+})
+
+test('an API key calls no more often over a WebSocket', async () => {
+  const { apiKey } = await server.createOperator()
+  const authorization = `Bearer ${apiKey}`
+  const { socket, call, frames } = await openSocket(`${server.url}/trpc`, { authorization })
+  const nothing = { json: null, meta: { values: ['undefined'], v: 1 } }
+  for (let id = 1; id <= 51; id++) {
+    call(id, 'query', 'me.get', nothing)
+    await until(() => frames.length === id)
+  }
+  expect(frames.slice(0, 50).every(frame => Object.hasOwn(frame as object, 'result'))).toBe(true)
+  expect(frames[50]).toMatchObject({ error: { json: { data: { refusal: 'too_many' } } } })
+  const asked = await fetch(`${server.url}/trpc/me.get`, { headers: { authorization } })
+  expect(asked.status).toBe(429)
+  socket.terminate()
 })

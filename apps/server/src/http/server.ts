@@ -123,7 +123,7 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
       .send({ code: 'bad_input', message: 'Agents come by WebSocket.' }),
   )
   await addPage(app, config.pageDir)
-  const sockets = serveSockets(app.server as Server, { ...parts, arrivals, transport })
+  const sockets = serveSockets(app.server as Server, { ...parts, keyLimits, arrivals, transport })
   addMetrics(app, {
     ...parts.standing,
     door: config.metrics,

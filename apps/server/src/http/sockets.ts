@@ -8,6 +8,7 @@ import { Refusal, refusals } from '@restic-manager/contract/refusal'
 import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import { agentRouter } from '../agent-api/router.ts'
+import type { KeyLimits } from '../auth/key-limits.ts'
 import type { GetPrincipal } from '../auth/principal.ts'
 import type { AgentContext, HostSession, OperatorContext, Principal } from '../context.ts'
 import { operatorRouter } from '../operator-api/router.ts'
@@ -25,9 +26,10 @@ import { countUnproven } from './unproven.ts'
 
 export type SocketParts = {
   agent: Omit<AgentContext, 'host' | 'connection' | 'closed' | 'room'>
-  operator: Omit<OperatorContext, 'principal' | 'address' | 'closed' | 'room' | 'turnedAway'>
+  operator: Omit<OperatorContext, 'principal' | 'address' | 'closed' | 'room' | 'turnedAway' | 'takeCall'>
   claimBearer: (bearer: string) => Promise<HostSession>
   getPrincipal: GetPrincipal
+  keyLimits: KeyLimits
   agents: AgentSockets
   turnedAway: TurnedAway
   arrivals: Arrivals
@@ -197,9 +199,11 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
   function beginOperator(socket: WebSocket, request: IncomingMessage, { principal, headers }: Operator) {
     const link = open(socket, request, limits)
     const address = addressOf(request)
+    const { by } = principal
     const ctx: OperatorContext = {
       ...operator,
       ...{ principal, address, turnedAway, closed: link.closed, room: link.room },
+      ...(by.kind === 'key' && { takeCall: () => parts.keyLimits.take(by.keyId, 1) }),
     }
     watched.add(principal, headers, link)
     hand(socket, request, () =>

@@ -32,6 +32,7 @@ const forRole = (role: Role, rule: AnyRule) =>
     .use(({ ctx, next, path, type }) => {
       const { principal } = ctx
       if (principal === undefined) throw new Refusal('not_signed_in', 'Sign in first.')
+      ctx.takeCall?.()
       if (roleRanks[principal.role] < roleRanks[role])
         throw new Refusal(
           'not_allowed',

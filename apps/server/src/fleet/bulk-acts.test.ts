@@ -6,12 +6,13 @@ import { timing } from '@restic-manager/contract/timing'
 import { auditEvents } from '../db/schema-operators.ts'
 import { hosts, jobs } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
-import { makeHost } from '../testing-fleet.ts'
+import { makeHost, repositoryOf } from '../testing-fleet.ts'
 import { planOn } from '../testing-schedules.ts'
 import type { Actor } from './audit.ts'
 import { beginBulk, type BulkRequest, previewBulk, progressOf } from './bulk-acts.ts'
 import { workOnBulk, workOnBulks } from './bulk-work.ts'
 import { listTags } from './host-tags.ts'
+import { createRepository } from './repositories.ts'
 import { type Scope, wholeFleet } from './scope.ts'
 
 let database: TestDatabase
@@ -128,6 +129,20 @@ test('each backup schedule of each host is run once, also when it is asked for t
   })
   expect(await database.db.$count(jobs, eq(jobs.hostId, good.hostId))).toBe(2)
   expect(await database.db.$count(jobs, eq(jobs.hostId, shut.hostId))).toBe(0)
+})
+
+test('a host on which only a part of its backups could be started is on record too', async () => {
+  const half = await makeHost(database.db, database.seal, 'half-run')
+  await planOn(database.db, half, { name: 'a' })
+  const lost = await createRepository(database.db, database.seal, repositoryOf({ hostIds: [half.hostId] }))
+  await planOn(database.db, half, { name: 'b', repositoryIds: [lost.repositoryId] })
+  await database.sql`delete from host_repositories where repository_id = ${lost.repositoryId}`
+  const requestId = newId()
+  await begin({ requestId, kind: 'run', hostIds: [half.hostId] })
+  await finish(requestId)
+  expect(await progress(requestId)).toMatchObject({ changed: 0, refused: 1 })
+  expect(await database.db.$count(jobs, eq(jobs.hostId, half.hostId))).toBe(1)
+  expect(await rowsOfAct(requestId)).toBe(1)
 })
 
 test('a tag is put on and taken off, and a host that has as many as it may says so', async () => {

@@ -20,7 +20,8 @@ const MOST_TAGS = 50
 
 type Act = typeof bulkActs.$inferSelect
 type Told = { hostId: string; hostName: string; sentence: string }
-type Done = { changed: string[]; refused: Map<string, string> }
+/** `partly`: hosts that refused a part of it after another part was done. */
+type Done = { changed: string[]; refused: Map<string, string>; partly?: string[] }
 type Work = (tx: Db, act: Act, hostIds: string[], timing: Timing) => Promise<Done>
 
 const none = new Map<string, string>()
@@ -61,7 +62,10 @@ const works: Record<BulkKind, Work> = {
         refused.set(hostId, error.message)
       }
     }
-    return { changed: [...changed].filter(id => !refused.has(id)), refused }
+    const [whole = [], partly = []] = [false, true].map(isRefused =>
+      [...changed].filter(id => refused.has(id) === isRefused),
+    )
+    return { changed: whole, refused, partly }
   },
   async addTag(tx, { detail: { tag = '' } }, hostIds) {
     const full = await tx
@@ -120,7 +124,7 @@ async function doSlice(db: Db, actId: string, timing: Timing): Promise<number | 
       .select({ id: hosts.id, name: hosts.name })
       .from(hosts)
       .where(and(inArray(hosts.id, slice), isNull(hosts.removedAt)))
-    const { changed, refused } = await works[act.kind](tx, act, slice, timing)
+    const { changed, refused, partly = [] } = await works[act.kind](tx, act, slice, timing)
     const names = new Map(named.map(({ id, name }) => [id, name]))
     const told: Told[] = [...refused].map(([hostId, sentence]) => ({
       hostId,
@@ -140,9 +144,10 @@ async function doSlice(db: Db, actId: string, timing: Timing): Promise<number | 
         ...(left === 0 ? { finishedAt: sql`now()` } : {}),
       })
       .where(eq(bulkActs.id, actId))
-    for (const id of changed) await notify(tx, 'host', id)
+    const touched = [...changed, ...partly]
+    for (const id of touched) await notify(tx, 'host', id)
     const { filter: _, ...forOne } = act.detail
-    for (const id of changed)
+    for (const id of touched)
       await writeAudit(tx, {
         actor: act.actor,
         action: actions[act.kind],

@@ -1,5 +1,5 @@
 // The audit log as admins read it: page by page, and as a file.
-import { desc, inArray, sql } from 'drizzle-orm'
+import { and, desc, inArray, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type {
   AuditEventView,
@@ -10,9 +10,10 @@ import type {
 } from '@restic-manager/contract/audit'
 import type { Db } from '../db/open.ts'
 import { auditEvents as events } from '../db/schema-operators.ts'
+import { hosts } from '../db/schema.ts'
 import { numbersOf } from './audit-lists.ts'
 import { cursorAt, keysOf } from './cursor.ts'
-import type { Scope } from './scope.ts'
+import { hostsIn, type Scope } from './scope.ts'
 
 type Filter = Omit<z.infer<typeof AuditListRequest>, 'limit'>
 
@@ -36,10 +37,35 @@ async function readPage(db: Db, scope: Scope, request: Filter & { limit: number 
       hash: hash.toString('hex'),
     }),
   )
+  const seen = scope === undefined ? page : await withoutHidden(db, scope, page)
   const last = page.at(-1)
   const hasMore = rows.length > page.length && last !== undefined
-  return { rows: page, nextCursor: hasMore ? cursorAt([last.at.toISOString(), Number(last.id)]) : null }
+  return { rows: seen, nextCursor: hasMore ? cursorAt([last.at.toISOString(), Number(last.id)]) : null }
 }
+
+/** Takes other hosts out of rows that are about them too: of a repository that is shared, who else uses it is not told. */
+async function withoutHidden(db: Db, scope: Scope, rows: AuditEventView[]): Promise<AuditEventView[]> {
+  const ids = [...new Set(rows.flatMap(row => row.hostIds ?? []))]
+  const seen = await db
+    .select({ id: hosts.id, name: hosts.name })
+    .from(hosts)
+    .where(and(inArray(hosts.id, ids), hostsIn(scope)))
+  const known = new Set(seen.flatMap(({ id, name }) => [id, name]))
+  const onlyKnown = (list: unknown) => (Array.isArray(list) ? list.filter(each => known.has(each)) : list)
+  const cut = (state: AuditEventView['before']) =>
+    state &&
+    Object.fromEntries(
+      Object.entries(state).map(([key, value]) => [key, hostLists.has(key) ? onlyKnown(value) : value]),
+    )
+  return rows.map(({ hostIds, before, after, ...row }) =>
+    hostIds?.some(id => !known.has(id)) === true
+      ? { ...row, hostIds: hostIds.filter(id => known.has(id)), before: cut(before), after: cut(after) }
+      : { ...row, hostIds, before, after },
+  )
+}
+
+/** Under these a state names hosts. */
+const hostLists: ReadonlySet<string> = new Set(['hosts', 'hostIds'])
 
 /** A page of the audit log, newest first. */
 export const auditPage = (

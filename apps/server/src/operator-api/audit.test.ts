@@ -2,10 +2,11 @@
 import { deserialize } from 'superjson'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AuditExport, AuditPage } from '@restic-manager/contract/audit'
+import { newId } from '@restic-manager/contract/ids'
 import type { Principal } from '../context.ts'
 import { hostActor, writeAudit } from '../fleet/audit.ts'
 import { updateHost } from '../fleet/hosts.ts'
-import { makeHost, type TestHost } from '../testing-fleet.ts'
+import { makeHost, repositoryOf, type TestHost } from '../testing-fleet.ts'
 import { type OperatorServer, operatorServer, signedIn } from '../testing-routers.ts'
 
 let server: OperatorServer
@@ -66,6 +67,27 @@ test('an admin of some hosts sees what is about these, and nothing of the others
   const file = await read<AuditExport>('audit.export', { format: 'ndjson' }, some)
   expect(file.text).not.toContain(green.hostId)
   expect(await server.call('operator', 'query', 'audit.list', {})).toMatchObject({ status: 403 })
+})
+
+test('who shares a repository with hosts that an admin does not see is not told in its rows', async () => {
+  const some = await signedIn(server.database.db, 'admin', ['blue'])
+  const { requestId: _, ...shared } = repositoryOf({ hostIds: [blue.hostId, green.hostId] })
+  const { said } = await server.call('admin', 'mutation', 'repositories.create', {
+    ...shared,
+    requestId: newId(),
+  })
+  const { repositoryId } = (JSON.parse(said) as { result: { data: { json: { repositoryId: string } } } })
+    .result.data.json
+  const asked = { targetId: repositoryId }
+  const [own] = (await list(asked, some)).rows
+  expect(own).toMatchObject({ hostIds: [blue.hostId], after: { hosts: ['blue 4'] } })
+  const file = await read<AuditExport>('audit.export', { format: 'csv', ...asked }, some)
+  for (const text of [JSON.stringify(own), file.text]) {
+    expect(text).not.toContain(green.hostId)
+    expect(text).not.toContain('green 1')
+  }
+  const [whole] = (await list(asked)).rows
+  expect(whole).toMatchObject({ after: { hosts: ['blue 4', 'green 1'] } })
 })
 
 test('a file has a line for each row, and no cell is a formula', async () => {

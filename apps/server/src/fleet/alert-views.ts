@@ -12,7 +12,7 @@ import type { Overview } from '@restic-manager/contract/overview'
 import type { Db } from '../db/open.ts'
 import { alerts, hosts, repositories, schedules } from '../db/schema.ts'
 import { cursorAt, keysOf } from './cursor.ts'
-import { alertsIn, type Scope } from './scope.ts'
+import { alertsIn, ofHostsIn, type Scope } from './scope.ts'
 
 const kindsOf = (severity: Severity) =>
   (Object.keys(alertKinds) as AlertKind[]).filter(kind => alertKinds[kind].severity === severity)
@@ -22,7 +22,13 @@ const rank = sql<number>`case when ${inArray(alerts.kind, kindsOf('red'))} then 
 /** To the microsecond nothing is stored, so a millisecond and an id name the place of a row. */
 const sinceText = sql<string>`to_char(${alerts.since} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 
-const columns = {
+/** What a host does that somebody does not see, they cannot ask of it. */
+const isKeptOutside = (scope: Scope): SQL<boolean> =>
+  scope === undefined
+    ? sql<boolean>`false`
+    : sql<boolean>`(${repositories.maintenanceHostId} is not null and not (${ofHostsIn(scope, repositories.maintenanceHostId)}))`
+
+const columnsFor = (scope: Scope) => ({
   id: alerts.id,
   kind: alerts.kind,
   hostId: alerts.hostId,
@@ -31,6 +37,7 @@ const columns = {
   repositoryId: alerts.repositoryId,
   repositoryName: repositories.name,
   repositoryKeeper: repositories.maintenanceHostId,
+  isKeptElsewhere: isKeptOutside(scope),
   scheduleId: alerts.scheduleId,
   scheduleName: schedules.name,
   jobId: alerts.jobId,
@@ -47,11 +54,11 @@ const columns = {
   clearedAt: alerts.clearedAt,
   rank,
   sinceText,
-}
+})
 
-const selectAlerts = (db: Db) =>
+const selectAlerts = (db: Db, scope: Scope) =>
   db
-    .select(columns)
+    .select(columnsFor(scope))
     .from(alerts)
     .leftJoin(hosts, eq(hosts.id, alerts.hostId))
     .leftJoin(repositories, eq(repositories.id, alerts.repositoryId))
@@ -61,7 +68,8 @@ const selectAlerts = (db: Db) =>
 type Row = Awaited<ReturnType<typeof selectAlerts>>[number]
 
 function viewOf(row: Row): AlertView {
-  const { hostId, hostName, repositoryKeeper: _keeper, rank: _rank, sinceText: _sinceText, ...view } = row
+  const { hostId, hostName, repositoryKeeper: _keeper, isKeptElsewhere: _kept, ...rest } = row
+  const { rank: _rank, sinceText: _sinceText, ...view } = rest
   const { severity, check } = alertKinds[row.kind]
   return {
     ...view,
@@ -74,7 +82,14 @@ function viewOf(row: Row): AlertView {
 
 type Ids = Pick<
   Row,
-  'kind' | 'reason' | 'hostId' | 'repositoryId' | 'repositoryKeeper' | 'scheduleId' | 'jobId'
+  | 'kind'
+  | 'reason'
+  | 'hostId'
+  | 'repositoryId'
+  | 'repositoryKeeper'
+  | 'isKeptElsewhere'
+  | 'scheduleId'
+  | 'jobId'
 >
 
 /** What clears an alert, with the ids that it takes; null where nothing but time does. */
@@ -84,10 +99,11 @@ function clearOf({
   hostId,
   repositoryId,
   repositoryKeeper,
+  isKeptElsewhere,
   scheduleId,
   jobId,
 }: Ids): ClearAction | null {
-  const onHost = repositoryKeeper ?? hostId
+  const onHost = isKeptElsewhere ? null : (repositoryKeeper ?? hostId)
   const runNow: ClearAction | null = scheduleId === null ? null : { do: 'run_now', scheduleId }
   const retry: ClearAction | null = jobId === null ? runNow : { do: 'retry', jobId }
   switch (kind) {
@@ -142,7 +158,7 @@ export async function alertPage(
     request.repositoryId === undefined ? undefined : eq(alerts.repositoryId, request.repositoryId),
   )
   const [rows, counts] = await Promise.all([
-    selectAlerts(db)
+    selectAlerts(db, scope)
       .where(
         and(
           within,
@@ -209,7 +225,7 @@ const MOST_ATTENTION = 10
 export async function attentionOf(db: Db, scope: Scope): Promise<Overview['attention']> {
   const [page, cleared] = await Promise.all([
     alertPage(db, scope, { which: 'open', acknowledged: false, limit: MOST_ATTENTION }),
-    selectAlerts(db)
+    selectAlerts(db, scope)
       .where(and(alertsIn(scope), sql`${alerts.clearedAt} > now() - interval '1 day'`))
       .orderBy(sql`${alerts.clearedAt} desc`)
       .limit(1),

@@ -61,7 +61,7 @@ export function wordsOf({ kind, count, reason, facts }: Trouble): {
   sentence: string
   detail: string | null
 } {
-  const { files = 0, missed = 0, name, text, locker, pid } = facts
+  const { files = 0, missed = 0, name, text, pid } = facts
   const why = reason === null ? null : (reasonSentence(reason) ?? reason)
   switch (kind) {
     case 'backup_failed':
@@ -88,7 +88,8 @@ export function wordsOf({ kind, count, reason, facts }: Trouble): {
       return { sentence: 'The repository was not verified for two periods of its check.', detail: null }
     case 'repository_locked':
       return {
-        sentence: `A lock of ${locker ?? 'somebody'} is left over, and no job that is known here holds it.`,
+        // Not whose: of a repository that many share, whoever sees this need not see that host. The repository itself says it.
+        sentence: 'A lock is left over, and no job that is known here holds it.',
         detail:
           pid === undefined ? null : `Its process was ${pid}. Retention, prunes and checks wait for it.`,
       }

@@ -38,7 +38,6 @@ export type Trouble = {
   facts: {
     files?: number
     name?: string
-    locker?: string
     pid?: number
     missed?: number
     has?: number
@@ -93,7 +92,7 @@ const ofLocks = sql`
   select 'repository_locked', repositories.id, coalesce(repositories.maintenance_host_id,
       (select host_repositories.host_id from host_repositories where host_repositories.repository_id = repositories.id order by 1 limit 1)),
     repositories.id, null::uuid, null::uuid, null::text, oldest.at, null::timestamptz, 1,
-    jsonb_build_object('locker', oldest.lock ->> 'hostname', 'pid', (oldest.lock ->> 'pid')::bigint)
+    jsonb_build_object('pid', (oldest.lock ->> 'pid')::bigint)
   from repositories cross join lateral (
     select lock, (lock ->> 'createdAt')::timestamptz as at from jsonb_array_elements(repositories.locks) as lock order by 2 limit 1) oldest
   where repositories.lock_state = 'locked' and oldest.at < now() - ${timing.staleLock} * interval '1 millisecond'

@@ -28,7 +28,10 @@ export const outcomeChanges = pgTable('outcome_changes', {
   ...outcomeCounts,
 })
 
-/** Backups of each host by day (UTC, of their slot) and outcome. The sum of what `outcome_changes` said. */
+/**
+ * Backups of each host by day (UTC, of their slot) and outcome. The sum of what `outcome_changes` said. An index that holds the
+ * counts as well was made by hand in its migration, for the sums of many hosts.
+ */
 export const hostDays = pgTable(
   'host_days',
   {

@@ -4,12 +4,14 @@ import { benchAgentBackup } from './agent-backup.ts'
 import { benchAuditList } from './audit-list.ts'
 import { type Figure, machine } from './figure.ts'
 import { benchIdleMemory } from './idle-memory.ts'
+import { benchPage, pageParts, type PagePart } from './page.ts'
 import { benchReconnectStorm, type StormFigure } from './reconnect-storm.ts'
 
 const benches = {
   'agent-backup': benchAgentBackup,
   'audit-list': benchAuditList,
   'idle-memory': benchIdleMemory,
+  page: benchPage,
   'reconnect-storm': benchReconnectStorm,
 } as const
 const names = Object.keys(benches) as (keyof typeof benches)[]
@@ -21,6 +23,9 @@ const help = `Usage: npm run bench -- [${names.join(' | ')}] [options]
   --agents N  agents of the storm (default 5000)
   --outage S  how many seconds they are without a server, at least (default 10)
   --one-address  all of them come from one address; otherwise each has its own, for which it takes Linux
+  --hosts N, --jobs N  the fleet the page is looked at with (default 5000 and 1000000)
+  --data DIR  a data directory for that fleet, kept: it is seeded once and used again
+  --part P    only this part of the page, may be repeated: ${pageParts.join(', ')}
   --json      one line of JSON a figure, and nothing else on standard output
 `
 
@@ -38,6 +43,10 @@ function readFlags() {
         scale: { type: 'string', default: '1' },
         agents: { type: 'string', default: '5000' },
         outage: { type: 'string', default: '10' },
+        hosts: { type: 'string', default: '5000' },
+        jobs: { type: 'string', default: '1000000' },
+        data: { type: 'string' },
+        part: { type: 'string', multiple: true, default: [] },
         'one-address': { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -59,11 +68,13 @@ if (values.help) {
   process.stdout.write(help)
   process.exit(0)
 }
-const wholeFrom = (least: number, flag: 'runs' | 'agents' | 'outage') => {
+const wholeFrom = (least: number, flag: 'runs' | 'agents' | 'outage' | 'hosts' | 'jobs') => {
   const value = Number(values[flag])
   if (Number.isInteger(value) && value >= least) return value
   return fail(`--${flag} is ${values[flag]}; a whole number from ${least} is accepted.`)
 }
+const partOf = (part: string): PagePart =>
+  pageParts.find(each => each === part) ?? fail(`There is no part ${part} of the page.`)
 const scale = Number(values.scale)
 if (!(scale > 0 && scale <= 10)) fail(`--scale is ${values.scale}; a number above 0 up to 10 is accepted.`)
 const options = {
@@ -72,6 +83,10 @@ const options = {
   agents: wholeFrom(1, 'agents'),
   outageSeconds: wholeFrom(0, 'outage'),
   oneAddress: values['one-address'],
+  hosts: wholeFrom(1, 'hosts'),
+  jobs: wholeFrom(0, 'jobs'),
+  dataDir: values.data,
+  only: values.part.map(partOf),
 }
 const unknown = positionals.find(name => !Object.hasOwn(benches, name))
 if (unknown !== undefined) fail(`There is no benchmark ${unknown}.`)

@@ -45,7 +45,7 @@ async function openSceneOn(url: string, serverEnv: Record<string, string>): Prom
 
 async function signIn(page: Page, url: string, { server }: Scene) {
   const { email, password } = await server.createOperator()
-  await page.goto(`${url}/sign-in`)
+  await page.goto(`${url}/sign-in?back=/hosts`)
   await page.getByLabel('E-mail').fill(email)
   await page.getByRole('textbox', { name: 'Password' }).fill(password)
   await page.getByRole('button', { name: 'Sign in' }).click()

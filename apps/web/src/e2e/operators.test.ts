@@ -104,8 +104,10 @@ test.skipIf('missing' in chromium)(
     await vera.getByText('Use at least 10 characters.').waitFor()
     await vera.getByRole('textbox', { name: 'Password' }).fill('long enough for her')
     await press(vera, 'Make my account')
-    await vera.waitForURL(`${url}/hosts`)
+    await vera.waitForURL(`${url}/`)
     await vera.getByRole('button', { name: /^Vera Lind .*menu$/ }).waitFor()
+    await vera.getByRole('link', { name: 'Hosts' }).click()
+    await vera.getByRole('heading', { name: 'Hosts' }).waitFor()
     expect(await vera.getByRole('button', { name: 'Add host' }).count()).toBe(0)
     await vera.goto(`${url}/settings/users`)
     await vera.getByText('Users are looked after by admins of all hosts.').waitFor()
@@ -167,7 +169,7 @@ test.skipIf('missing' in chromium)(
     await page.getByText('This code is not right, or was used before.').waitFor()
     await typed.fill(code)
     await press(page, 'Continue')
-    await page.waitForURL(`${url}/hosts`)
+    await page.waitForURL(`${url}/`)
     await signOut(page)
 
     await typePassword(page, person)
@@ -177,7 +179,7 @@ test.skipIf('missing' in chromium)(
     await press(page, 'Use a recovery code instead')
     await page.getByLabel('Recovery code').fill(codes[3] ?? '')
     await press(page, 'Continue')
-    await page.waitForURL(`${url}/hosts`)
+    await page.waitForURL(`${url}/`)
     await signOut(page)
 
     await typePassword(page, person)
@@ -201,7 +203,7 @@ test.skipIf('missing' in chromium)(
     await page.getByText('blue key').waitFor()
     await signOut(page)
     await press(page, 'Use a passkey')
-    await page.waitForURL(`${url}/hosts`)
+    await page.waitForURL(`${url}/`)
 
     await letTimePass()
     await page.goto(`${url}/account`)

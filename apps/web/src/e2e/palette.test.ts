@@ -40,7 +40,7 @@ async function openFleet() {
   const browser = undo.use(await launchChromium())
   const page = await newPage(browser)
   const { email, password } = await server.createOperator()
-  await page.goto(`${server.url}/sign-in`)
+  await page.goto(`${server.url}/sign-in?back=/hosts`)
   await page.getByLabel('E-mail').fill(email)
   await page.getByRole('textbox', { name: 'Password' }).fill(password)
   await page.getByRole('button', { name: 'Sign in' }).click()

@@ -114,13 +114,25 @@ function Whole({ overview }: { overview: Overview }) {
 function Waiting() {
   return (
     <>
-      <div className="overview-skeleton" aria-hidden />
+      <div className="overview-skeleton" aria-hidden>
+        <span style={{ width: '32%', height: 20 }} />
+        <span style={{ width: '64%', height: 14 }} />
+        <span style={{ width: '100%', height: 12 }} />
+      </div>
       <div className="overview-columns" aria-busy aria-label="Loading">
         <Panel title="Needs attention" flush>
           <SkeletonRows rows={6} height={64} />
         </Panel>
         <Panel title="Running now" flush>
           <SkeletonRows rows={3} height={88} />
+        </Panel>
+      </div>
+      <div className="overview-halves" aria-hidden>
+        <Panel title="Backups, last 30 days">
+          <div className="overview-chart-skeleton" />
+        </Panel>
+        <Panel title="Next 24 hours">
+          <div className="overview-chart-skeleton" />
         </Panel>
       </div>
     </>

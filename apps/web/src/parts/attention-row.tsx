@@ -156,7 +156,7 @@ function Since({ at }: { at: Date }) {
 function Facts({ alert }: { alert: AlertView }) {
   return (
     <p className="dim break">
-      {[alert.check, alert.detail].filter(Boolean).join(' · ')}
+      {[alert.check, alert.detail?.replace(/\.$/, '')].filter(Boolean).join(' · ')}
       {alert.lastGoodAt !== null && (
         <>
           {' · last good '}

@@ -1,4 +1,4 @@
-// An operator for scripts: makes an admin on a fresh server and gives a typed client that acts as them.
+// An operator for scripts: makes one on a fresh server and gives a typed client that acts as them.
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -15,16 +15,16 @@ import { entries, runProgram, type Environment } from './processes.ts'
 
 export type Api = ReturnType<typeof createTRPCClient<OperatorRouter>>
 
-/** Makes an admin with a random password, through the admin command, and signs them in. */
+/** Makes an operator with a random password, an admin unless said otherwise, through the admin command; a client that acts as them. */
 export async function makeOperator(
   server: { url: string; env: Environment },
-  { email, name, folder }: { email: string; name: string; folder: string },
+  { email, name, role = 'admin', folder }: { email: string; name: string; role?: string; folder: string },
 ): Promise<{ api: Api; email: string; password: string }> {
   const password = randomBytes(12).toString('base64url')
   const passwordFile = path.join(folder, 'operator-password')
   await writeFile(passwordFile, password, { mode: 0o600 })
   const admin = (...argv: string[]) => runProgram([entries.admin, ...argv], server.env)
-  const who = ['--email', email, '--name', name, '--role', 'admin', '--password-file', passwordFile]
+  const who = ['--email', email, '--name', name, '--role', role, '--password-file', passwordFile]
   await admin('create-operator', ...who)
   const api = createTRPCClient<OperatorRouter>({
     links: [

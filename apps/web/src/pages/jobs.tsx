@@ -10,6 +10,7 @@ import { Crumbs } from '../parts/crumbs.tsx'
 import { FilterChips } from '../parts/filter-chips.tsx'
 import { HostFilter } from '../parts/host-filter.tsx'
 import { JobTable } from '../parts/job-table.tsx'
+import { LinkButton } from '../parts/link-button.tsx'
 import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
 import { QueryProblem } from '../parts/query-problem.tsx'
 import { client, trpc } from '../trpc.ts'
@@ -155,8 +156,10 @@ export function JobsPage() {
           <Empty
             title={filtered ? 'No job matches.' : 'No job yet.'}
             action={
-              filtered && (
+              filtered ? (
                 <Button onClick={() => void navigate({ search: {}, replace: true })}>Show all jobs</Button>
+              ) : (
+                <LinkButton to="/hosts">Go to hosts</LinkButton>
               )
             }
           >

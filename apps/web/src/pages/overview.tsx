@@ -66,9 +66,9 @@ function Attention({ attention }: { attention: Overview['attention'] }) {
 function FirstHost() {
   const mayAdd = useMay('admin')
   return (
-    <Panel>
+    <Panel flush>
       <Empty
-        title="No host yet."
+        title="A host is a machine with an agent on it."
         action={
           mayAdd && (
             <LinkButton to="/hosts" variant="filled">
@@ -77,7 +77,7 @@ function FirstHost() {
           )
         }
       >
-        A host is a machine with an agent on it. Once one is here and backs up, this page says how it goes.
+        Once one is here and backs up, this page says how it goes.
       </Empty>
     </Panel>
   )

@@ -9,6 +9,7 @@ import { formatCount } from '../format.ts'
 import { useListPages } from '../list-pages.ts'
 import { Crumbs } from '../parts/crumbs.tsx'
 import { HostFilter } from '../parts/host-filter.tsx'
+import { LinkButton } from '../parts/link-button.tsx'
 import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
 import { QueryProblem } from '../parts/query-problem.tsx'
 import { SnapshotTimeline } from '../parts/snapshot-timeline.tsx'
@@ -113,7 +114,7 @@ export function SnapshotsPage() {
           <Empty
             title={filtered ? 'No snapshot matches.' : 'No snapshot yet.'}
             action={
-              filtered && (
+              filtered ? (
                 <Button
                   onClick={() => {
                     setEmptied(emptied + 1)
@@ -122,6 +123,8 @@ export function SnapshotsPage() {
                 >
                   Show all snapshots
                 </Button>
+              ) : (
+                <LinkButton to="/hosts">Go to hosts</LinkButton>
               )
             }
           >

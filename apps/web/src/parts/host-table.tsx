@@ -3,7 +3,7 @@ import type { HostRow } from '@restic-manager/contract/views'
 import { IconArrowUp, IconArrowsDiff } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
-import { countOf, formatPercent } from '../format.ts'
+import { formatPercent } from '../format.ts'
 import { driftOf } from '../drift.ts'
 import type { Selection } from '../selection.ts'
 import { kindWords, shortReason } from '../words.ts'
@@ -13,7 +13,7 @@ import { LiveBar } from './live-bar.tsx'
 import { HostName } from './short-name.tsx'
 import { HostStateMark, JobStatusMark, LateMark } from './status.tsx'
 import { VirtualTable } from './virtual-table.tsx'
-import { Age, When } from './when.tsx'
+import { When } from './when.tsx'
 import './host-table.css'
 
 type Sort = 'name' | 'lastGoodBackup'
@@ -143,18 +143,10 @@ function NarrowRow({ host }: { host: HostRow }) {
         <Name host={host} />
         {isWell ? <LastResult host={host} /> : <State host={host} />}
       </div>
-      <div className="phone-line dim">
-        <span className="cut">
-          {host.lastGoodBackupAt === null ? (
-            'no backup yet'
-          ) : (
-            <>
-              last backup <Age at={host.lastGoodBackupAt} />
-            </>
-          )}
-          {`, ${countOf(host.snapshotCount, 'snapshot')}`}
-        </span>
+      <div className="phone-line host-phone-days">
+        <AgeCell at={host.lastGoodBackupAt} objectiveMs={host.objectiveMs} late={host.lateSince !== null} />
         {driftOf(host) !== undefined && <Plan host={host} />}
+        <DayStrip days={host.days} />
       </div>
     </>
   )

@@ -99,16 +99,8 @@ async function settle(page: Page) {
   )
 }
 
-/** Colours reach what inherits them one step a frame: each step is a transition, however short. */
-async function drawn(page: Page) {
-  const frames = () =>
-    page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))))
-  await frames()
-  await page.waitForFunction(() =>
-    document.getAnimations().every(each => !(each instanceof CSSTransition) || each.playState !== 'running'),
-  )
-  await frames()
-}
+const drawn = (page: Page) =>
+  page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))))
 
 /** Makes the window as high as what it shows, so that bars fixed to its edges stand there in the picture too. */
 async function fitHeight(page: Page, { width, height }: { width: number; height: number }) {

@@ -22,17 +22,21 @@ async function main() {
   if (only.length === 0 && values.scene === undefined) await rm(target, { recursive: true, force: true })
   await mkdir(target, { recursive: true })
   await using browser = await launchChromium()
-  for (const [name, shoot] of Object.entries(scenes)) {
-    if (values.scene !== undefined && values.scene !== name) continue
-    // Paths stand in the pictures: the same one each time.
-    const folder = path.join(tmpdir(), 'acme', name)
-    await removeThrowAway(folder)
-    try {
-      await shoot(browser, { folder: target, only }, folder)
-    } finally {
-      await removeThrowAway(folder)
-    }
-  }
+  // Side by side: while one waits for restic, the other is drawn.
+  await Promise.all(
+    Object.entries(scenes)
+      .filter(([name]) => values.scene === undefined || values.scene === name)
+      .map(async ([name, shoot]) => {
+        // Paths stand in the pictures: the same one each time.
+        const folder = path.join(tmpdir(), 'acme', name)
+        await removeThrowAway(folder)
+        try {
+          await shoot(browser, { folder: target, only }, folder)
+        } finally {
+          await removeThrowAway(folder)
+        }
+      }),
+  )
 }
 
 await main()

@@ -26,7 +26,7 @@ export function AccountPage() {
       />
       <QueryProblem what="Your account" query={account} />
       {account.isPending && (
-        <Panel>
+        <Panel flush>
           <SkeletonRows rows={3} height={52} />
         </Panel>
       )}

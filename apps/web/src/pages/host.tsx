@@ -218,7 +218,7 @@ export function HostPage() {
         <QueryProblem what="The host" query={host} />
       )}
       {host.isPending && (
-        <Panel>
+        <Panel flush>
           <SkeletonRows rows={8} height={52} />
         </Panel>
       )}

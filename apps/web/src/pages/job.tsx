@@ -118,7 +118,7 @@ export function JobPage() {
         <QueryProblem what="The job" query={job} />
       )}
       {job.isPending && (
-        <Panel>
+        <Panel flush>
           <SkeletonRows rows={8} height={52} />
         </Panel>
       )}

@@ -275,7 +275,7 @@ export function RepositoryPage() {
         <QueryProblem what="The repository" query={repository} />
       )}
       {repository.isPending && (
-        <Panel>
+        <Panel flush>
           <SkeletonRows rows={8} height={52} />
         </Panel>
       )}

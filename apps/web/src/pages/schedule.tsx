@@ -17,7 +17,7 @@ const addRoute = getRouteApi('/shell/hosts/$hostId/schedules/add')
 const editRoute = getRouteApi('/shell/schedules/$scheduleId')
 
 const Skeleton = () => (
-  <Panel>
+  <Panel flush>
     <SkeletonRows rows={8} height={52} />
   </Panel>
 )

@@ -92,7 +92,7 @@ export function SettingsPage() {
       <SettingsTabs />
       <QueryProblem what="The settings" query={settings} />
       {settings.isPending && (
-        <Panel>
+        <Panel flush>
           <SkeletonRows rows={3} height={52} />
         </Panel>
       )}

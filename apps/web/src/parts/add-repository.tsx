@@ -101,7 +101,7 @@ export function AddRepository({
   const only = hosts.data?.counts.all === 1 ? hosts.data.rows[0] : undefined
   if (hosts.isPending || (hostId !== undefined && chosen.isPending))
     return (
-      <Panel>
+      <Panel flush>
         <SkeletonRows rows={5} height={52} />
       </Panel>
     )

@@ -31,6 +31,9 @@ export function HostVitals({ host }: { host: HostView }) {
     )
     .toSorted((a, b) => a.at.getTime() - b.at.getTime())
   const rejected = schedules.filter(({ sync }) => sync === 'rejected').length
+  const isLate = schedules.some(
+    ({ schedule, overdueSince }) => schedule.kind === 'backup' && overdueSince !== null,
+  )
   const drift = driftOf(host)
   const appliedAt =
     host.scheduleVersion > 0 && host.scheduleAppliedAt !== null
@@ -43,6 +46,7 @@ export function HostVitals({ host }: { host: HostView }) {
           label: 'Last good backup',
           value: <Age at={host.lastGoodBackupAt} />,
           below: host.lastGoodBackupAt !== null && <When at={host.lastGoodBackupAt} />,
+          tone: isLate ? 'bad' : undefined,
         },
         {
           label: 'Next run',

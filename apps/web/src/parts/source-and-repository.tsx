@@ -78,7 +78,7 @@ export function SourceAndRepository({ hostId, ...more }: Props & { hostId: Id })
   const host = useQuery(trpc.hosts.get.queryOptions({ hostId }))
   if (host.data !== undefined) return <Form host={host.data} {...more} />
   return host.isPending ? (
-    <Panel>
+    <Panel flush>
       <SkeletonRows rows={5} height={52} />
     </Panel>
   ) : (

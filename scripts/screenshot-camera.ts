@@ -48,6 +48,8 @@ export async function openCamera(
     if (wanted.at !== undefined) await page.goto(new URL(wanted.at, url).href)
     if (wanted.unsettled !== true) await settle(page)
     await wanted.act?.(page)
+    if (wanted.dialog === true) await page.getByRole('dialog').getByRole('button').first().waitFor()
+    await page.mouse.move(0, 0)
     for (const size of sizes) {
       await page.setViewportSize(size)
       await drawn(page)
@@ -104,7 +106,10 @@ const drawn = (page: Page) =>
 
 /** Makes the window as high as what it shows, so that bars fixed to its edges stand there in the picture too. */
 async function fitHeight(page: Page, { width, height }: { width: number; height: number }) {
-  const whole = await page.evaluate(() => document.documentElement.scrollHeight)
+  const whole = await page.evaluate(() => {
+    scrollTo(0, 0)
+    return document.documentElement.scrollHeight
+  })
   await page.setViewportSize({ width, height: Math.min(HIGHEST, Math.max(height, whole)) })
   await drawn(page)
 }
@@ -112,7 +117,7 @@ async function fitHeight(page: Page, { width, height }: { width: number; height:
 /** Fewer colours where pngquant is installed: a quarter of the size and no difference to the eye. */
 const squeeze = (file: string) =>
   new Promise<void>(resolve => {
-    const options = ['64', '--nofs', '--force', '--ext', '.png', '--skip-if-larger', '--strip']
+    const options = ['128', '--nofs', '--force', '--ext', '.png', '--skip-if-larger', '--strip']
     execFile('pngquant', [...options, '--', file], error => {
       if (error !== null && 'code' in error && error.code === 'ENOENT')
         process.stderr.write(`${path.relative(root, file)} keeps all its colours: pngquant is missing\n`)

@@ -172,7 +172,7 @@ export function LogViewer({
                 : feed.complete
                   ? 'Complete'
                   : 'The rest is on its way')}
-            {hidden > 0 && ` · ${formatCount(hidden)} lines hidden by the filter`}
+            {hidden > 0 && ` · ${countOf(hidden, 'line')} hidden by the filter`}
           </span>
           {feed.skipped > 0 && (
             <span className="num">The first {formatCount(feed.skipped)} lines are in the download</span>

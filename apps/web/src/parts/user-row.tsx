@@ -149,7 +149,13 @@ export function UserRow({ user }: { user: UserView }) {
       <p className="second">{user.ways.map(way => wayWords[way]).join(', ') || 'none yet'}</p>
       <p className="second">
         <span className="user-row-word dim">last seen </span>
-        <Ago at={user.lastSeenAt} />
+        {user.lastSeenAt === null ? (
+          'never signed in'
+        ) : (
+          <>
+            seen <Ago at={user.lastSeenAt} />
+          </>
+        )}
       </p>
       <Menu position="bottom-end" shadow="md" radius="lg">
         <Menu.Target>

@@ -1,4 +1,6 @@
 // What a first backup reads and leaves out unless somebody says otherwise.
+import { localFolderOf } from '@restic-manager/contract/policy'
+import type { HostView } from '@restic-manager/contract/views'
 
 /** Groups of patterns that are rarely worth keeping, in restic's own syntax. */
 export const excludePresets = [
@@ -12,8 +14,13 @@ export const excludePresets = [
 /** All of the presets, which is where a first backup begins. */
 export const defaultExcludes: string[] = excludePresets.flatMap<string>(preset => preset.patterns)
 
-/** Folders to begin with, by operating system. */
-export function defaultPaths(os: string | null): string[] {
+/** Where an agent that is not root lets local repositories be unless its owner says otherwise. */
+const ownFolder = /^(\/.+)\/\.local\/share\/restic-manager\/repositories$/
+
+/** Folders to begin with, by operating system. An agent that is not root reads the home folder of its user: much else it may not. */
+export function defaultPaths({ os, policy }: Pick<HostView, 'os' | 'policy'>): string[] {
+  const home = ownFolder.exec(localFolderOf(policy?.repositories ?? []) ?? '')?.[1]
+  if (home !== undefined) return [home]
   if (os === 'windows') return ['C:\\Users']
   if (os === 'darwin') return ['/Users']
   return ['/etc', '/home']

@@ -4,7 +4,12 @@ import { expect, test } from 'vitest'
 import { backupOf, firstPlan, upkeepOf } from './first-plan.ts'
 import { complaintsAboutDraft } from './schedule-draft.ts'
 
-const host = { id: '0190a1b2-0000-7000-8000-000000000001', os: 'linux', timeZone: 'Europe/Berlin' }
+const host = {
+  id: '0190a1b2-0000-7000-8000-000000000001',
+  os: 'linux',
+  timeZone: 'Europe/Berlin',
+  policy: null,
+}
 const repository = {
   id: '0190a1b2-0000-7000-8000-000000000002',
   mayDelete: true,

@@ -5,7 +5,7 @@ import type { HostView, RepositoryView } from '@restic-manager/contract/views'
 import { newSchedule } from './schedule-draft.ts'
 import { clockOf, cronOf, nightTime } from './timetable.ts'
 
-type Host = Pick<HostView, 'id' | 'os' | 'timeZone'>
+type Host = Pick<HostView, 'id' | 'os' | 'timeZone' | 'policy'>
 type Repository = Pick<RepositoryView, 'id' | 'mayDelete' | 'maintenanceHost'>
 type Time = { hour: number; minute: number }
 

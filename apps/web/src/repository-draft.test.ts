@@ -1,15 +1,24 @@
 // Promises of the repository form.
+import { usualPatterns } from '@restic-manager/contract/policy'
 import { RepositoryCreateRequest } from '@restic-manager/contract/requests'
 import { expect, test } from 'vitest'
 import { complaintsAbout, createRequest, newDraft } from './repository-draft.ts'
 
 const requestId = '0192b7e4-0000-7000-8000-000000000001'
-const host = { id: '0192b7e4-0000-7000-8000-000000000002', name: 'atlas', os: 'linux' }
+const host = { id: '0192b7e4-0000-7000-8000-000000000002', name: 'atlas', os: 'linux', policy: null }
 
 test('the pre-filled form can be sent as it is', () => {
   const draft = newDraft(host)
   expect(complaintsAbout(draft)).toEqual({})
   expect(RepositoryCreateRequest.safeParse(createRequest(draft, requestId)).success).toBe(true)
+})
+
+test('the pre-filled folder is one that the policy of the host allows', () => {
+  const policy = { hooks: 'off' as const, repositories: usualPatterns('/srv/vault') }
+  expect(newDraft({ ...host, policy }).place).toBe('/srv/vault/atlas')
+  expect(newDraft({ ...host, policy: { hooks: 'off', repositories: ['rest:**'] } }).place).toBe(
+    '/var/backups/restic/atlas',
+  )
 })
 
 test('what another backend was given does not travel along', () => {

@@ -1,8 +1,9 @@
 // What the repository form holds, and what becomes of it on the way to the server.
 import type { Id } from '@restic-manager/contract/ids'
+import { localFolderOf } from '@restic-manager/contract/policy'
 import { backends } from '@restic-manager/contract/repository'
 import { RepositoryCreateRequest } from '@restic-manager/contract/requests'
-import type { RepositoryView } from '@restic-manager/contract/views'
+import type { HostView, RepositoryView } from '@restic-manager/contract/views'
 import { backendForms } from './backend-words.ts'
 import { type AddressFields, composeUrl, splitUrl } from './repository-address.ts'
 
@@ -21,13 +22,21 @@ export type Draft = AddressFields & {
   hosts: { id: Id; name: string }[]
 }
 
+/** A local folder where the policy of the host lets its repositories be. */
+function usualPlace(host: NewFor | undefined): string {
+  const isWindows = host?.os === 'windows'
+  const allowed = localFolderOf(host?.policy?.repositories ?? [])
+  const folder = allowed ?? (isWindows ? 'C:\\backups' : '/var/backups/restic')
+  return `${folder}${isWindows ? '\\' : '/'}${host?.name ?? 'main'}`
+}
+
+type NewFor = Pick<HostView, 'id' | 'name' | 'os' | 'policy'>
+
 /** An empty form, pre-filled for a local folder of `host` when there is one. */
-export function newDraft(host: { id: Id; name: string; os: string | null } | undefined): Draft {
-  const folder =
-    host?.os === 'windows' ? `C:\\backups\\${host.name}` : `/var/backups/restic/${host?.name ?? 'main'}`
+export function newDraft(host: NewFor | undefined): Draft {
   return {
     kind: 'local',
-    place: folder,
+    place: usualPlace(host),
     endpoint: '',
     bucket: '',
     name: host === undefined ? 'main' : `local-${host.name}`,

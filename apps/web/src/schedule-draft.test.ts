@@ -15,6 +15,7 @@ const host = {
   id: '019385a0-0000-7000-8000-000000000001',
   os: 'linux',
   timeZone: 'Europe/Berlin',
+  policy: null,
   suggestedBackup: null,
 }
 const disk = { id: '019385a0-0000-7000-8000-00000000000a', mayDelete: true }

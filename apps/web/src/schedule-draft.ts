@@ -12,7 +12,7 @@ import { defaultExcludes, defaultPaths } from './backup-defaults.ts'
 import { tidyRetention, usualRetention } from './retention-words.ts'
 import { cronOf, nightTime } from './timetable.ts'
 
-type Host = Pick<HostView, 'id' | 'os' | 'timeZone' | 'suggestedBackup'>
+type Host = Pick<HostView, 'id' | 'os' | 'timeZone' | 'policy' | 'suggestedBackup'>
 type Repository = Pick<RepositoryView, 'id' | 'mayDelete'>
 
 const names = {
@@ -77,7 +77,7 @@ export function newSchedule(
     jitterSeconds: kind === 'backup' ? 900 : 0,
     retry: { count: 2, delaySeconds: 600 },
     ...(kind === 'backup' && {
-      paths: suggested?.paths ?? defaultPaths(host.os),
+      paths: suggested?.paths ?? defaultPaths(host),
       excludes: suggested?.excludes ?? defaultExcludes,
     }),
     ...(kind === 'forget' && { retention: usualRetention(appendOnly), forgets: backups.map(({ id }) => id) }),

@@ -1,6 +1,7 @@
 // How a backup can be told to work, with the oldest restic that is supported and a current one.
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempDisposableSync, readdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
@@ -61,6 +62,21 @@ await eachRestic(restic => {
       expect(bench.starts[0]?.command).toContain(`--exclude '*.tmp' --exclude '# hash' --exclude '$HOME'`)
       expect(bench.starts[0]?.command).not.toContain('--exclude-file')
       expect(readdirSync(bench.context.folders.temp)).toEqual([])
+    },
+    SLOW,
+  )
+
+  test.concurrent(
+    'a repository in the folder that is read is left out, however odd its name is',
+    async () => {
+      using above = mkdtempDisposableSync(join(tmpdir(), 'own-'))
+      using bench = jobBench(restic, { access: { url: join(above.path, 're[p]o *?') } })
+      bench.makeRepository()
+      addFiles(above.path, { 'kept.txt': 'kept', 'rep o x': 'kept' })
+      const outcome = await runJob('backup', bench.context, { paths: [above.path] })
+      expect(outcome).toMatchObject({ status: 'succeeded', warnings: [] })
+      const saved = await savedFiles(bench)
+      expect(saved.map(path => path.replace(`${above.path}/`, ''))).toEqual(['kept.txt', 'rep o x'])
     },
     SLOW,
   )

@@ -10,6 +10,7 @@ import { outcomeOfBackup, type Attempt } from './backup-outcome.ts'
 import { watchBackup } from './backup-watch.ts'
 import { runCommand, targetOf } from './command.ts'
 import type { JobContext, Outcome } from './context.ts'
+import { withoutRepository } from './own-repository.ts'
 import { checkRepository } from './preflight.ts'
 import { findPriority, withinReach } from './priority.ts'
 import { collectWarnings, type WarningList } from './warnings.ts'
@@ -22,9 +23,10 @@ type Plan = { request: BackupRequest; before: readonly string[]; patienceMs: num
 
 /**
  * Saves one snapshot, between the programs the host runs before and after it. Files and folders that could not be read
- * make it `incomplete`. A locked repository is tried again for `timing.lockWait`. Running it twice makes two snapshots.
+ * make it `incomplete`. The repository's own folder is not read. A locked repository is tried again for `timing.lockWait`. Running it twice makes two snapshots.
  */
-export async function backUp(context: JobContext, spec: BackupSpec): Promise<Outcome> {
+export async function backUp(context: JobContext, asked: BackupSpec): Promise<Outcome> {
+  const spec = withoutRepository(asked, context.repository.url)
   const warnings = collectWarnings()
   const plan = planOf(context, spec, warnings)
   const { paths } = spec

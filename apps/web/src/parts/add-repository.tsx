@@ -66,8 +66,10 @@ export function AddRepository({
   const [saved, setSaved] = useState<Saved>()
   const { idFor, done } = useRequestId()
   const hosts = useQuery(trpc.hosts.list.queryOptions({ limit: 2 }))
-  const chosen = useQuery(
-    trpc.hosts.get.queryOptions({ hostId: hostId ?? '' }, { enabled: hostId !== undefined }),
+  const only = hosts.data?.counts.all === 1 ? hosts.data.rows[0] : undefined
+  const forId = hostId ?? only?.id
+  const host = useQuery(
+    trpc.hosts.get.queryOptions({ hostId: forId ?? '' }, { enabled: forId !== undefined }),
   )
   const save = useMutation({
     mutationFn: async (draft: Draft): Promise<Saved> => {
@@ -98,8 +100,7 @@ export function AddRepository({
   })
 
   if (saved !== undefined) return <AfterSaving saved={saved} onReady={onReady} readyWord={readyWord} />
-  const only = hosts.data?.counts.all === 1 ? hosts.data.rows[0] : undefined
-  if (hosts.isPending || (hostId !== undefined && chosen.isPending))
+  if (hosts.isPending || (forId !== undefined && host.isPending))
     return (
       <Panel flush>
         <SkeletonRows rows={5} height={52} />
@@ -108,7 +109,7 @@ export function AddRepository({
   return (
     <Panel>
       <RepositoryForm
-        initial={newDraft(chosen.data ?? only)}
+        initial={newDraft(host.data)}
         busy={save.isPending}
         problem={<MutationProblem what="The repository was not saved." error={save.error} />}
         submitWord="Save and test"

@@ -33,7 +33,7 @@ export function BackupForm({
   onStarted: (jobId: Id) => void
 }) {
   const [target, setTarget] = useState(repositoryId ?? initial?.repositoryId ?? allowedFirst(host))
-  const [paths, setPaths] = useState(initial?.paths ?? defaultPaths(host.os))
+  const [paths, setPaths] = useState(initial?.paths ?? defaultPaths(host))
   const [excludes, setExcludes] = useState<string[]>(initial?.excludes ?? defaultExcludes)
   const [tried, setTried] = useState(false)
   const { idFor, done } = useRequestId()

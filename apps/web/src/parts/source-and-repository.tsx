@@ -38,7 +38,7 @@ function Existing({ host, onUse }: { host: HostView; onUse: (repositoryId: Id) =
 }
 
 function Form({ host, initial, onReady, onBack }: Props & { host: HostView }) {
-  const [paths, setPaths] = useState(initial?.paths ?? defaultPaths(host.os))
+  const [paths, setPaths] = useState(initial?.paths ?? defaultPaths(host))
   const [excludes, setExcludes] = useState<string[]>(initial?.excludes ?? defaultExcludes)
   const complaints = complaintAboutSource(paths, excludes)
   const goOn = (repositoryId: Id) => {

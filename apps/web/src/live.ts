@@ -33,6 +33,7 @@ export function queriesFor({ topic, id }: Change): QueryFilters[] {
       return [
         trpc.repositories.list.pathFilter(),
         trpc.repositories.get.queryFilter({ repositoryId: id }),
+        trpc.repositories.sizes.pathFilter(),
         trpc.hosts.get.pathFilter(),
         trpc.schedules.list.pathFilter(),
       ]

@@ -59,6 +59,10 @@ export const FleetStanding = z.object({
 })
 export type FleetStanding = z.infer<typeof FleetStanding>
 
+/** How large a repository was on a day. Bytes. */
+export const SizeOfDay = z.object({ day: Day, sizeBytes: z.number() })
+export type SizeOfDay = z.infer<typeof SizeOfDay>
+
 /** One hour of what is planned: slots that come due in it, each repository of a slot counted. */
 export const LoadHour = z.object({ from: z.date(), backups: z.number(), maintenance: z.number() })
 export type LoadHour = z.infer<typeof LoadHour>
@@ -77,12 +81,16 @@ export const RepositoryGrowth = z.object({
   kind: BackendKind,
   sizeBytes: z.number().nullable(), // null: nobody has measured it yet
   change30d: z.number().nullable(),
-  trend: z.array(z.object({ day: Day, sizeBytes: z.number() })),
+  trend: z.array(SizeOfDay),
   dedupRatio: z.number().nullable(),
   statsAt: z.date().nullable(),
   storageFull: z.boolean(), // the last backup into it failed for want of room
 })
 export type RepositoryGrowth = z.infer<typeof RepositoryGrowth>
+
+/** `points`: oldest first, days without a figure left out. `change30d`: bytes, as in `RepositoryGrowth`. */
+export const RepositorySizes = z.object({ points: z.array(SizeOfDay), change30d: z.number().nullable() })
+export type RepositorySizes = z.infer<typeof RepositorySizes>
 
 /**
  * All of the page in one answer, of what the caller may see. Lists are cut and say how many there are. `at`: the server's time it
@@ -112,7 +120,7 @@ export const Overview = z.object({
     sizeBytes: z.number(), // the sum of what was measured
     change30d: z.number(),
     /** At most 90 days, oldest first: the sum over repositories, each at its last known size. */
-    trend: z.array(z.object({ day: Day, sizeBytes: z.number() })),
+    trend: z.array(SizeOfDay),
     /** At most 10, the largest first. */
     rows: z.array(RepositoryGrowth),
   }),

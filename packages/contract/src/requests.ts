@@ -140,6 +140,11 @@ export const RepositoryUpdateRequest = z
   })
   .superRefine(checkBackend)
 export const RepositoryRequest = z.object({ repositoryId: Id })
+/** `days`: how far back, today included. */
+export const RepositorySizesRequest = z.object({
+  repositoryId: Id,
+  days: z.int().min(1).max(400).default(90),
+})
 /** Forgets the repository here; its data stays where it is. Asks for its name. */
 export const RepositoryRemoveRequest = z.object({ repositoryId: Id, confirmName: Name })
 export const RepositoryTestRequest = z.object({ requestId: RequestId, repositoryId: Id, hostId: Id })

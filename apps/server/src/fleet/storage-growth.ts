@@ -1,6 +1,7 @@
 // How much the repositories hold and how fast that grows, from their sizes by day.
-import { and, inArray, sql } from 'drizzle-orm'
-import type { Overview } from '@restic-manager/contract/overview'
+import { and, eq, inArray, sql } from 'drizzle-orm'
+import type { Overview, RepositorySizes, SizeOfDay as Size } from '@restic-manager/contract/overview'
+import { Refusal } from '@restic-manager/contract/refusal'
 import type { Db } from '../db/open.ts'
 import { repositoryDays } from '../db/schema-outcomes.ts'
 import { repositories } from '../db/schema.ts'
@@ -13,8 +14,6 @@ const MOST_POINTS = 30
 const DAY_MS = 86_400_000
 
 const dayOf = (at: number) => new Date(at).toISOString().slice(0, 10)
-
-type Size = { day: string; sizeBytes: number }
 
 /** Sizes of the repositories of the scope: the largest in rows, all of them in the sums. */
 export async function storageGrowth(db: Db, scope: Scope, now: Date): Promise<Overview['storage']> {
@@ -45,6 +44,27 @@ export async function storageGrowth(db: Db, scope: Scope, now: Date): Promise<Ov
     change30d: rows.reduce((sum, row) => sum + (row.change30d ?? 0), 0),
     trend: totalTrend([...byRepository.values()], now),
     rows: rows.slice(0, MOST_ROWS),
+  }
+}
+
+/** How large one repository was, day by day. Throws `repository_not_found`. */
+export async function sizesOfRepository(
+  db: Db,
+  { repositoryId, days }: { repositoryId: string; days: number },
+  now = new Date(),
+): Promise<RepositorySizes> {
+  const back = (count: number) => dayOf(now.getTime() - count * DAY_MS)
+  const [[repository], sizes] = await Promise.all([
+    db
+      .select({ sizeBytes: repositories.sizeBytes })
+      .from(repositories)
+      .where(eq(repositories.id, repositoryId)),
+    sizesOf(db, [repositoryId], back(Math.max(days, DAYS))),
+  ])
+  if (repository === undefined) throw new Refusal('repository_not_found', 'There is no such repository.')
+  return {
+    points: sizes.filter(({ day }) => day > back(days)).map(({ day, sizeBytes }) => ({ day, sizeBytes })),
+    change30d: changeOf(sizes, repository.sizeBytes, now),
   }
 }
 

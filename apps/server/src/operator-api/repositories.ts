@@ -5,14 +5,17 @@ import {
   RepositoryCreateRequest,
   RepositoryRemoveRequest,
   RepositoryRequest,
+  RepositorySizesRequest,
   RepositoryTestRequest,
   RepositoryUpdateRequest,
 } from '@restic-manager/contract/requests'
+import { RepositorySizes } from '@restic-manager/contract/overview'
 import { RepositorySecrets, RepositoryView } from '@restic-manager/contract/views'
 import { runJob } from '../fleet/jobs.ts'
 import { createRepository, removeRepository, updateRepository } from '../fleet/repositories.ts'
 import { listRepositories, viewRepository } from '../fleet/repository-views.ts'
 import { revealSecrets } from '../fleet/revealed-secrets.ts'
+import { sizesOfRepository } from '../fleet/storage-growth.ts'
 import { admin, operator, router, viewer } from './trpc.ts'
 
 /** `password`: the minted one, shown this once for the recovery kit; null when the caller chose it. */
@@ -27,6 +30,10 @@ export const repositoriesRouter = router({
   get: viewer({ input: RepositoryRequest, of: { repositoryId: 'repository' } })
     .output(RepositoryView)
     .query(({ ctx, input }) => viewRepository(ctx.db, input.repositoryId, ctx)),
+  /** How large a repository was, in bytes by day (UTC), from what its hosts measured. Empty until somebody has. */
+  sizes: viewer({ input: RepositorySizesRequest, of: { repositoryId: 'repository' } })
+    .output(RepositorySizes)
+    .query(({ ctx, input }) => sizesOfRepository(ctx.db, input)),
   /**
    * Adds a repository and tells its hosts. Without a password one is minted, and answered this once.
    * @throws name_taken risk_not_accepted host_not_found refused_by_policy

@@ -32,6 +32,7 @@ const whoMay = {
   'enrolments.reject': 'admin',
   'repositories.list': 'viewer',
   'repositories.get': 'viewer',
+  'repositories.sizes': 'viewer',
   'repositories.create': 'admin',
   'repositories.update': 'admin',
   'repositories.remove': 'admin',

@@ -11,6 +11,8 @@ import { useMay } from '../me.ts'
 import { AlertNotices } from '../parts/alerts.tsx'
 import { BackupForm } from '../parts/backup-form.tsx'
 import { Crumbs } from '../parts/crumbs.tsx'
+import { DayStrip } from '../parts/day-strip.tsx'
+import { HostEvents } from '../parts/host-events.tsx'
 import { HostPolicy } from '../parts/host-policy.tsx'
 import { HostKey } from '../parts/host-identity.tsx'
 import { HostVitals } from '../parts/host-vitals.tsx'
@@ -68,6 +70,7 @@ function RecentJobs({ host }: { host: HostView }) {
   return (
     <Panel
       title="Recent jobs"
+      count={<DayStrip days={host.days} />}
       flush
       actions={
         <Link to="/jobs" search={{ hostId: host.id }}>
@@ -153,6 +156,7 @@ function HostBody({ host }: { host: HostView }) {
           <ScheduleList host={host} />
           <RecentJobs host={host} />
           <SnapshotList of={{ hostId: host.id }} limit={20} />
+          <HostEvents host={host} />
         </div>
         <div className="stack">
           <Panel

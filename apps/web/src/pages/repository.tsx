@@ -17,6 +17,7 @@ import { RepositoryForm } from '../parts/repository-form.tsx'
 import { RepositoryLocks } from '../parts/repository-locks.tsx'
 import { RepositoryMaintenance } from '../parts/repository-maintenance.tsx'
 import { RepositoryNotice } from '../parts/repository-notice.tsx'
+import { RepositorySizes } from '../parts/repository-sizes.tsx'
 import { RevealKit } from '../parts/reveal-kit.tsx'
 import { HostName } from '../parts/short-name.tsx'
 import { SnapshotList } from '../parts/snapshot-list.tsx'
@@ -244,6 +245,7 @@ function RepositoryBody({ repository }: { repository: RepositoryView }) {
       <div className="with-side">
         <div className="stack">
           <RepositoryMaintenance repository={repository} />
+          <RepositorySizes repository={repository} />
           <SnapshotList of={{ repositoryId: repository.id }} />
         </div>
         <Side repository={repository} mayEdit={mayEdit} />

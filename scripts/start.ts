@@ -20,7 +20,7 @@ Starts the server, its database, the page and an agent for this machine. Ctrl-C 
   --no-agent   start only the server
   --help       this text
 
-The server's environment variables (PORT, HOST, DATABASE_URL, RM_DATA_DIR, …) are listed by
+It prints warnings and errors; RM_LOG_LEVEL=info says everything. The server's environment variables (PORT, HOST, DATABASE_URL, RM_DATA_DIR, …) are listed by
   node apps/server/src/main.ts --help
 `
 
@@ -37,14 +37,14 @@ function readFlags() {
 }
 
 /** Keeps one agent running: an agent that ends by itself is started again, later each time. */
-function keepAgent(stateDir: string) {
+function keepAgent(stateDir: string, env: Environment) {
   let stopping = false
   let program: Program | undefined
   let wake = () => {}
   const loop = (async () => {
     let waitMs = 1_000
     while (!stopping) {
-      program = await startAgentProgram('agent', stateDir)
+      program = await startAgentProgram('agent', stateDir, { env })
       const { code, signal } = await program.exited
       if (stopping) return
       say(
@@ -73,7 +73,8 @@ async function main() {
   await build()
 
   const dataDir = path.resolve(root, process.env['RM_DATA_DIR'] ?? '.data')
-  const env: Environment = { RM_DATA_DIR: dataDir }
+  const RM_LOG_LEVEL = process.env['RM_LOG_LEVEL'] ?? 'warn'
+  const env: Environment = { RM_DATA_DIR: dataDir, RM_LOG_LEVEL }
   say('Starting the server …')
   const server = await startServerProgram(env)
 
@@ -100,7 +101,7 @@ async function main() {
   if (!flags['no-agent']) {
     const stateDir = path.join(dataDir, 'agent')
     await enrolAgent({ url: server.url, env }, stateDir)
-    stops.push(keepAgent(stateDir))
+    stops.push(keepAgent(stateDir, { RM_LOG_LEVEL }))
   }
 
   say()

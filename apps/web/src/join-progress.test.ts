@@ -1,7 +1,7 @@
 // Promises of the steps a new host goes through.
 import type { EnrolmentView } from '@restic-manager/contract/enrolment'
 import { expect, test } from 'vitest'
-import { joinLine, joinProgress } from './join-progress.ts'
+import { isForThisMachine, joinLine, joinProgress } from './join-progress.ts'
 
 const at = new Date('2026-11-23T10:00:00.000Z')
 const later = new Date('2026-11-23T10:05:00.000Z')
@@ -78,4 +78,11 @@ test('the line holds the server and the token', () => {
   expect(joinLine('https://b.example.com', 'rmj_x')).toContain(
     'enrol --server https://b.example.com --token rmj_x',
   )
+})
+
+test('an address that only the server itself reaches is told from one that others reach', () => {
+  for (const url of ['http://127.0.0.1:8470', 'http://localhost:8470', 'http://[::1]:8470'])
+    expect(isForThisMachine(url)).toBe(true)
+  for (const url of ['https://b.example.com', 'http://10.0.0.7:8470', 'https://localhost.example.com'])
+    expect(isForThisMachine(url)).toBe(false)
 })

@@ -147,3 +147,7 @@ export function joinLine(serverUrl: string, token: string, caPin: string | null 
   const pin = caPin === null ? '' : ` --ca-pin ${caPin}`
   return `cd restic-manager && npm run -s agent -- enrol --server ${serverUrl} --token ${token}${pin} && npm run -s agent -- run`
 }
+
+/** Whether only the machine of the server itself reaches this address. */
+export const isForThisMachine = (serverUrl: string): boolean =>
+  /^(localhost|127\..*|\[::1\])$/.test(new URL(serverUrl).hostname)

@@ -6,7 +6,7 @@ import { IconPlus, IconSearch } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { lazy, Suspense, useState } from 'react'
-import { formatCount } from '../format.ts'
+import { countOf, formatCount } from '../format.ts'
 import { useListPages } from '../list-pages.ts'
 import { useMay } from '../me.ts'
 import { Crumbs } from '../parts/crumbs.tsx'
@@ -144,7 +144,7 @@ export function HostsPage() {
           newest !== undefined &&
           rows.length > 0 && (
             <span className="num">
-              {formatCount(newest.total)} of {formatCount(newest.counts.all)} hosts, by{' '}
+              {formatCount(newest.total)} of {countOf(newest.counts.all, 'host')}, by{' '}
               {filter.sort === 'lastGoodBackup' ? 'oldest last good backup' : 'name'}
             </span>
           )

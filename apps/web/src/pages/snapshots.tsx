@@ -5,7 +5,7 @@ import { IconSearch, IconTag } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
-import { formatCount } from '../format.ts'
+import { countOf, formatCount } from '../format.ts'
 import { useListPages } from '../list-pages.ts'
 import { Crumbs } from '../parts/crumbs.tsx'
 import { HostFilter } from '../parts/host-filter.tsx'
@@ -99,9 +99,10 @@ export function SnapshotsPage() {
           newest !== undefined &&
           rows.length > 0 && (
             <span className="num">
-              {formatCount(newest.total)}
-              {newest.total === 10_000 && filtered ? ' or more' : ''} snapshots, newest first. Sizes are of
-              what a snapshot holds, not of what it added.
+              {newest.total === 10_000 && filtered
+                ? `${formatCount(newest.total)} or more snapshots`
+                : countOf(newest.total, 'snapshot')}
+              , newest first. Sizes are of what a snapshot holds, not of what it added.
             </span>
           )
         }

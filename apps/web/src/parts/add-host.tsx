@@ -6,7 +6,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { useNow } from '../clock.ts'
 import { countOf, formatLeft } from '../format.ts'
-import { joinLine } from '../join-progress.ts'
+import { isForThisMachine, joinLine } from '../join-progress.ts'
 import { usualWish, wishInShort, type JoinWish } from '../join-wish.ts'
 import { useMe } from '../me.ts'
 import { useRequestId } from '../request-id.ts'
@@ -15,6 +15,7 @@ import { CodeBlock } from './code-block.tsx'
 import { CopyText } from './copy.tsx'
 import { JoinMore } from './join-more.tsx'
 import { JoinWaiting } from './join-steps.tsx'
+import { Notice } from './notice.tsx'
 import { MutationProblem } from './query-problem.tsx'
 import './add-host.css'
 
@@ -70,6 +71,12 @@ function Joining({ me }: { me: Me }) {
           {left > 0 && `, works for ${formatLeft(left)}`}. The token is shown once. A host makes its own key;
           nothing listens on it, it only dials out to <span className="mono">{serverUrl}</span>.
         </p>
+        {isForThisMachine(serverUrl) && (
+          <Notice tone="warn" title="Only this machine reaches that address.">
+            For another one start the server with RM_PUBLIC_URL, the address it is reached at. The README says
+            how, under Add a second host.
+          </Notice>
+        )}
         <JoinMore
           key={wishInShort(wish)}
           wish={wish}

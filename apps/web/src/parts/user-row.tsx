@@ -148,12 +148,11 @@ export function UserRow({ user }: { user: UserView }) {
       </div>
       <p className="second">{user.ways.map(way => wayWords[way]).join(', ') || 'none yet'}</p>
       <p className="second">
-        <span className="user-row-word dim">last seen </span>
         {user.lastSeenAt === null ? (
           'never signed in'
         ) : (
           <>
-            seen <Ago at={user.lastSeenAt} />
+            last seen <Ago at={user.lastSeenAt} />
           </>
         )}
       </p>

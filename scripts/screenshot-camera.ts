@@ -48,7 +48,7 @@ export async function openCamera(
     if (wanted.at !== undefined) await page.goto(new URL(wanted.at, url).href)
     if (wanted.unsettled !== true) await settle(page)
     await wanted.act?.(page)
-    if (wanted.dialog === true) await page.getByRole('dialog').getByRole('button').first().waitFor()
+    if (wanted.dialog === true) await page.getByRole('dialog').locator('button, input').first().waitFor()
     await page.mouse.move(0, 0)
     for (const size of sizes) {
       await page.setViewportSize(size)

@@ -102,3 +102,9 @@ export function whyEnded(job: Pick<JobBrief, 'reason' | 'error' | 'status'>): st
   const known = job.reason === null || job.reason === 'failed' ? undefined : reasonSentence(job.reason)
   return known ?? job.error ?? (job.reason === null ? undefined : reasonSentence(job.reason))
 }
+
+/** What the agent said beyond the sentence that already stands in the title. */
+export function saidBeyond(error: string | null, title = ''): string | undefined {
+  if (error === null || !error.startsWith(title)) return error ?? undefined
+  return error.slice(title.length).trim() || undefined
+}

@@ -6,7 +6,7 @@ import { Button } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { formatDuration } from '../format.ts'
 import { useMay } from '../me.ts'
-import { kindWords, whyEnded } from '../words.ts'
+import { kindWords, saidBeyond, whyEnded } from '../words.ts'
 import { ApprovalNotice } from './approval.tsx'
 import { HostSpoolNotice } from './host-spool-notice.tsx'
 import { PausedNotice } from './host-pause.tsx'
@@ -72,8 +72,8 @@ function MainNotice({ host, runNow, onGone }: Props): ReactNode {
             Last seen <Ago at={host.lastSeenAt} />.{' '}
           </>
         )}
-        Start its agent on the host: <code className="mono">npm run -s agent -- run</code>. Its backups go on
-        by themselves, without the server.
+        Start its agent on the host: <code className="mono">npm run -s agent -- run</code>. If it runs there,
+        only the link is missing, and its backups go on without the server.
       </Notice>
     )
   }
@@ -105,7 +105,7 @@ function MainNotice({ host, runNow, onGone }: Props): ReactNode {
           </>
         }
       >
-        {last.error !== null && last.error !== why && <>restic says: {last.error}</>}
+        {saidBeyond(last.error, why)}
       </Notice>
     )
   }

@@ -5,7 +5,7 @@ import type { ReactNode } from 'react'
 import { useNow } from '../clock.ts'
 import { countOf } from '../format.ts'
 import { waitsInWords } from '../job-story.ts'
-import { whyEnded } from '../words.ts'
+import { saidBeyond, whyEnded } from '../words.ts'
 import { Notice } from './notice.tsx'
 import { LinkButton } from './link-button.tsx'
 import { Ago, When } from './when.tsx'
@@ -86,9 +86,10 @@ function AboutAnOpenJob({
   )
 }
 
-/** What the agent said beyond the sentence that already stands in the title. */
-const restOf = (error: string | null, title = '') =>
-  error === null ? undefined : error.startsWith(title) ? error.slice(title.length).trim() || undefined : error
+/** Whether what is missing would not be read next time either. */
+const isForbidden = ({ warnings }: JobView) =>
+  warnings.length > 0 &&
+  warnings.every(({ message }) => /permission denied|operation not permitted/i.test(message))
 
 /** Nothing to say about a success. */
 export function JobNotice({
@@ -102,7 +103,7 @@ export function JobNotice({
 }): ReactNode {
   if (!hasEnded(job.status)) return <AboutAnOpenJob job={job} online={online} lastSeenAt={lastSeenAt} />
   const why = whyEnded(job)
-  const said = restOf(job.error, why)
+  const said = saidBeyond(job.error, why)
   switch (job.status) {
     case 'succeeded':
       return null
@@ -110,6 +111,8 @@ export function JobNotice({
       return (
         <Notice tone="warn" title={why ?? 'The backup is incomplete, and it counts as a restore point.'}>
           {said ?? `${countOf(job.warningCount, 'warning')}, listed below.`}
+          {isForbidden(job) &&
+            ' The user of the agent may not read them: run the agent as one who may, or leave them out in the schedule.'}
         </Notice>
       )
     case 'failed':

@@ -5,7 +5,7 @@ import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { trpc } from '../trpc.ts'
-import { kindWords, whyEnded } from '../words.ts'
+import { kindWords, saidBeyond, whyEnded } from '../words.ts'
 import { LiveBar } from './live-bar.tsx'
 import { Notice } from './notice.tsx'
 
@@ -92,8 +92,7 @@ export function JobSentence({
         </Button>
       }
     >
-      {job.error !== null && job.error !== whyEnded(job) && <>restic says: {job.error} </>}
-      {open}
+      {saidBeyond(job.error, whyEnded(job))} {open}
     </Notice>
   )
 }

@@ -1,6 +1,6 @@
 // The schedules of the demo: a backup every minute on each host, retention, a check, and a place that does not answer.
 import { newId } from '@restic-manager/contract/ids'
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 import type { ScheduleDraft } from '@restic-manager/contract/schedule'
 import type { JobView } from '@restic-manager/contract/views'
 import { until } from '@restic-manager/testkit/until'

@@ -1,6 +1,6 @@
 // The plan of the host in the pictures: every kind of schedule, runs of most of them, and a maintenance host.
 import { newId } from '@restic-manager/contract/ids'
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 import type { ScheduleDraft } from '@restic-manager/contract/schedule'
 import { until } from '@restic-manager/testkit/until'
 import type { Api } from './operator.ts'

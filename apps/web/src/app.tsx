@@ -1,7 +1,7 @@
 // The routes, and what surrounds every page: theme, queries, and the way to sign-in and back.
 import type { HostState } from '@restic-manager/contract/views'
 import type { JobKind, JobStatus } from '@restic-manager/contract/job'
-import { ScheduleKind } from '@restic-manager/contract/schedule'
+import type { ScheduleKind } from '@restic-manager/contract/schedule'
 import { MantineProvider } from '@mantine/core'
 import { QueryClientProvider } from '@tanstack/react-query'
 import {
@@ -17,7 +17,7 @@ import { useEffect } from 'react'
 import { jobSpans, type JobSpan } from './job-spans.ts'
 import type { AttentionView } from './pages/attention.tsx'
 import { NotFound, PageProblem } from './parts/page-problem.tsx'
-import { ProofDialog } from './parts/proof-dialog.tsx'
+import { ProofAsked } from './parts/proof-asked.tsx'
 import { Shell } from './parts/shell.tsx'
 import { theme, tieVariables } from './theme.ts'
 import { kindWords, stateWords, statusWords } from './words.ts'
@@ -121,7 +121,10 @@ const addSchedule = createRoute({
   getParentRoute: () => shell,
   path: '/hosts/$hostId/schedules/add',
   validateSearch: (search: Record<string, unknown>): { kind?: ScheduleKind | undefined } => ({
-    kind: ScheduleKind.safeParse(search['kind']).data,
+    kind: keyOf(
+      { backup: 1, forget: 1, prune: 1, check: 1 } satisfies Record<ScheduleKind, 1>,
+      search['kind'],
+    ),
   }),
   component: lazyRouteComponent(() => import('./pages/schedule.tsx'), 'AddSchedulePage'),
 })
@@ -287,7 +290,7 @@ export function App() {
     <MantineProvider theme={theme} cssVariablesResolver={tieVariables} defaultColorScheme="auto">
       <QueryClientProvider client={queryClient}>
         <RouterProvider router={router} />
-        <ProofDialog />
+        <ProofAsked />
       </QueryClientProvider>
     </MantineProvider>
   )

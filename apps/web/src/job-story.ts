@@ -1,6 +1,6 @@
 // What is told of a job beside its status: what it waits for, which try it is, and who decided that it runs.
 import type { JobBrief } from '@restic-manager/contract/views'
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 import { kindWords } from './words.ts'
 
 type Told = Pick<JobBrief, 'status' | 'attempt' | 'decidedBy' | 'forHostName'>

@@ -2,7 +2,7 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { newId } from '@restic-manager/contract/ids'
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 import { fakeRestic } from '@restic-manager/testkit/fake-restic'
 import { until } from '@restic-manager/testkit/until'
 import { enrolAgent, policyOfThrowAway, startAgentProgram, stopProgram } from '../../../scripts/processes.ts'

@@ -1,6 +1,6 @@
 // Follows a job to its end, with a line for every step of it.
 import type { Api, Outputs } from '@restic-manager/client'
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 
 /** Answers the job as it ended. A job called lost goes on being followed: its host may still tell of it. */
 export async function endingOf(api: Api, jobId: string): Promise<Outputs['jobs']['get']> {

@@ -1,14 +1,8 @@
 // The status table under every order of cancel, finish, loss and late facts that chance can draw.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import {
-  EndStatus,
-  hasEnded,
-  type JobStatus,
-  nextStatuses,
-  provisionalStatuses,
-  statusesBefore,
-} from './job.ts'
+import { EndStatus, type JobStatus, nextStatuses, provisionalStatuses, statusesBefore } from './job.ts'
+import { hasEnded } from './job-ended.ts'
 
 type Job = { status: JobStatus; reported: boolean }
 

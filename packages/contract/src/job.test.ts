@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import {
   EndStatus,
-  hasEnded,
   JobFinished,
   JobStatus,
   nextStatuses,
   provisionalStatuses,
   statusesBefore,
 } from './job.ts'
+import { hasEnded } from './job-ended.ts'
 
 describe('the status table', () => {
   test('what an agent reported as the end is final', () => {

@@ -61,10 +61,6 @@ export function statusesBefore(to: JobStatus): JobStatus[] {
   return JobStatus.options.filter(from => (nextStatuses[from] as readonly JobStatus[]).includes(to))
 }
 
-/** Whether a job in this status has come to an end, reported or inferred. */
-export const hasEnded = (status: JobStatus): boolean =>
-  status !== 'queued' && status !== 'accepted' && status !== 'running'
-
 /** What names a job in every message about it, so that the server can make the row when it never heard of it. */
 export const JobHeader = z.object({
   jobId: Id,

@@ -2,7 +2,7 @@
 import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { newId } from '@restic-manager/contract/ids'
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { JobRunRequest } from '@restic-manager/contract/requests'
 import { timing, type Timing } from '@restic-manager/contract/timing'

@@ -2,7 +2,7 @@
 import { and, eq, gt, isNull, notInArray, sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { type JobSpec, jobSpecs } from '@restic-manager/contract/command'
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 import type { JobReason } from '@restic-manager/contract/reasons'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { JobRetryRequest } from '@restic-manager/contract/requests'

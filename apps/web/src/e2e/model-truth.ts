@@ -1,5 +1,5 @@
 // What must be true in the small world once everything is well again.
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 import { rowOf } from './model-server.ts'
 import { both, repositoriesOf, slotTimes, type Rules, type World } from './model-state.ts'
 

@@ -1,5 +1,5 @@
 // One job, live: how far, how fast, what it reads, what it says, and the command that runs.
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 import type { JobView } from '@restic-manager/contract/views'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'

@@ -1,5 +1,5 @@
 // All jobs, newest first. Kind, status, host and time are chosen in the address; the honest non-runs stand among the rest.
-import { JobKind, type JobStatus } from '@restic-manager/contract/job'
+import type { JobKind, JobStatus } from '@restic-manager/contract/job'
 import { Button } from '@mantine/core'
 import { IconX } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
@@ -32,6 +32,7 @@ const statusChips = [
   'expired',
 ] as const satisfies readonly JobStatus[]
 
+const jobKinds = Object.keys(kindWords) as JobKind[]
 const jobSpanKeys = Object.keys(jobSpans) as JobSpan[]
 
 const statusesOf = (status: JobStatus | undefined): JobStatus[] | undefined =>
@@ -106,7 +107,7 @@ export function JobsPage() {
           onChange={kind => void navigate({ search: old => ({ ...old, kind }), replace: true })}
           options={[
             { value: undefined, word: 'All kinds' },
-            ...JobKind.options.map(kind => ({ value: kind, word: kindWords[kind] })),
+            ...jobKinds.map(kind => ({ value: kind, word: kindWords[kind] })),
           ]}
         />
         <FilterChips

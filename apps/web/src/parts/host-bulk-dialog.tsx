@@ -79,11 +79,13 @@ function Outcome({ progress }: { progress: BulkProgress }) {
 
 /** `onDone` is called when the act has begun: what was chosen has been dealt with. */
 export function BulkDialog({
+  opened,
   kind,
   which,
   onClose,
   onDone,
 }: {
+  opened: boolean
   kind: BulkKind
   which: Which
   onClose: () => void
@@ -133,7 +135,7 @@ export function BulkDialog({
   const count = 'hostIds' in meant ? meant.hostIds.length : meant.total
   return (
     <Modal
-      opened
+      opened={opened}
       onClose={close}
       title={`${words[kind].title} ${countOf(count, 'host')}`}
       size={520}

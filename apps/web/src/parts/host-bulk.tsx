@@ -10,12 +10,14 @@ import {
   IconTagOff,
   IconX,
 } from '@tabler/icons-react'
-import { useState } from 'react'
+import { Suspense, useState } from 'react'
 import { countOf, formatCount } from '../format.ts'
 import { useMay } from '../me.ts'
 import type { Selection } from '../selection.ts'
-import { BulkDialog } from './host-bulk-dialog.tsx'
+import { lazyDialog } from './lazy-dialog.tsx'
 import './host-bulk.css'
+
+const BulkDialog = lazyDialog(async () => (await import('./host-bulk-dialog.tsx')).BulkDialog)
 
 type Filter = {
   search?: string | undefined
@@ -77,12 +79,15 @@ export function HostBulkBar({
         Clear
       </Button>
       {kind !== undefined && (
-        <BulkDialog
-          kind={kind}
-          which={isAll ? { filter, total } : { hostIds: [...ids] }}
-          onClose={() => setKind(undefined)}
-          onDone={selection.clear}
-        />
+        <Suspense>
+          <BulkDialog
+            opened
+            kind={kind}
+            which={isAll ? { filter, total } : { hostIds: [...ids] }}
+            onClose={() => setKind(undefined)}
+            onDone={selection.clear}
+          />
+        </Suspense>
       )}
     </div>
   )

@@ -1,5 +1,5 @@
 // What can be done with a job: cancel it while it is open, run it again once it has ended.
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 import type { JobView } from '@restic-manager/contract/views'
 import { Button, Modal } from '@mantine/core'
 import { IconCalendarPlus, IconPlayerStop, IconRefresh } from '@tabler/icons-react'

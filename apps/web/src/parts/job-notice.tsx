@@ -1,5 +1,5 @@
 // What must be seen about a job before its numbers: why it ended so, or why nothing moves.
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 import type { JobView } from '@restic-manager/contract/views'
 import type { ReactNode } from 'react'
 import { useNow } from '../clock.ts'

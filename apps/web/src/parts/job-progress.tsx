@@ -1,5 +1,6 @@
 // The head of a job in numbers: the live bar while it runs, what it did once it has ended.
-import { hasEnded, type Progress } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
+import type { Progress } from '@restic-manager/contract/job'
 import type { JobView } from '@restic-manager/contract/views'
 import { useNow } from '../clock.ts'
 import {

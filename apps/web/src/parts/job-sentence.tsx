@@ -1,6 +1,6 @@
 // One job as a sentence that follows it live, with the button that fits its end.
 import type { Id } from '@restic-manager/contract/ids'
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'

@@ -1,5 +1,5 @@
 // Jobs in rows: what, where, when, how long, and what happened. Used by the list of jobs and by the host page.
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 import type { JobBrief } from '@restic-manager/contract/views'
 import { Link } from '@tanstack/react-router'
 import { useNow } from '../clock.ts'

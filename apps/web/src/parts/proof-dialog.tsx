@@ -2,7 +2,7 @@
 import { Button, Modal } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { readProof, showAgain } from '../factors.ts'
-import { answerProof, useProofAsked } from '../proof.ts'
+import { answerProof } from '../proof.ts'
 import { ProviderButton } from './provider-button.tsx'
 import { SkeletonRows } from './panel.tsx'
 import { QueryProblem } from './query-problem.tsx'
@@ -37,12 +37,11 @@ function Question() {
   )
 }
 
-/** Shown while some call waits for the proof. What was being done goes on by itself afterwards. */
-export function ProofDialog() {
-  const asked = useProofAsked()
+/** What was being done goes on by itself afterwards. */
+export function ProofDialog({ opened }: { opened: boolean }) {
   return (
     <Modal
-      opened={asked}
+      opened={opened}
       onClose={() => answerProof(false)}
       title="Show that it is you"
       size={440}

@@ -1,5 +1,5 @@
 // What a retention would remove: a dry run on the host that would forget, followed to its list.
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 import { complaintAboutRetention, type Retention } from '@restic-manager/contract/retention'
 import { Button, Select } from '@mantine/core'
 import { IconEye } from '@tabler/icons-react'

@@ -1,5 +1,5 @@
 // What runs just now, each with its own live bar.
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 import type { Overview, RunningJob } from '@restic-manager/contract/overview'
 import { Link } from '@tanstack/react-router'
 import { formatBytes, formatBytesOf, formatCount, formatLeft, formatPercent, formatRate } from '../format.ts'

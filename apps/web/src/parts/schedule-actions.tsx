@@ -12,7 +12,7 @@ import {
 import { useMutation } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
-import { hasEnded } from '@restic-manager/contract/job'
+import { hasEnded } from '@restic-manager/contract/job-ended'
 import { useMay } from '../me.ts'
 import { useRequestId } from '../request-id.ts'
 import { queryClient, trpc } from '../trpc.ts'

@@ -1,7 +1,8 @@
 // How much the backups take: all repositories together, and the largest of them.
 import type { Overview, RepositoryGrowth } from '@restic-manager/contract/overview'
+import { useIntersection } from '@mantine/hooks'
 import { Link } from '@tanstack/react-router'
-import { lazy, Suspense } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { countOf, formatBytes } from '../format.ts'
 import { backendWords } from '../words.ts'
 import { Panel } from './panel.tsx'
@@ -44,9 +45,12 @@ function Row({ row }: { row: RepositoryGrowth }) {
   )
 }
 
-/** The largest first; the rest are a number and a link. */
+/** The largest first; the rest are a number and a link. What draws the chart weighs half of the page: it comes once somebody scrolls there. */
 export function StoragePanel({ storage }: { storage: Overview['storage'] }) {
   const hidden = storage.repositoryCount - storage.rows.length
+  const { ref, entry } = useIntersection({ rootMargin: '200px' })
+  const [isNear, setNear] = useState(false)
+  if (entry?.isIntersecting === true && !isNear) setNear(true)
   return (
     <Panel
       title="Storage"
@@ -56,11 +60,9 @@ export function StoragePanel({ storage }: { storage: Overview['storage'] }) {
       flush
     >
       <div className="storage">
-        <div className="storage-chart" style={{ height: HEIGHT + 24 }}>
+        <div ref={ref} className="storage-chart" style={{ height: HEIGHT + 24 }}>
           {storage.trend.length > 1 ? (
-            <Suspense>
-              <SizeChart points={storage.trend} height={HEIGHT} />
-            </Suspense>
+            <Suspense>{isNear && <SizeChart points={storage.trend} height={HEIGHT} />}</Suspense>
           ) : (
             <p className="dim">The line begins once sizes of two days are known.</p>
           )}

@@ -71,7 +71,7 @@ async function startTalker({ api, url, env, folder }: PageWorld) {
     ...{ kind: 'backup', spec: { paths: ['/etc/hostname'] } },
   })
   const look = () => api.jobs.get.query({ jobId })
-  await until(look, ({ receivedLogSeq }) => receivedLogSeq >= LINES, {
+  await until(look, ({ receivedLogSeq }) => receivedLogSeq >= LINES - 1, {
     ...{ what: `${LINES} lines of log`, timeoutMs: 300_000, everyMs: 500 },
   })
   const owned = undo.move()

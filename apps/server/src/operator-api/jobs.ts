@@ -17,7 +17,7 @@ import { unlessOutage } from '../db/outage.ts'
 import { hostOfJob, jobPage, liveJob, viewJob } from '../fleet/job-views.ts'
 import { cancelJob, runJob } from '../fleet/jobs.ts'
 import { readLog } from '../fleet/logs.ts'
-import { jobRemoves, removes } from '../fleet/removals.ts'
+import { changedByJob, jobRemoves, removes } from '../fleet/removals.ts'
 import { retryJob } from '../fleet/retries.ts'
 import type { Scope, Thing } from '../fleet/scope.ts'
 import { withWireErrors } from '../wire-errors.ts'
@@ -55,6 +55,7 @@ export const jobsRouter = router({
   retry: operator({
     input: JobRetryRequest,
     of: { jobId: 'job' },
+    also: ({ jobId }, db) => changedByJob(db, jobId),
     makes: { kind: 'job', field: 'jobId' },
     fresh: ({ jobId }, db) => jobRemoves(db, jobId),
   })

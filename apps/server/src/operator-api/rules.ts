@@ -16,7 +16,7 @@ export type FieldKind = Thing['kind'] | 'installation' | 'own hosts' | 'own tags
 /**
  * `of`: the fields that name what the call is about; or `fleet` for what keeps to `ctx.scope` by itself, such as a list; or
  * `installation` for what concerns everybody; or `self` for one's own account and for what concerns nobody. `also`: more that
- * it is about, read from the rest of the input. `fresh`: the strongest factor of the account has to have been shown just now.
+ * it is about, read from the rest of the input or from what that names; looked at after `of`. `fresh`: the strongest factor of the account has to have been shown just now.
  *
  * A mutation is written down in the audit log as being about the first thing that `of` names, about one's own account, or about the
  * settings. Where that is not it: `about` is the field that names it, and `makes` the field of the answer. A mutation that
@@ -24,7 +24,7 @@ export type FieldKind = Thing['kind'] | 'installation' | 'own hosts' | 'own tags
  */
 export type Rule<Input> = {
   of: 'self' | 'fleet' | 'installation' | Partial<Record<keyof Input & string, FieldKind>>
-  also?: (input: Input) => readonly Thing[]
+  also?: (input: Input, db: Db) => readonly Thing[] | Promise<readonly Thing[]>
   about?: Named
   makes?: Named
   reveals?: true
@@ -48,7 +48,7 @@ export async function checkRule<Input>(
   const { tags } = principal
   if (tags === undefined || rule.of === 'self' || rule.of === 'fleet') return
   if (rule.of === 'installation') throw onlyForAll()
-  const things = [...(rule.also?.(input) ?? [])]
+  const things: Thing[] = []
   for (const [field, kind] of Object.entries(rule.of) as [keyof Input, FieldKind][]) {
     const value: unknown = input[field]
     if (kind === 'own tags') checkOwnTags(tags, value)
@@ -58,7 +58,7 @@ export async function checkRule<Input>(
     if (kind === 'installation') throw onlyForAll()
     for (const id of idsIn(value)) things.push({ kind: kind === 'own hosts' ? 'host' : kind, id })
   }
-  await requireWithin(db, tags, things)
+  await requireWithin(db, tags, [...things, ...((await rule.also?.(input, db)) ?? [])])
 }
 
 /** What the audit log says that a mutation is about. `answer`: once there is one. Undefined: not known yet. */

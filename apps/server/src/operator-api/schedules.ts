@@ -15,7 +15,7 @@ import {
 import { hasInlineHook } from '@restic-manager/contract/command'
 import type { ScheduleDraft } from '@restic-manager/contract/schedule'
 import { SchedulePreview, ScheduleView } from '@restic-manager/contract/views'
-import { removes, scheduleRemoves } from '../fleet/removals.ts'
+import { removes, scheduleRemoves, sharedBySchedule } from '../fleet/removals.ts'
 import { previewSlots } from '../fleet/schedule-preview.ts'
 import { previewRetention, runScheduleNow } from '../fleet/schedule-runs.ts'
 import { listSchedules, viewSchedule } from '../fleet/schedule-views.ts'
@@ -70,7 +70,12 @@ export const schedulesRouter = router({
     .output(Edited)
     .mutation(({ ctx, input }) => updateSchedule(ctx.db, input)),
   /** Pauses or resumes a schedule. */
-  setEnabled: operator({ input: ScheduleEnableRequest, of: { scheduleId: 'schedule' } })
+  setEnabled: operator({
+    input: ScheduleEnableRequest,
+    of: { scheduleId: 'schedule' },
+    also: ({ scheduleId, enabled }, db) => (enabled ? sharedBySchedule(db, scheduleId) : []),
+    fresh: ({ scheduleId, enabled }, db) => enabled && scheduleRemoves(db, scheduleId),
+  })
     .output(Edited)
     .mutation(({ ctx, input }) => setScheduleEnabled(ctx.db, input)),
   /** Deletes a schedule. Its jobs stay in the list, and its snapshots in the repository. */
@@ -104,6 +109,7 @@ export const schedulesRouter = router({
   runNow: operator({
     input: ScheduleRunNowRequest,
     of: { scheduleId: 'schedule' },
+    also: ({ scheduleId }, db) => sharedBySchedule(db, scheduleId),
     fresh: ({ scheduleId }, db) => scheduleRemoves(db, scheduleId),
   })
     .output(z.object({ jobIds: z.array(Id) }))

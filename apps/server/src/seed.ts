@@ -10,6 +10,8 @@ import { readDatabaseUrl } from './db/address.ts'
 import { migrateDatabase } from './db/migrate.ts'
 import { openSeal } from './db/open-seal.ts'
 import { openDatabase } from './db/open.ts'
+import { adminCommand } from './fleet/audit.ts'
+import { makeChange } from './fleet/audited.ts'
 import { seedFleet } from './seed/seed-fleet.ts'
 import { BadSetting } from './setting.ts'
 
@@ -78,7 +80,14 @@ async function seed(wish: NonNullable<ReturnType<typeof readWish>>): Promise<str
       const made = await seedFleet(db, seal, { ...wish.fleet, note }).finally(forgetKeys)
       const { email, name, password } = wish.operator
       const passwordHash = await hashOf(password)
-      const known = await createOperator(db, { email, name, role: 'admin', passwordHash }).then(
+      const known = await makeChange(
+        db,
+        {
+          ...{ actor: adminCommand, action: 'seed' },
+          subject: (id?: string) => (id === undefined ? undefined : { kind: 'operator' as const, id }),
+        },
+        tx => createOperator(tx, { email, name, role: 'admin', passwordHash }),
+      ).then(
         () => false,
         () => true,
       )

@@ -1,7 +1,13 @@
 // The seed makes a fleet that every list can show, and the same one for the same seed.
-import { sql } from 'drizzle-orm'
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Db } from '../db/open.ts'
+import { auditEvents } from '../db/schema-operators.ts'
 import { operatorRouter } from '../operator-api/router.ts'
 import { testDatabase } from '../testing.ts'
 import { routerParts } from '../testing-routers.ts'
@@ -64,4 +70,17 @@ test('the same seed makes the same fleet, another one another, and none is put b
   await seedFleet(one.db, one.seal, { ...wish, seed: 8, add: true })
   const [counted] = await one.db.execute<{ hosts: number }>(sql`select count(*)::integer as hosts from hosts`)
   expect(counted?.hosts).toBe(40)
+})
+
+test('the account that the program makes to sign in with stands in the audit log', async () => {
+  await using database = await testDatabase()
+  const folder = await mkdtemp(join(tmpdir(), 'rm-seed-'))
+  const { db, url } = database
+  const options = ['--hosts', '1', '--jobs', '0', '--email', 'seed@example.org']
+  const env = { PATH: process.env['PATH'], DATABASE_URL: url, RM_DATA_DIR: folder }
+  const program = join(import.meta.dirname, '../seed.ts')
+  await promisify(execFile)(process.execPath, [program, ...options], { env })
+  const rows = await db.select().from(auditEvents).where(eq(auditEvents.action, 'seed'))
+  expect(rows).toMatchObject([{ targetKind: 'operator', targetName: 'seed@example.org' }])
+  await rm(folder, { recursive: true })
 })

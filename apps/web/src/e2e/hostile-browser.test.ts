@@ -149,6 +149,8 @@ test.skipIf('missing' in chromium)(
       ['/repositories', '../..'],
       ['/repositories/add', undefined],
       [`/repositories/${repositoryId}`, '../..'],
+      ['/', undefined],
+      ['/snapshots', undefined],
       ['/attention', undefined],
       ['/settings', undefined],
       ['/settings/audit', '../../host'],

@@ -31,6 +31,7 @@ import { spawnServer } from './testing-process.ts'
 
 export { decideFire, decideOwnRun } from './fleet/fire-decision.ts'
 export { auditTimeOf, fillAudit, hostIdIn } from './testing-audit.ts'
+export { type BigFleet, listReads, oneRow, openBigFleet, overviewRead } from './testing-big-fleet.ts'
 export { testDatabase, type TestDatabase } from './testing-database.ts'
 export { databaseUser, ownPostgres, type OwnPostgres } from './testing-own-postgres.ts'
 export { openDatabase } from './db/open.ts'

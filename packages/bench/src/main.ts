@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { benchAgentBackup } from './agent-backup.ts'
 import { benchAuditList } from './audit-list.ts'
 import { type Figure, machine } from './figure.ts'
+import { benchLists, benchOverview } from './fleet-reads.ts'
 import { benchIdleMemory } from './idle-memory.ts'
 import { benchPage, pageParts, type PagePart } from './page.ts'
 import { benchReconnectStorm, type StormFigure } from './reconnect-storm.ts'
@@ -11,6 +12,8 @@ const benches = {
   'agent-backup': benchAgentBackup,
   'audit-list': benchAuditList,
   'idle-memory': benchIdleMemory,
+  lists: benchLists,
+  overview: benchOverview,
   page: benchPage,
   'reconnect-storm': benchReconnectStorm,
 } as const
@@ -23,7 +26,8 @@ const help = `Usage: npm run bench -- [${names.join(' | ')}] [options]
   --agents N  agents of the storm (default 5000)
   --outage S  how many seconds they are without a server, at least (default 10)
   --one-address  all of them come from one address; otherwise each has its own, for which it takes Linux
-  --hosts N, --jobs N  the fleet the page is looked at with (default 5000 and 1000000)
+  --hosts N, --jobs N  the fleet the page is looked at with (default 5000 and 1000000); lists also with a tenth of the jobs
+  --database-dir D  keeps the fleets of the lists and the Overview, and takes those that are there
   --data DIR  a data directory for that fleet, kept: it is seeded once and used again
   --part P    only this part of the page, may be repeated: ${pageParts.join(', ')}
   --json      one line of JSON a figure, and nothing else on standard output
@@ -46,6 +50,7 @@ function readFlags() {
         hosts: { type: 'string', default: '5000' },
         jobs: { type: 'string', default: '1000000' },
         data: { type: 'string' },
+        'database-dir': { type: 'string' },
         part: { type: 'string', multiple: true, default: [] },
         'one-address': { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
@@ -86,6 +91,7 @@ const options = {
   hosts: wholeFrom(1, 'hosts'),
   jobs: wholeFrom(0, 'jobs'),
   dataDir: values.data,
+  databaseDir: values['database-dir'],
   only: values.part.map(partOf),
 }
 const unknown = positionals.find(name => !Object.hasOwn(benches, name))

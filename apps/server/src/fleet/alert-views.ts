@@ -157,23 +157,28 @@ export async function alertPage(
     request.hostId === undefined ? undefined : eq(alerts.hostId, request.hostId),
     request.repositoryId === undefined ? undefined : eq(alerts.repositoryId, request.repositoryId),
   )
+  const order = isOpen
+    ? [sql`${rank} asc`, sql`${alerts.since} asc`, sql`${alerts.id} asc`]
+    : [sql`${alerts.since} desc`, sql`${alerts.id} desc`]
+  // First which, and only then what belongs to them: most are of no interest to a page.
+  const which = db
+    .select({ id: alerts.id })
+    .from(alerts)
+    .where(
+      and(
+        within,
+        isOpen ? isNull(alerts.clearedAt) : undefined,
+        request.acknowledged === undefined ? undefined : wasSeen(request.acknowledged),
+        request.severity === undefined ? undefined : inArray(alerts.kind, kindsOf(request.severity)),
+        isAfter(isOpen, request.cursor),
+      ),
+    )
+    .orderBy(...order)
+    .limit(request.limit + 1)
   const [rows, counts] = await Promise.all([
     selectAlerts(db, scope)
-      .where(
-        and(
-          within,
-          isOpen ? isNull(alerts.clearedAt) : undefined,
-          request.acknowledged === undefined ? undefined : wasSeen(request.acknowledged),
-          request.severity === undefined ? undefined : inArray(alerts.kind, kindsOf(request.severity)),
-          isAfter(isOpen, request.cursor),
-        ),
-      )
-      .orderBy(
-        ...(isOpen
-          ? [sql`${rank} asc`, sql`${alerts.since} asc`, sql`${alerts.id} asc`]
-          : [sql`${alerts.since} desc`, sql`${alerts.id} desc`]),
-      )
-      .limit(request.limit + 1),
+      .where(inArray(alerts.id, which))
+      .orderBy(...order),
     countAlerts(db, within),
   ])
   const page = rows.slice(0, request.limit)

@@ -8,7 +8,7 @@ import { backupDays } from './backup-days.ts'
 import { concernsItsRepository } from './claims.ts'
 import { briefsOf } from './job-views.ts'
 import { plannedLoad } from './planned-load.ts'
-import { jobsIn, type Scope } from './scope.ts'
+import { fewJobsIn, type Scope } from './scope.ts'
 import { standingOf } from './standing-views.ts'
 import { storageGrowth } from './storage-growth.ts'
 
@@ -51,7 +51,7 @@ async function runningNow(db: Db, scope: Scope): Promise<Overview['running']> {
     })
     .from(jobs)
     .leftJoin(jobProgress, sql`${jobProgress.jobId} = ${jobs.id}`)
-    .where(and(jobsIn(scope), sql`${jobs.status} = 'running'`))
+    .where(and(fewJobsIn(scope), sql`${jobs.status} = 'running'`))
     .orderBy(asc(jobs.startedAt), asc(jobs.id))
     .limit(MOST_RUNNING)
   const briefs = await briefsOf(
@@ -73,7 +73,7 @@ async function maintenanceNow(db: Db, scope: Scope): Promise<Overview['maintenan
     .from(jobs)
     .where(
       and(
-        jobsIn(scope),
+        fewJobsIn(scope),
         inArray(jobs.status, ['queued', 'accepted', 'running']),
         inArray(jobs.kind, ['forget', 'prune', 'check', 'unlock']),
         concernsItsRepository,

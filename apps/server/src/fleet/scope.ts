@@ -23,6 +23,15 @@ export const ofHostsIn = (scope: Scope, hostId: SQLWrapper): SQL | undefined =>
 export const jobsIn = (scope: Scope): SQL | undefined =>
   scope && or(ofHostsIn(scope, jobs.hostId), ofHostsIn(scope, jobs.forHostId))
 
+/**
+ * The same where few jobs are looked at, as those that run: each looks its hosts up, instead of the whole scope being found first.
+ * Names the columns of `jobs` in full.
+ */
+export const fewJobsIn = (scope: Scope): SQL | undefined =>
+  scope &&
+  sql`exists (select 1 from hosts as seen where seen.id in (jobs.host_id, jobs.for_host_id)
+    and seen.tags && ${sql.param([...scope], hosts.tags)})`
+
 /** Repositories that hosts of the scope use or maintain. */
 export const repositoriesIn = (scope: Scope): SQL | undefined =>
   scope &&

@@ -1,5 +1,7 @@
 // For tests and benchmarks only: a made-up fleet of any size in a folder of its own, and all that pages read of it.
 import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { startEmbedded } from './db/embedded.ts'
 import { migrateDatabase } from './db/migrate.ts'
@@ -17,7 +19,13 @@ import type { Scope } from './fleet/scope.ts'
 import { snapshotPage } from './fleet/snapshot-views.ts'
 import { seedFleet } from './seed/seed-fleet.ts'
 
-export type BigFleet = AsyncDisposable & { db: Db; postgres: string; most: string[]; few: string[] }
+export type BigFleet = AsyncDisposable & {
+  db: Db
+  postgres: string
+  postgresPid: number
+  most: string[]
+  few: string[]
+}
 
 /**
  * The fleet in `dataDir`, brought to this version's tables and summed up; made first where the folder holds none. `most` and `few`: a
@@ -51,7 +59,9 @@ export async function openBigFleet({
   const [version] = await db.execute<{ version: string }>(
     sql`select current_setting('server_version') as version`,
   )
+  const pidFile = await readFile(join(dataDir, 'postgres/postmaster.pid'), 'utf8')
   return {
+    ...{ postgresPid: Number.parseInt(pidFile, 10) },
     ...{ db, postgres: version?.version ?? '', most: [tags[0]?.tag ?? ''], few: [tags.at(-1)?.tag ?? ''] },
     async [Symbol.asyncDispose]() {
       await close()

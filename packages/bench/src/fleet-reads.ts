@@ -4,6 +4,10 @@ import os from 'node:os'
 import { join } from 'node:path'
 import { type BigFleet, listReads, oneRow, openBigFleet, overviewRead } from '@restic-manager/server/testing'
 import { type Figure, median, rounded } from './figure.ts'
+import { cpuSeconds, treeCpuSeconds } from './process-cost.ts'
+
+/** `cpuMs`: what one answer costs the database and this process together, whatever else the machine does meanwhile. */
+type ReadFigure = Figure & { cpuMs: number }
 
 /** What a person at a page does not notice. */
 const goalMs = 50
@@ -28,10 +32,10 @@ export const benchLists = (options: FleetReadsOptions): Promise<Figure[]> =>
 /** `databaseDir` holds a folder for each number of jobs, made where it is missing and kept; without it all are made anew and removed. */
 async function eachFleet(
   { hosts, jobs, scale, databaseDir }: FleetReadsOptions,
-  work: (fleet: BigFleet) => Promise<Figure[]>,
-): Promise<Figure[]> {
+  work: (fleet: BigFleet) => Promise<ReadFigure[]>,
+): Promise<ReadFigure[]> {
   const root = databaseDir ?? (await mkdtemp(join(os.tmpdir(), 'rm-bench-')))
-  const figures: Figure[] = []
+  const figures: ReadFigure[] = []
   try {
     for (const count of [jobs / 10, jobs]) {
       const size = { hosts: Math.round(hosts * scale), jobs: Math.round(count * scale) }
@@ -50,26 +54,30 @@ async function eachFleet(
 
 async function measure(
   reads: Awaited<ReturnType<typeof listReads>>,
-  { db, most, few }: BigFleet,
+  { db, most, few, postgresPid }: BigFleet,
   runs: number,
-): Promise<Figure[]> {
-  const figures: Figure[] = []
+): Promise<ReadFigure[]> {
+  const cpu = () => treeCpuSeconds(postgresPid) + cpuSeconds(process.pid)
+  const figures: ReadFigure[] = []
   for (const [name, read] of Object.entries(reads))
     for (const scope of [undefined, most, few]) {
       const took = { ours: [] as number[], limit: [] as number[] }
+      let before = cpu()
       for (let turn = -warmUps; turn < runs * 5; turn += 1) {
+        if (turn === 0) before = cpu()
         const ours = await timed(() => read(db, scope))
         const limit = await timed(() => oneRow(db, scope))
         if (turn < 0) continue
         took.ours.push(ours)
         took.limit.push(limit)
       }
+      const cpuMs = ((cpu() - before) / (runs * 5)) * 1_000
       const [ours, limit] = [median(took.ours), median(took.limit)]
       figures.push({
         name: `${name}, ${scope === undefined ? 'whole fleet' : `tag ${scope.join(' ')}`}`,
         unit: 'ms',
         ...{ ours: rounded(ours), limit: rounded(limit), ratio: rounded(ours / limit) },
-        ...{ goal: goalMs, ok: ours <= goalMs },
+        ...{ goal: goalMs, ok: ours <= goalMs, cpuMs: rounded(cpuMs) },
       })
     }
   return figures

@@ -2,7 +2,7 @@
 import type { HostRow } from '@restic-manager/contract/views'
 import { IconArrowUp, IconArrowsDiff } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
-import type { ReactNode } from 'react'
+import { memo, type ReactNode } from 'react'
 import { formatPercent } from '../format.ts'
 import { driftOf } from '../drift.ts'
 import type { Selection } from '../selection.ts'
@@ -101,7 +101,8 @@ function NextRun({ host }: { host: HostRow }) {
   return <When at={host.nextRunAt} />
 }
 
-function WideRow({ host }: { host: HostRow }) {
+/** Scrolling moves rows; only one whose host or job is another is drawn again. */
+const WideRow = memo(function WideRow({ host }: { host: HostRow }) {
   return (
     <>
       <div role="cell">
@@ -133,9 +134,9 @@ function WideRow({ host }: { host: HostRow }) {
       </div>
     </>
   )
-}
+})
 
-function NarrowRow({ host }: { host: HostRow }) {
+const NarrowRow = memo(function NarrowRow({ host }: { host: HostRow }) {
   const isWell = host.state === 'online' && host.lateSince === null
   return (
     <>
@@ -150,7 +151,7 @@ function NarrowRow({ host }: { host: HostRow }) {
       </div>
     </>
   )
-}
+})
 
 /** The box over those of the rows: all rows that were read so far. */
 function CheckAll({ rows, selection }: { rows: HostRow[]; selection: Selection }) {

@@ -2,6 +2,7 @@
 import { hasEnded } from '@restic-manager/contract/job-ended'
 import type { JobBrief } from '@restic-manager/contract/views'
 import { Link } from '@tanstack/react-router'
+import { memo } from 'react'
 import { useNow } from '../clock.ts'
 import { formatDuration, formatPercent } from '../format.ts'
 import { momentOf, nameOfKind } from '../job-story.ts'
@@ -43,7 +44,8 @@ const RepositoryName = ({ job }: { job: JobBrief }) =>
     <ShortName name={job.repositoryName} most={18} />
   )
 
-function WideRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
+/** Scrolling moves rows; only one whose host or job is another is drawn again. */
+const WideRow = memo(function WideRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
   return (
     <>
       <div role="cell">
@@ -83,9 +85,9 @@ function WideRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
       </div>
     </>
   )
-}
+})
 
-function NarrowRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
+const NarrowRow = memo(function NarrowRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
   return (
     <>
       <div className="phone-line">
@@ -112,7 +114,7 @@ function NarrowRow({ job, withHost }: { job: JobBrief; withHost: boolean }) {
       </div>
     </>
   )
-}
+})
 
 function Head({ withHost, stuck }: { withHost: boolean; stuck: boolean }) {
   const words = [

@@ -75,6 +75,14 @@ async function end(code: number, reason: string) {
   return process.exit(code)
 }
 
+/** What went wrong, and for a port that is taken what to do about it. */
+function whyNotStarted(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return 'code' in error && error.code === 'EADDRINUSE'
+    ? `PORT: ${config.port} on ${config.host} is in use. Stop what listens there, or choose another port; 0 takes any free one.`
+    : error.message
+}
+
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end(0, signal))
 // Started by a program of ours, over a channel: when that program is gone, so is the reason to run.
 process.on('disconnect', () => void end(0, 'parent gone'))
@@ -93,6 +101,6 @@ try {
 } catch (error) {
   if (!ending) {
     log.debug({ error: describeError(error) }, 'the start failed')
-    exitWith(1, error instanceof Error ? error.message : String(error))
+    exitWith(1, whyNotStarted(error))
   }
 }

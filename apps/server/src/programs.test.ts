@@ -103,7 +103,7 @@ describe('settings', () => {
     await using other = await startServer()
     const taken = await run('main', [], { ...settled, PORT: String(other.port) })
     expect(taken.code).toBe(1)
-    expect(taken.err).toContain('EADDRINUSE')
+    expect(taken.err).toMatch(/PORT: \d+ on 127\.0\.0\.1 is in use/)
     expect(await urlOfRunning(settled.RM_DATA_DIR)).toBeUndefined()
   })
 })

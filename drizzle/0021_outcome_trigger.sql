@@ -8,10 +8,10 @@ returns table (day date, slots integer) language sql stable as $$
   from (
     select each_day as day,
       floor((least(extract(epoch from each_day at time zone 'utc') + 86400, extract(epoch from slot) + 0.001) - 0.001
-        - extract(epoch from from_slot)) / (extract(epoch from slot - from_slot) / (slot_count - 1)) + 0.0000001)::integer + 1 as through,
+        - extract(epoch from from_slot)) / nullif(extract(epoch from slot - from_slot) / nullif(slot_count - 1, 0), 0) + 0.0000001)::integer + 1 as through,
       case when extract(epoch from each_day at time zone 'utc') <= extract(epoch from from_slot) then 0
         else floor((extract(epoch from each_day at time zone 'utc') - 0.001 - extract(epoch from from_slot))
-          / (extract(epoch from slot - from_slot) / (slot_count - 1)) + 0.0000001)::integer + 1 end as before
+          / nullif(extract(epoch from slot - from_slot) / nullif(slot_count - 1, 0), 0) + 0.0000001)::integer + 1 end as before
     from generate_series(
       greatest((from_slot at time zone 'utc')::date, (slot at time zone 'utc')::date - 400)::timestamp,
       (slot at time zone 'utc')::date::timestamp, interval '1 day') as each_day

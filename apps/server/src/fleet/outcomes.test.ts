@@ -149,6 +149,14 @@ test('a job that was given up as lost and succeeded after all counts once, as a 
   expect(await told()).toEqual({ '2026-03-01 succeeded': 1 })
 })
 
+test('a range of a single slot is a slot like any other', async () => {
+  const slot = new Date(firstDay + 3_600_000)
+  await put({ scheduledFor: slot, from: slot, slotCount: 1, status: 'skipped' })
+  await put({ scheduledFor: slot, from: slot, slotCount: 2, status: 'missed' })
+  await countOutcomes(database.db)
+  expect((await sums()).hostDays).toMatchObject([{ day: '2026-03-01', skipped: 1, missed: 1 }])
+})
+
 test('a range of slots that did not run lies on the days of its slots', async () => {
   const from = new Date(firstDay + 2 * 3_600_000)
   const to = new Date(from.getTime() + 3 * DAY_MS)

@@ -88,6 +88,6 @@ test.skipIf('missing' in chromium)(
     await page.getByLabel('E-mail').fill(email)
     await page.getByRole('textbox', { name: 'Password' }).fill(password)
     await page.getByRole('button', { name: 'Sign in', exact: true }).click()
-    await page.waitForURL(`${server.url}/hosts`)
+    await page.waitForURL(`${server.url}/`)
   },
 )

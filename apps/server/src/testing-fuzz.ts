@@ -12,7 +12,7 @@ import { jobMessages } from '@restic-manager/contract/testing-job-messages'
 import { scheduleMessages } from '@restic-manager/contract/testing-schedule-messages'
 import { timing } from '@restic-manager/contract/timing'
 import { agentRouter } from './agent-api/router.ts'
-import { hosts } from './db/schema.ts'
+import { hostRepositories, hosts } from './db/schema.ts'
 import { createArrivals } from './fleet/arrivals.ts'
 import { ForeignId } from './fleet/facts.ts'
 import { joinRouter } from './join-api/router.ts'
@@ -179,8 +179,13 @@ function withIds(value: unknown, ids: Ids, name = ''): unknown {
 
 /** Ids by field, one's own first. New jobs and a new schedule each time: what has ended hears no more. */
 async function freshIds({ database: { db } }: Parts, own: World, foreign: World): Promise<Ids> {
-  // Any hello may have told a policy that forbids them.
-  await db.update(hosts).set({ policy: null }).where(eq(hosts.id, own.host.hostId))
+  // Any hello may have told a policy that forbids them, and a host whose name was drawn twice is removed by it.
+  const { hostId, repositoryId } = own.host
+  await db
+    .update(hosts)
+    .set({ policy: null, removedAt: null, quarantinedAt: null, name: `host-${own.tag}` })
+    .where(eq(hosts.id, hostId))
+  await db.insert(hostRepositories).values({ hostId, repositoryId }).onConflictDoNothing()
   const jobs = await Promise.all([own.host.backUp(), own.host.backUp()])
   const scheduleId = await planOn(db, own.host)
   const more: Record<string, string[]> = {

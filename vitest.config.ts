@@ -1,13 +1,13 @@
-// One run, five projects: what needs nothing, what needs PostgreSQL, what needs restic, the page, and everything together.
+// One run, six projects: what needs nothing, what needs PostgreSQL, the client, what needs restic, the page, and everything together.
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const postgres = './apps/server/src/testing-setup.ts'
+const clientTests = 'packages/client/src/**/*.test.ts'
 const endToEnd = 'apps/web/src/e2e/**/*.test.ts'
 /** Start a server, other than what lies beside them: here they share one PostgreSQL instead of making their own. */
 const withPostgres = [
   'packages/chaos/src/checker*.test.ts',
-  'packages/client/src/client.test.ts',
   'apps/agent/src/{admission,ca-pin,key-change,with-server}.test.ts',
 ]
 /** Limits on waiting, far above what anything takes: the machine may be busy, and what a test waits for gives up before. */
@@ -24,7 +24,16 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
-          exclude: [...withPostgres, '**/node_modules/**'],
+          exclude: [...withPostgres, clientTests, '**/node_modules/**'],
+          ...patience,
+        },
+      },
+      {
+        test: {
+          // Its agent lives beside the server in one process: what other files leave behind there must not reach it.
+          name: 'client',
+          include: [clientTests],
+          globalSetup: [postgres],
           ...patience,
         },
       },

@@ -84,7 +84,8 @@ async function checkTogether(servers: TestServer[], fleet: Host[]) {
     ...{ since: new Date(0), until: new Date(0) },
   })
   await until(() => whatIsNotQuiet(evidence()), is([]), { what: 'quiet', timeoutMs: 60_000, everyMs: 300 })
-  expect(await checkEvidence(evidence())).toEqual([])
+  // A report may be on its way when the books are opened: what is broken stays broken.
+  await until(() => checkEvidence(evidence()), is([]), { what: 'a run in which nothing is broken' })
 }
 
 const statusOf = async ({ db }: TestServer, jobId: string): Promise<JobStatus | undefined> =>

@@ -6,9 +6,9 @@ import { newId } from '@restic-manager/contract/ids'
 import { makeFiles } from '@restic-manager/testkit/files'
 import { runToEnd } from '../../../scripts/operator.ts'
 import { ensureRestic } from '../../../scripts/restic.mjs'
-import { startFleet } from './fleet.ts'
-import { type Figure, median, rounded } from './figure.ts'
-import { cpuSeconds } from './process-cost.ts'
+import { startFleet } from './measure/product.ts'
+import { type Figure, median, rounded } from './measure/figure.ts'
+import { cpuSeconds } from './measure/process-cost.ts'
 
 /** 2 GB in 50,000 files, `runs` turns of each. Wall: from the order to the recorded end. CPU: the agent's own against restic's. */
 export async function benchAgentBackup({ runs, scale }: { runs: number; scale: number }): Promise<Figure[]> {

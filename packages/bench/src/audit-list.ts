@@ -1,6 +1,6 @@
 // A page of a long audit log, as the dashboard asks for it: each filter, at the newest rows and far back.
 import { fillAudit, hostIdIn, openDatabase, startServer, auditTimeOf } from '@restic-manager/server/testing'
-import { type Figure, median, rounded } from './figure.ts'
+import { type Figure, median, rounded } from './measure/figure.ts'
 
 const fullRows = 1_000_000
 const hosts = 5_000

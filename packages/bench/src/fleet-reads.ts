@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import { join } from 'node:path'
 import { type BigFleet, listReads, oneRow, openBigFleet, overviewRead } from '@restic-manager/server/testing'
-import { type Figure, median, rounded } from './figure.ts'
-import { cpuSeconds, treeCpuSeconds } from './process-cost.ts'
+import { type Figure, median, rounded } from './measure/figure.ts'
+import { cpuSeconds, treeCpuSeconds } from './measure/process-cost.ts'
 
 /** `cpuMs`: what one answer costs the database and this process together, whatever else the machine does meanwhile. */
 type ReadFigure = Figure & { cpuMs: number }

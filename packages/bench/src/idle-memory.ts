@@ -1,9 +1,9 @@
 // What an idle server and an idle agent take, against a bare Node that waits in the same run.
 import { spawn } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
-import { startFleet } from './fleet.ts'
-import { type Figure, median, rounded } from './figure.ts'
-import { memoryBytes } from './process-cost.ts'
+import { startFleet } from './measure/product.ts'
+import { type Figure, median, rounded } from './measure/figure.ts'
+import { memoryBytes } from './measure/process-cost.ts'
 
 const settleMs = 20_000
 const MB = 1e6

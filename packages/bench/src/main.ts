@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import { benchAgentBackup } from './agent-backup.ts'
 import { benchAuditList } from './audit-list.ts'
-import { type Figure, machine } from './figure.ts'
+import { type Figure, machine } from './measure/figure.ts'
 import { benchLists, benchOverview } from './fleet-reads.ts'
 import { benchIdleMemory } from './idle-memory.ts'
 import { benchPage, pageParts, type PagePart } from './page.ts'

@@ -1,13 +1,13 @@
 // The page in a real Chromium, on a large fleet: its parts, each a file of its own, on one server.
 import os from 'node:os'
-import type { Figure } from './figure.ts'
-import { benchPageBundle } from './page-bundle.ts'
-import { benchPageBurst } from './page-burst.ts'
-import { benchPageLog } from './page-log.ts'
-import { benchPagePaint } from './page-paint.ts'
-import { benchPageScroll } from './page-scroll.ts'
-import { benchPageSnapshots } from './page-snapshots.ts'
-import { openPageWorld, type PageWish, type PageWorld } from './page-world.ts'
+import type { Figure } from './measure/figure.ts'
+import { benchPageBundle } from './page/bundle.ts'
+import { benchPageBurst } from './page/burst.ts'
+import { benchPageLog } from './page/log.ts'
+import { benchPagePaint } from './page/paint.ts'
+import { benchPageScroll } from './page/scroll.ts'
+import { benchPageSnapshots } from './page/snapshots.ts'
+import { openPageWorld, type PageWish, type PageWorld } from './page/world.ts'
 
 const parts = {
   paint: benchPagePaint,

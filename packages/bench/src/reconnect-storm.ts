@@ -13,10 +13,10 @@ import {
   startServerProgram,
   stopProgram,
 } from '../../../scripts/processes.ts'
-import { machine, rounded } from './figure.ts'
-import { cpuSeconds, peakBytes, treeCpuSeconds } from './process-cost.ts'
-import type { StormStanding } from './storm-agents.ts'
-import { startStormFleet, type StormFleet } from './storm-fleet.ts'
+import { machine, rounded } from './measure/figure.ts'
+import { cpuSeconds, peakBytes, treeCpuSeconds } from './measure/process-cost.ts'
+import type { StormStanding } from './simulator/fleet-process.ts'
+import { startStormFleet, type StormFleet } from './simulator/fleet.ts'
 
 export type StormOptions = {
   agents: number

@@ -1,7 +1,7 @@
 // Promises of the typed client, kept against a real server with keys of limited scopes; and its examples, run as programs.
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { startSimulatedAgent } from '@restic-manager/bench/simulated-agent'
+import { startSimulatedAgent } from '@restic-manager/bench/simulator/agent'
 import { newId } from '@restic-manager/contract/ids'
 import { startServer, type TestServer } from '@restic-manager/server/testing'
 import { until } from '@restic-manager/testkit/until'

@@ -1,6 +1,6 @@
 // A thousand changes in a moment: an open page reads again as often as it would for one, and ends at what is true.
 import path from 'node:path'
-import { countCalls } from '@restic-manager/bench/page-calls'
+import { countCalls } from '@restic-manager/bench/page/calls'
 import { startServer } from '@restic-manager/server/testing'
 import { seedServer } from '@restic-manager/server/testing/seed'
 import { launchChromium, newPage, probeChromium } from '@restic-manager/testkit/chromium'

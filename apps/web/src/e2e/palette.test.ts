@@ -1,6 +1,6 @@
 // The command palette in a real browser, by keyboard alone: found, chosen, run, and the focus back where it was.
 import path from 'node:path'
-import { startSimulatedAgent } from '@restic-manager/bench/simulated-agent'
+import { startSimulatedAgent } from '@restic-manager/bench/simulator/agent'
 import { newId } from '@restic-manager/contract/ids'
 import { startServer } from '@restic-manager/server/testing'
 import { launchChromium, newPage, probeChromium } from '@restic-manager/testkit/chromium'

@@ -1,6 +1,6 @@
 // Simulated agents against a real server: taken for hosts like any other, they keep every promise through the harms they do.
-import { startSimulatedAgent } from '@restic-manager/bench/simulated-agent'
-import type { SimulatedAgent, SimulatedBehaviour } from '@restic-manager/bench/simulated-agent-options'
+import { startSimulatedAgent } from '@restic-manager/bench/simulator/agent'
+import type { SimulatedAgent, SimulatedBehaviour } from '@restic-manager/bench/simulator/agent-options'
 import { checkEvidence, whatIsNotQuiet } from '@restic-manager/chaos/checker'
 import { watchDatabase } from '@restic-manager/chaos/checker-watch'
 import { connectToRead } from '@restic-manager/chaos/checker-world'

@@ -2,8 +2,8 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
-import { cpuSeconds } from './process-cost.ts'
-import type { StormBooks, StormJoin, StormOrder, StormStanding } from './storm-agents.ts'
+import { cpuSeconds } from '../measure/process-cost.ts'
+import type { StormBooks, StormJoin, StormOrder, StormStanding } from './fleet-process.ts'
 
 /** Each agent may hold two connections for a moment, and a process may open 20,000 files on many systems. */
 const MOST_IN_ONE = 2_500
@@ -25,7 +25,7 @@ export type StormFleet = AsyncDisposable & {
 export function startStormFleet(agents: number): StormFleet {
   const parts = Array.from({ length: Math.ceil(agents / MOST_IN_ONE) }, (_, part) => {
     const first = part * MOST_IN_ONE
-    const child = fork(path.join(import.meta.dirname, 'storm-agents.ts'))
+    const child = fork(path.join(import.meta.dirname, 'fleet-process.ts'))
     return { child, first, count: Math.min(MOST_IN_ONE, agents - first) }
   })
 

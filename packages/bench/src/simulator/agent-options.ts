@@ -1,7 +1,7 @@
 // How a simulated agent is asked for, and what can be done to it.
 import type { Timing } from '@restic-manager/contract/timing'
 import type { JobHeader } from '@restic-manager/contract/job'
-import type { SimulatedRecord } from './simulated-record.ts'
+import type { SimulatedRecord } from './record.ts'
 
 /** Answers a number from 0 to below 1, the same row of numbers for the same seed. */
 export type Random = () => number

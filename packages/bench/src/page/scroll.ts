@@ -1,7 +1,7 @@
 // Whether the list of hosts stutters while somebody wheels through all of it, down while pages come in and up again.
-import type { Figure } from './figure.ts'
-import { bareFrames, frameFigures, framesDuring, wheelUntil } from './page-frames.ts'
-import type { PageWorld } from './page-world.ts'
+import type { Figure } from '../measure/figure.ts'
+import { bareFrames, frameFigures, framesDuring, wheelUntil } from './frames.ts'
+import type { PageWorld } from './world.ts'
 
 /** Frames on the way down and on the way up. */
 export async function benchPageScroll(world: PageWorld): Promise<Figure[]> {

@@ -3,8 +3,8 @@ import { newId } from '@restic-manager/contract/ids'
 import type { JobHeader } from '@restic-manager/contract/job'
 import type { Timing } from '@restic-manager/contract/timing'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startSimulatedAgent } from './simulated-agent.ts'
-import type { LinkEvent, SimulatedAgent } from './simulated-agent-options.ts'
+import { startSimulatedAgent } from './agent.ts'
+import type { LinkEvent, SimulatedAgent } from './agent-options.ts'
 
 /** `localAddress` undefined: from wherever the system says. `everyMs`: no two are let in closer to each other. */
 export type StormJoin = {

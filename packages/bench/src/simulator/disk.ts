@@ -6,7 +6,7 @@ import { toInstant } from '@restic-manager/contract/scalars'
 import type { Schedule, ScheduleFireAnswer } from '@restic-manager/contract/schedule'
 import type { LogStreamBlock } from '@restic-manager/contract/log'
 import type { Snapshot } from '@restic-manager/contract/snapshots'
-import type { SimulatedFact, SimulatedJob, SimulatedRecord } from './simulated-record.ts'
+import type { SimulatedFact, SimulatedJob, SimulatedRecord } from './record.ts'
 
 export type DiskJob = SimulatedJob & {
   /** The server's answer to the acceptance; a slot that was decided here needs none. */

@@ -1,7 +1,7 @@
 // The schedules of a simulated agent: which it takes, which count slots, and from when.
 import { complaintAboutTimetable, type Timetable } from '@restic-manager/contract/cron'
 import { Schedule, type ScheduleSet } from '@restic-manager/contract/schedule'
-import type { DiskPlan } from './simulated-disk.ts'
+import type { DiskPlan } from './disk.ts'
 
 /** Whether slots of it count. */
 export const isLive = ({ stopped, schedule }: DiskPlan): boolean =>

@@ -3,10 +3,10 @@ import { encodeGap, encodeLine } from '@restic-manager/contract/log'
 import type { EndStatus } from '@restic-manager/contract/job'
 import { toInstant } from '@restic-manager/contract/scalars'
 import { snapshotTags, type Snapshot } from '@restic-manager/contract/snapshots'
-import type { Random, SimulatedBehaviour } from './simulated-agent-options.ts'
-import { addFact, withdrawFact, type Disk, type DiskJob } from './simulated-disk.ts'
-import { makeId } from './simulated-join.ts'
-import { between } from './simulated-life.ts'
+import type { Random, SimulatedBehaviour } from './agent-options.ts'
+import { addFact, withdrawFact, type Disk, type DiskJob } from './disk.ts'
+import { makeId } from './join.ts'
+import { between } from './life.ts'
 
 /** How a job will go when nothing stops it: how long, with how many lines of log cut in how many blocks, and its end. */
 export type Course = {

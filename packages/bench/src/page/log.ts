@@ -5,10 +5,15 @@ import { newId } from '@restic-manager/contract/ids'
 import { hasEnded } from '@restic-manager/contract/job-ended'
 import { fakeRestic } from '@restic-manager/testkit/fake-restic'
 import { until } from '@restic-manager/testkit/until'
-import { enrolAgent, policyOfThrowAway, startAgentProgram, stopProgram } from '../../../scripts/processes.ts'
-import type { Figure } from './figure.ts'
-import { bareFrames, frameFigures, framesDuring, wheelUntil } from './page-frames.ts'
-import type { PageWorld } from './page-world.ts'
+import {
+  enrolAgent,
+  policyOfThrowAway,
+  startAgentProgram,
+  stopProgram,
+} from '../../../../scripts/processes.ts'
+import type { Figure } from '../measure/figure.ts'
+import { bareFrames, frameFigures, framesDuring, wheelUntil } from './frames.ts'
+import type { PageWorld } from './world.ts'
 
 const LINES = 100_000
 const FOLLOWED = { lines: 20_000, linesPerSecond: 1_000 }

@@ -4,11 +4,11 @@ import type { JobHeader } from '@restic-manager/contract/job'
 import { toInstant } from '@restic-manager/contract/scalars'
 import type { ScheduleAck, ScheduleFireAnswer, ScheduleSet } from '@restic-manager/contract/schedule'
 import { jitterMs, slotJobId, toSlot } from '@restic-manager/contract/slots'
-import { addFact, withdrawFact, type DiskPlan, type DiskSlot } from './simulated-disk.ts'
-import type { SimulatedFact } from './simulated-record.ts'
-import type { Life } from './simulated-life.ts'
-import { isLive, readEntry, throughOf, timetableOf } from './simulated-plan.ts'
-import type { SimulatedRunner } from './simulated-runner.ts'
+import { addFact, withdrawFact, type DiskPlan, type DiskSlot } from './disk.ts'
+import type { SimulatedFact } from './record.ts'
+import type { Life } from './life.ts'
+import { isLive, readEntry, throughOf, timetableOf } from './plan.ts'
+import type { SimulatedRunner } from './runner.ts'
 
 export type SimulatedSlots = {
   /** Takes a set whose configuration is applied. Answers what is to be acked. */

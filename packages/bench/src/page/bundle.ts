@@ -1,9 +1,9 @@
 // How much script a browser loads for a first look, compressed.
 import { gzipSync } from 'node:zlib'
 import type { Response } from 'playwright-core'
-import { type Figure, rounded } from './figure.ts'
-import { firstSights, paintedAfter, type FirstSight } from './page-painted.ts'
-import type { PageWorld } from './page-world.ts'
+import { type Figure, rounded } from '../measure/figure.ts'
+import { firstSights, paintedAfter, type FirstSight } from './painted.ts'
+import type { PageWorld } from './world.ts'
 
 const GOAL_KB = 250
 

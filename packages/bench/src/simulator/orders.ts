@@ -5,9 +5,9 @@ import { JobHeader } from '@restic-manager/contract/job'
 import type { ConfigUpdate } from '@restic-manager/contract/repository'
 import { toInstant } from '@restic-manager/contract/scalars'
 import { ScheduleSet } from '@restic-manager/contract/schedule'
-import type { Life } from './simulated-life.ts'
-import type { SimulatedRunner } from './simulated-runner.ts'
-import type { SimulatedSlots } from './simulated-slots.ts'
+import type { Life } from './life.ts'
+import type { SimulatedRunner } from './runner.ts'
+import type { SimulatedSlots } from './slots.ts'
 
 export type OrderDesk = {
   takeOrder(received: unknown): void

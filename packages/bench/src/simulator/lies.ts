@@ -1,9 +1,9 @@
 // What a socket goes on to tell although its session is over: all of it false, none of it to be believed.
 import { newId } from '@restic-manager/contract/ids'
 import { toInstant } from '@restic-manager/contract/scalars'
-import type { Disk } from './simulated-disk.ts'
-import { Refused, type SimulatedLink } from './simulated-link.ts'
-import { between, type Life } from './simulated-life.ts'
+import type { Disk } from './disk.ts'
+import { Refused, type SimulatedLink } from './link.ts'
+import { between, type Life } from './life.ts'
 
 type Lie = { call: string; payload: object }
 

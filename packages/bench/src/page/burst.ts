@@ -2,9 +2,9 @@
 import { newId } from '@restic-manager/contract/ids'
 import { until } from '@restic-manager/testkit/until'
 import type { Page } from 'playwright-core'
-import { type Figure, rounded } from './figure.ts'
-import { countCalls, type PageCalls } from './page-calls.ts'
-import type { PageWorld } from './page-world.ts'
+import { type Figure, rounded } from '../measure/figure.ts'
+import { countCalls, type PageCalls } from './calls.ts'
+import type { PageWorld } from './world.ts'
 
 const CHANGES = 1_000
 /** A list is read again about once a second. */

@@ -1,8 +1,8 @@
 // What a repository with thousands of snapshots costs the browser: until it is seen, and how much of it stands on the page.
-import { type Figure, median, rounded } from './figure.ts'
-import { wheelUntil } from './page-frames.ts'
-import { countNodes, paintedAfter } from './page-painted.ts'
-import type { PageWorld } from './page-world.ts'
+import { type Figure, median, rounded } from '../measure/figure.ts'
+import { wheelUntil } from './frames.ts'
+import { countNodes, paintedAfter } from './painted.ts'
+import type { PageWorld } from './world.ts'
 
 const SNAPSHOTS = 5_000
 const GOAL_MS = 500

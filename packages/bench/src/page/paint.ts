@@ -1,7 +1,7 @@
 // How long until somebody who opens a page sees the first row or sentence of use, with nothing in the browser's cache.
-import { type Figure, median, rounded } from './figure.ts'
-import { firstSights, paintedAfter, type FirstSight } from './page-painted.ts'
-import type { PageWorld } from './page-world.ts'
+import { type Figure, median, rounded } from '../measure/figure.ts'
+import { firstSights, paintedAfter, type FirstSight } from './painted.ts'
+import type { PageWorld } from './world.ts'
 
 const GOAL_MS = 1_000
 

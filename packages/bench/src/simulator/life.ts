@@ -1,8 +1,8 @@
 // One life of a simulated agent, from its start to its crash or stop: what is scheduled in it never happens after it.
 import type { Timing } from '@restic-manager/contract/timing'
-import type { Random, SimulatedBehaviour } from './simulated-agent-options.ts'
-import type { Disk } from './simulated-disk.ts'
-import type { SimulatedLink } from './simulated-link.ts'
+import type { Random, SimulatedBehaviour } from './agent-options.ts'
+import type { Disk } from './disk.ts'
+import type { SimulatedLink } from './link.ts'
 
 export type Life = {
   readonly disk: Disk

@@ -6,8 +6,8 @@ import https from 'node:https'
 import { text } from 'node:stream/consumers'
 import { TurnedAway } from '@restic-manager/agent/link'
 import { ChallengeAnswer, EnrolmentAnswer, ProofAnswer, proofText } from '@restic-manager/contract/join'
-import type { Random } from './simulated-agent-options.ts'
-import { Refused, type Reader } from './simulated-link.ts'
+import type { Random } from './agent-options.ts'
+import { Refused, type Reader } from './link.ts'
 
 /** What stands before the 32 bytes of an Ed25519 key in its PKCS #8 form (RFC 8410). */
 const keyPrefix = Buffer.from('302e020100300506032b657004220420', 'hex')

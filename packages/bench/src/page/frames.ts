@@ -1,6 +1,6 @@
 // How long the frames of a page take while something moves.
 import type { Page } from 'playwright-core'
-import { type Figure, rounded } from './figure.ts'
+import { type Figure, rounded } from '../measure/figure.ts'
 
 /** Two frames at 60 a second: a longer one is seen as a stutter. */
 const GOAL_MS = 1_000 / 30

@@ -3,12 +3,12 @@ import { CommandAnswer } from '@restic-manager/contract/command'
 import { Ack } from '@restic-manager/contract/fact'
 import { LogAnswer, type LogStreamBlock } from '@restic-manager/contract/log'
 import { ScheduleFireAnswer } from '@restic-manager/contract/schedule'
-import { factAbout, nextFact, repeatFact, settleFact, type DiskLog } from './simulated-disk.ts'
-import { afterFailure, Misunderstood, type Reader, type SimulatedLink } from './simulated-link.ts'
-import { between, type Life } from './simulated-life.ts'
-import type { SimulatedFact } from './simulated-record.ts'
-import type { SimulatedRunner } from './simulated-runner.ts'
-import type { SimulatedSlots } from './simulated-slots.ts'
+import { factAbout, nextFact, repeatFact, settleFact, type DiskLog } from './disk.ts'
+import { afterFailure, Misunderstood, type Reader, type SimulatedLink } from './link.ts'
+import { between, type Life } from './life.ts'
+import type { SimulatedFact } from './record.ts'
+import type { SimulatedRunner } from './runner.ts'
+import type { SimulatedSlots } from './slots.ts'
 
 const readers: Record<SimulatedFact['name'], Reader<unknown>> = {
   'schedule.fire': ScheduleFireAnswer,

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { launchChromium, newPage } from '@restic-manager/testkit/chromium'
 import type { Browser, Page } from 'playwright-core'
-import { makeOperator, type Api } from '../../../scripts/operator.ts'
+import { makeOperator, type Api } from '../../../../scripts/operator.ts'
 import {
   build,
   type Environment,
@@ -14,7 +14,7 @@ import {
   runProgram,
   startServerProgram,
   stopProgram,
-} from '../../../scripts/processes.ts'
+} from '../../../../scripts/processes.ts'
 
 export type PageWish = { hosts: number; jobs: number; dataDir: string | undefined }
 

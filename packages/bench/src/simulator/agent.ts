@@ -7,13 +7,13 @@ import type {
   SimulatedAgent,
   SimulatedAgentOptions,
   SimulatedBehaviour,
-} from './simulated-agent-options.ts'
-import { formatDisk, recordOf, type Disk } from './simulated-disk.ts'
-import { enrol, makeId, makeKey, openDoor, type Door } from './simulated-join.ts'
-import { Died, type Life } from './simulated-life.ts'
-import { startRunner } from './simulated-runner.ts'
-import { openSession } from './simulated-session.ts'
-import { startSlots } from './simulated-slots.ts'
+} from './agent-options.ts'
+import { formatDisk, recordOf, type Disk } from './disk.ts'
+import { enrol, makeId, makeKey, openDoor, type Door } from './join.ts'
+import { Died, type Life } from './life.ts'
+import { startRunner } from './runner.ts'
+import { openSession } from './session.ts'
+import { startSlots } from './slots.ts'
 import { createTimerWheel } from './timer-wheel.ts'
 
 const quiet: Required<SimulatedBehaviour> = {

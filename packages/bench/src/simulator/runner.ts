@@ -3,9 +3,9 @@ import type { CommandRun } from '@restic-manager/contract/command'
 import type { JobHeader, JobKind } from '@restic-manager/contract/job'
 import { reasonSentence, type JobReason } from '@restic-manager/contract/reasons'
 import { toInstant } from '@restic-manager/contract/scalars'
-import { addFact, factAbout, repeatFact, type DiskJob } from './simulated-disk.ts'
-import { between, type Life } from './simulated-life.ts'
-import { cutBlock, drawCourse, endJob, type Course } from './simulated-work.ts'
+import { addFact, factAbout, repeatFact, type DiskJob } from './disk.ts'
+import { between, type Life } from './life.ts'
+import { cutBlock, drawCourse, endJob, type Course } from './work.ts'
 
 export type SimulatedRunner = {
   order(order: CommandRun, against: string | undefined): void

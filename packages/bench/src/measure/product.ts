@@ -1,7 +1,7 @@
 // A server and one agent, built and started as they are shipped, for benchmarks that need the whole product.
 import path from 'node:path'
 import { until } from '@restic-manager/testkit/until'
-import { makeOperator } from '../../../scripts/operator.ts'
+import { makeOperator } from '../../../../scripts/operator.ts'
 import {
   build,
   enrolAgent,
@@ -11,7 +11,7 @@ import {
   startAgentProgram,
   startServerProgram,
   stopProgram,
-} from '../../../scripts/processes.ts'
+} from '../../../../scripts/processes.ts'
 
 /** Starts one server and one enrolled, connected agent in a temporary folder. Disposing stops both and removes it. */
 export async function startFleet() {

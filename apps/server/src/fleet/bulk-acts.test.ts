@@ -3,7 +3,7 @@ import { eq, like, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
 import { timing } from '@restic-manager/contract/timing'
-import { auditEvents } from '../db/schema-operators.ts'
+import { apiKeys, auditEvents, operators } from '../db/schema-operators.ts'
 import { hosts, jobs } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
 import { makeHost, repositoryOf } from '../testing-fleet.ts'
@@ -15,17 +15,18 @@ import { listTags } from './host-tags.ts'
 import { createRepository } from './repositories.ts'
 import { type Scope, wholeFleet } from './scope.ts'
 
+const anna = { kind: 'operator', id: newId(), name: 'anna@example.org' } as const
 let database: TestDatabase
 beforeAll(async () => {
   database = await testDatabase()
+  await database.db.insert(operators).values({ id: anna.id, name: 'Anna', email: anna.name, role: 'admin' })
 })
 afterAll(() => database.close())
 
-const anna: Actor = { kind: 'operator', id: newId(), name: 'anna@example.org' }
-const begin = (request: BulkRequest, scope: Scope = wholeFleet) =>
-  database.db.transaction(tx => beginBulk(tx, scope, request, anna))
+const begin = (request: BulkRequest, scope: Scope = wholeFleet, actor: Actor = anna) =>
+  database.db.transaction(tx => beginBulk(tx, scope, request, actor))
 const finish = (id: string) => workOnBulk(database.db, id, { timing, forMs: 60_000 })
-const progress = (id: string) => progressOf(database.db, id, anna.id ?? '')
+const progress = (id: string) => progressOf(database.db, id, anna.id)
 const preview = (request: Parameters<typeof previewBulk>[2]) => previewBulk(database.db, wholeFleet, request)
 const rowsOfAct = async (id: string) =>
   (
@@ -159,4 +160,58 @@ test('a tag is put on and taken off, and a host that has as many as it may says 
   await begin({ requestId: off, kind: 'removeTag', tag: 'berlin', hostIds: ids })
   await finish(off)
   expect(await progress(off)).toMatchObject({ changed: 2, already: 1, refused: 0 })
+})
+
+test('an act goes no further for somebody who lost the right, the tag or the key it was begun with', async () => {
+  const { db } = database
+  const losses: [string, (id: string, keyId: string) => Promise<unknown>, BulkRequest['kind'], number][] = [
+    ['role', id => db.update(operators).set({ role: 'viewer' }).where(eq(operators.id, id)), 'pause', 50],
+    [
+      'place',
+      id =>
+        db
+          .update(operators)
+          .set({ tags: ['elsewhere'] })
+          .where(eq(operators.id, id)),
+      'pause',
+      50,
+    ],
+    ['account', id => db.delete(operators).where(eq(operators.id, id)), 'pause', 50],
+    ['rank', id => db.update(operators).set({ role: 'operator' }).where(eq(operators.id, id)), 'addTag', 50],
+    [
+      'key',
+      (_, key) => db.update(apiKeys).set({ revokedAt: new Date() }).where(eq(apiKeys.id, key)),
+      'pause',
+      50,
+    ],
+    ['nothing', async () => {}, 'pause', 70],
+  ]
+  for (const [what, lose, kind, changed] of losses) {
+    const hostIds = await makeMany(`lost-${what}`, 70)
+    const [id, keyId, requestId] = [newId(), newId(), newId()]
+    const email = `${what}@example.org`
+    await db.insert(operators).values({ id, name: what, email, role: 'admin' })
+    await db.insert(apiKeys).values({ id: keyId, operatorId: id, name: what, prefix: what, hash: keyId })
+    const byKey = what === 'key' || what === 'nothing'
+    const actor: Actor = byKey
+      ? { kind: 'api key', id: keyId, name: email }
+      : { kind: 'operator', id, name: email }
+    await begin(
+      { requestId, kind, hostIds, ...(kind === 'addTag' ? { tag: 'new' } : {}) } as BulkRequest,
+      wholeFleet,
+      actor,
+    )
+    await workOnBulk(db, requestId, { timing, forMs: 0 })
+    await lose(id, keyId)
+    await finish(requestId)
+    expect(await progressOf(db, requestId, actor.id ?? ''), what).toMatchObject({
+      ...{ done: 70, changed, refused: 70 - changed, finishedAt: expect.any(Date) },
+      why:
+        changed === 70
+          ? []
+          : expect.arrayContaining([
+              expect.objectContaining({ sentence: expect.stringContaining('any more') }),
+            ]),
+    })
+  }
 })

@@ -8,6 +8,7 @@ import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { bulkActs, hosts, schedules } from '../db/schema.ts'
 import { writeAudit } from './audit.ts'
+import { stillAllowed } from './bulk-rights.ts'
 import { pauseHosts, resumeHosts } from './pauses.ts'
 import { runScheduleNow } from './schedule-runs.ts'
 
@@ -15,6 +16,8 @@ import { runScheduleNow } from './schedule-runs.ts'
 const SLICE = 50
 /** Hosts that are told of by name when they refused. */
 const MOST_TOLD = 10
+/** What is said of a host that whoever began the act sees or changes no longer. */
+const notAllowed = 'Whoever began this may not do it to this host any more.'
 /** What a host may have. */
 const MOST_TAGS = 50
 
@@ -124,7 +127,13 @@ async function doSlice(db: Db, actId: string, timing: Timing): Promise<number | 
       .select({ id: hosts.id, name: hosts.name })
       .from(hosts)
       .where(and(inArray(hosts.id, slice), isNull(hosts.removedAt)))
-    const { changed, refused, partly = [] } = await works[act.kind](tx, act, slice, timing)
+    const allowed = await stillAllowed(tx, act, slice)
+    const mine = slice.filter(id => allowed.has(id))
+    const { changed, refused: unable, partly = [] } = await works[act.kind](tx, act, mine, timing)
+    const refused = new Map([
+      ...unable,
+      ...slice.filter(id => !allowed.has(id)).map(id => [id, notAllowed] as const),
+    ])
     const names = new Map(named.map(({ id, name }) => [id, name]))
     const told: Told[] = [...refused].map(([hostId, sentence]) => ({
       hostId,

@@ -7,7 +7,7 @@ import { createApiKey } from './auth/api-keys.ts'
 import { createInvitation } from './auth/invitations.ts'
 import type { Principal } from './context.ts'
 import type { Db } from './db/open.ts'
-import { alerts, hosts } from './db/schema.ts'
+import { alerts, hostRepositories, hosts, jobs, repositories } from './db/schema.ts'
 import { apiKeys, operatorInvitations, operatorPasskeys } from './db/schema-operators.ts'
 import type { Seal } from './db/seal.ts'
 import { raiseAlert } from './fleet/alerts.ts'
@@ -74,6 +74,39 @@ export async function makeWorld(db: Db, seal: Seal, tag: string): Promise<World>
       ...{ scheduleId, scheduleIds: scheduleId, forgets: scheduleId },
       ...{ jobId, snapshotId, enrolmentId, alertId: alert?.id ?? '', ...account },
       ...{ keyId: key?.id ?? '', invitationId: invitation?.id ?? '' },
+    },
+  }
+}
+
+/**
+ * What upkeep adds to a world: a host with the same tag that maintains a repository of its host, prunes it by plan, and thins it on
+ * that host's behalf. The ids by the name of the field, as in a world.
+ */
+export async function addUpkeep(
+  db: Db,
+  seal: Seal,
+  { host, tag, ids }: World,
+): Promise<Record<string, string>> {
+  const keeper = await makeHost(db, seal, `keeper-${tag}`)
+  const { hostId, repositoryId } = keeper
+  await db
+    .update(hosts)
+    .set({ tags: [tag] })
+    .where(eq(hosts.id, hostId))
+  await db.update(repositories).set({ maintenanceHostId: hostId }).where(eq(repositories.id, repositoryId))
+  await db.insert(hostRepositories).values({ hostId: host.hostId, repositoryId })
+  const scheduleId = await planOn(db, keeper, { name: 'prune', kind: 'prune', paths: undefined })
+  const { jobId } = await keeper.backUp()
+  await cancelJob(db, { jobId, ...asAnna })
+  await db.update(jobs).set({ kind: 'forget', forHostId: host.hostId }).where(eq(jobs.id, jobId))
+  return {
+    ...{ ...ids, hostId, hostIds: hostId, maintenanceHostId: hostId, jobId },
+    ...{
+      repositoryId,
+      repositoryIds: repositoryId,
+      scheduleId,
+      scheduleIds: scheduleId,
+      forgets: scheduleId,
     },
   }
 }

@@ -7,7 +7,7 @@ import type { Principal } from '../context.ts'
 import { notify } from '../db/bus.ts'
 import { fillSlots, type IdSlot, inputsOf, slotsIn } from '../testing-inputs.ts'
 import { type OperatorServer, operatorServer } from '../testing-routers.ts'
-import { makeWorld, tableHashes, type World } from '../testing-world.ts'
+import { addUpkeep, makeWorld, tableHashes, type World } from '../testing-world.ts'
 import { operatorRouter } from './router.ts'
 import type { AnyRule } from './rules.ts'
 
@@ -46,11 +46,15 @@ let own: World
 let foreign: World
 /** An own repository that the foreign host uses as well. */
 let shared: string
+/** What the foreign side has beside its host: who maintains a repository of it, and what that one does there. */
+let upkeep: Record<string, string>
 beforeAll(async () => {
   server = await operatorServer()
   const { db, seal, sql } = server.database
   own = await makeWorld(db, seal, 'own')
   foreign = await makeWorld(db, seal, 'foreign')
+  upkeep = await addUpkeep(db, seal, foreign)
+  await addUpkeep(db, seal, own)
   shared = (await makeWorld(db, seal, 'own')).ids['repositoryId'] ?? ''
   await sql`insert into host_repositories (host_id, repository_id) values (${foreign.host.hostId}, ${shared})`
 })
@@ -71,21 +75,21 @@ type Filling = { said: string; input: unknown; unknown: unknown; isForeign: bool
 /** All that is foreign, and each foreign thing among what is one's own. `unknown`: the same with ids that nobody has. */
 function fillings(input: unknown): Filling[] {
   const slots = slotsIn(input).filter(slot => !ofCaller.has(slot.name))
-  const idOf = (world: World, slot: IdSlot) => {
+  const idOf = (ids: World['ids'], slot: IdSlot) => {
     if (ofCaller.has(slot.name)) return newId()
-    const id = world.ids[slot.name]
+    const id = ids[slot.name]
     if (id === undefined) throw new Error(`nobody has said whose id "${slot.name}" is: see makeWorld`)
     return id
   }
   const nobodys = (slot: IdSlot) => (slot.name === 'snapshotId' ? 'ab'.repeat(32) : newId())
-  const choose = (said: string, isForeign: (slot: IdSlot) => boolean): Filling => ({
+  const choose = (said: string, isForeign: (slot: IdSlot) => boolean, theirs = foreign.ids): Filling => ({
     said,
-    input: fillSlots(input, slot => idOf(isForeign(slot) ? foreign : own, slot)),
-    unknown: fillSlots(input, slot => (isForeign(slot) ? nobodys(slot) : idOf(own, slot))),
+    input: fillSlots(input, slot => idOf(isForeign(slot) ? theirs : own.ids, slot)),
+    unknown: fillSlots(input, slot => (isForeign(slot) ? nobodys(slot) : idOf(own.ids, slot))),
     isForeign: slots.some(isForeign),
   })
-  const all = choose('all', () => true)
-  return slots.length < 2 ? [all] : [all, ...slots.map(one => choose(one.name, slot => slot === one))]
+  const all = [choose('all', () => true), choose('all of upkeep', () => true, upkeep)]
+  return slots.length < 2 ? all : [...all, ...slots.map(one => choose(one.name, slot => slot === one))]
 }
 
 /** Where one of one's own tags is asked for: the tag of somebody else. */
@@ -198,8 +202,8 @@ describe('who is limited to some tags', () => {
 describe('what is answered holds nothing foreign', () => {
   const reads = paths.filter(path => procedures[path]?._def.type === 'query')
   const hidden = () =>
-    ['hostId', 'repositoryId', 'scheduleId', 'jobId', 'snapshotId', 'enrolmentId', 'alertId'].map(
-      name => foreign.ids[name] ?? '',
+    ['hostId', 'repositoryId', 'scheduleId', 'jobId', 'snapshotId', 'enrolmentId', 'alertId'].flatMap(
+      name => [foreign.ids[name] ?? '', upkeep[name] ?? ''],
     )
   test.each(reads)('%s', async path => {
     const rule = procedures[path]?._def.meta?.rule
@@ -210,7 +214,7 @@ describe('what is answered holds nothing foreign', () => {
       )
       for (const each of [undefined, {}, named, common]) {
         const { said, refusal } = await ask(limited('admin'), path, each)
-        for (const id of [...hidden(), 'host-foreign']) expect(said).not.toContain(id)
+        for (const id of [...hidden(), 'host-foreign', 'keeper-foreign']) expect(said).not.toContain(id)
         // The control: what is one's own is answered, so the refusals above are not for a broken input.
         if (each === named && rule?.of !== 'installation') expect([path, refusal]).toEqual([path, undefined])
       }

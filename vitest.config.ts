@@ -7,7 +7,7 @@ const clientTests = 'packages/client/src/**/*.test.ts'
 const endToEnd = 'apps/web/src/e2e/**/*.test.ts'
 /** Start a server, other than what lies beside them: here they share one PostgreSQL instead of making their own. */
 const withPostgres = [
-  'packages/chaos/src/checker*.test.ts',
+  'packages/bench/src/checker/*.test.ts',
   'apps/agent/src/{admission,ca-pin,key-change,with-server}.test.ts',
 ]
 /** Limits on waiting, far above what anything takes: the machine may be busy, and what a test waits for gives up before. */

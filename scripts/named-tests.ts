@@ -7,6 +7,7 @@ const root = join(import.meta.dirname, '..')
 const areas: Record<string, string> = {
   e2e: 'apps/web/src/e2e',
   contract: 'packages/contract',
+  bench: 'packages/bench',
   chaos: 'packages/chaos',
   testkit: 'packages/testkit',
   scripts: 'scripts',

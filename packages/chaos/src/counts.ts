@@ -1,6 +1,6 @@
 // What happened in a run, in numbers: a run in which little happened proves little.
-import { connectToRead } from './checker-world.ts'
-import type { Evidence } from './evidence.ts'
+import { connectToRead } from '@restic-manager/bench/checker/world'
+import type { Evidence } from '@restic-manager/bench/checker/evidence'
 
 export type Counts = {
   jobs: number

@@ -8,7 +8,7 @@ import superjson from 'superjson'
 import type { OperatorRouter } from '@restic-manager/server/operator-api'
 import { signedIn } from '@restic-manager/testkit/signed-in'
 import { runProgram } from '../../../scripts/processes.ts'
-import type { Secret } from './evidence.ts'
+import type { Secret } from '@restic-manager/bench/checker/evidence'
 
 export type Api = TRPCClient<OperatorRouter>
 

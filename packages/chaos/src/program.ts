@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import type { MemorySamples, ProcessExit } from './evidence.ts'
+import type { MemorySamples, ProcessExit } from '@restic-manager/bench/checker/evidence'
 
 /** What is kept of the words of one program: far more than a run that is well ever writes. */
 const mostWords = 64 * 1024 * 1024

@@ -1,7 +1,7 @@
 // What operators were told must be so: an answer is a promise, also when it came from a server that died a moment later.
 import type { Told } from './acts.ts'
-import { connectToRead } from './checker-world.ts'
-import type { Violation } from './evidence.ts'
+import { connectToRead } from '@restic-manager/bench/checker/world'
+import type { Violation } from '@restic-manager/bench/checker/evidence'
 
 /** Answers that were given and are not true: jobs that are not there, or two for one request. */
 export async function checkTold(databaseUrl: string, told: readonly Told[]): Promise<Violation[]> {

@@ -1,9 +1,9 @@
 // What must be true after any fault, asked of a scene by the checker that the chaos runner uses.
 import path from 'node:path'
 import type { TestAgent } from '@restic-manager/agent/testing'
-import { checkEvidence, whatIsNotQuiet } from '@restic-manager/chaos/checker'
-import { watchStatements } from '@restic-manager/chaos/checker-watch'
-import type { Evidence } from '@restic-manager/chaos/evidence'
+import { checkEvidence, whatIsNotQuiet } from '@restic-manager/bench/checker/checker'
+import { watchStatements } from '@restic-manager/bench/checker/watch'
+import type { Evidence } from '@restic-manager/bench/checker/evidence'
 import type { JobStatus } from '@restic-manager/contract/job'
 import type { TestServer } from '@restic-manager/server/testing'
 import type { FakeRestic } from '@restic-manager/testkit/fake-restic'

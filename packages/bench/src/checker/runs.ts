@@ -1,7 +1,7 @@
 // I1: a job starts at most once, nothing runs that is no job, and a retry is a job of its own.
 import { EndStatus } from '@restic-manager/contract/job'
 import { retryJobId } from '@restic-manager/contract/slots'
-import { shownBy, glance, type Check, type JobRow, type ResticRun, type World } from './checker-world.ts'
+import { shownBy, glance, type Check, type JobRow, type ResticRun, type World } from './world.ts'
 import type { Violation } from './evidence.ts'
 
 export const checkRuns: Check = world => {

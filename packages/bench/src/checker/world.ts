@@ -1,8 +1,8 @@
 // Everything the checker reads before it judges: the rows, the notes taken meanwhile, the agents' books and what really ran.
 import { readLedger, runsOf, type LedgerRun } from '@restic-manager/testkit/fake-restic-ledger'
 import postgres from 'postgres'
-import { readBooks, type AgentBook } from './checker-books.ts'
-import { readMoves, readPlanNotes, type Move, type PlanNote } from './checker-watch.ts'
+import { readBooks, type AgentBook } from './books.ts'
+import { readMoves, readPlanNotes, type Move, type PlanNote } from './watch.ts'
 import type { Evidence, Invariant, Violation } from './evidence.ts'
 
 export type JobRow = {

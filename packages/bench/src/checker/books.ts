@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { SimulatedRecord } from '@restic-manager/bench/simulator/record'
+import type { SimulatedRecord } from '../simulator/record.ts'
 import type { Evidence, RealAgentEvidence } from './evidence.ts'
 
 /** A fact as its agent holds it. `acked`: the server has said that it is committed. */

@@ -1,6 +1,6 @@
 // I5: nothing stays open for ever. Once faults and load are over, all of this becomes empty; what does not is shown.
-import { glance, shownBy, type Check, type World } from './checker-world.ts'
-import { missingOutcomes } from './checker-slots.ts'
+import { glance, shownBy, type Check, type World } from './world.ts'
+import { missingOutcomes } from './slots.ts'
 import type { Violation } from './evidence.ts'
 
 /** A fact that is younger may be on its way: the list of snapshots is told some time after the end of its job. */

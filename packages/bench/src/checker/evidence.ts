@@ -1,5 +1,5 @@
 // What a run leaves behind for the checker to read: where the records lie, and what was seen while it went on.
-import type { SimulatedRecord } from '@restic-manager/bench/simulator/record'
+import type { SimulatedRecord } from '../simulator/record.ts'
 
 /** The spool of a real agent is read from its state directory. It may run meanwhile. */
 export type RealAgentEvidence = { hostId: string; stateDir: string }

@@ -3,11 +3,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { zstdCompressSync } from 'node:zlib'
-import type { SimulatedRecord } from '@restic-manager/bench/simulator/record'
+import type { SimulatedRecord } from '../simulator/record.ts'
 import { encodeGap, encodeLine } from '@restic-manager/contract/log'
 import { retryJobId, slotJobId } from '@restic-manager/contract/slots'
 import type postgres from 'postgres'
-import { watchDatabase } from './checker-watch.ts'
+import { watchDatabase } from './watch.ts'
 import type { Evidence } from './evidence.ts'
 
 const id = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, '0')}`

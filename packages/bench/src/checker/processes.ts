@@ -1,5 +1,5 @@
 // I9 and I10: memory stays bounded, nothing is thrown that nobody catches, and no program ends by itself.
-import { shownBy, type Check } from './checker-world.ts'
+import { shownBy, type Check } from './world.ts'
 import type { MemorySamples } from './evidence.ts'
 
 const MEBIBYTE = 1024 * 1024

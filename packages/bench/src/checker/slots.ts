@@ -1,9 +1,9 @@
 // I6: every planned slot ends, for each of its repositories, in exactly one recorded outcome.
 import { slotsBetween } from '@restic-manager/contract/cron'
 import { slotJobId, toSlot } from '@restic-manager/contract/slots'
-import { outcomesOf } from './checker-facts.ts'
-import type { PlanNote } from './checker-watch.ts'
-import { glance, shownBy, type Check, type JobRow, type World } from './checker-world.ts'
+import { outcomesOf } from './facts.ts'
+import type { PlanNote } from './watch.ts'
+import { glance, shownBy, type Check, type JobRow, type World } from './world.ts'
 
 /** A time in which it is beyond doubt by which timetable slots count. */
 type Period = { cron: string; timeZone: string; from: Date; through: Date }

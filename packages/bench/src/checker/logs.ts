@@ -1,7 +1,7 @@
 // I4: the log of a job is gapless by number, or the gap is a block that says so; and it holds what was sent.
 import { zstdDecompressSync } from 'node:zlib'
 import { decodeBlock, type LogEntry, type LogStreamBlock } from '@restic-manager/contract/log'
-import { glance, shownBy, type Check, type JobRow, type World } from './checker-world.ts'
+import { glance, shownBy, type Check, type JobRow, type World } from './world.ts'
 
 const MOST_BLOCK_BYTES = 4 * 1024 * 1024
 

@@ -1,5 +1,5 @@
 // I7: every row hangs on its own host, by the rows themselves and by the keys of the tables.
-import { shownBy, type Check, type World } from './checker-world.ts'
+import { shownBy, type Check, type World } from './world.ts'
 
 /**
  * Tables that name a host and a job that need not be of that host: what others told, with bare ids of what may be gone, and what

@@ -1,7 +1,7 @@
 // I2: what any agent holds as acked is in the database: counted in its spool, and standing in the rows it speaks of.
 import { slotJobId } from '@restic-manager/contract/slots'
-import type { AgentBook, BookFact } from './checker-books.ts'
-import { shownBy, type Check, type JobRow, type World } from './checker-world.ts'
+import type { AgentBook, BookFact } from './books.ts'
+import { shownBy, type Check, type JobRow, type World } from './world.ts'
 
 export const checkFacts: Check = async world => {
   const counts = await readSpools(world)

@@ -8,7 +8,7 @@ import { newId } from '@restic-manager/contract/ids'
 import type postgres from 'postgres'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { checkEvidence, judge, whatIsNotQuiet } from './checker.ts'
-import { connectToRead, readWorld } from './checker-world.ts'
+import { connectToRead, readWorld } from './world.ts'
 import type { Evidence, Invariant } from './evidence.ts'
 import {
   goodEvidence,

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { readLogs } from './checker-logs.ts'
-import { shownBy, type Check, type World } from './checker-world.ts'
+import { readLogs } from './logs.ts'
+import { shownBy, type Check, type World } from './world.ts'
 import type { Secret } from './evidence.ts'
 
 type Find = { secret: string; where: string }

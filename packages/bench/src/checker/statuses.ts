@@ -1,7 +1,7 @@
 // I3: a job's status moves only along the table, a guess gives way to a fact, and what an agent reported is final.
 import { JobStatus, nextStatuses } from '@restic-manager/contract/job'
-import { glance, shownBy, type Check, type World } from './checker-world.ts'
-import type { Move } from './checker-watch.ts'
+import { glance, shownBy, type Check, type World } from './world.ts'
+import type { Move } from './watch.ts'
 
 /** What the first thing known of a job may be: of a slot perhaps that it did not run. */
 const beginnings = new Set(['queued', 'missed', 'skipped'])

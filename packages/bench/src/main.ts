@@ -2,17 +2,24 @@
 import { parseArgs } from 'node:util'
 import { benchAgentBackup } from './agent-backup.ts'
 import { benchAuditList } from './audit-list.ts'
+import { benchEmbeddedDatabase } from './embedded-database.ts'
 import { type Figure, machine } from './measure/figure.ts'
 import { benchLists, benchOverview } from './fleet-reads.ts'
 import { benchIdleMemory } from './idle-memory.ts'
+import { benchLogDropDay } from './log-drop-day.ts'
+import { benchLogDisk, benchLogIngest } from './log-ingest.ts'
 import { benchPage, pageParts, type PagePart } from './page.ts'
 import { benchReconnectStorm, type StormFigure } from './reconnect-storm.ts'
 
 const benches = {
   'agent-backup': benchAgentBackup,
   'audit-list': benchAuditList,
+  'embedded-database': benchEmbeddedDatabase,
   'idle-memory': benchIdleMemory,
   lists: benchLists,
+  'log-disk': benchLogDisk,
+  'log-drop-day': benchLogDropDay,
+  'log-ingest': benchLogIngest,
   overview: benchOverview,
   page: benchPage,
   'reconnect-storm': benchReconnectStorm,

@@ -38,3 +38,12 @@ export function peakBytes(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1')
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) * 1024
 }
+
+/** Bytes of memory of a process and the children it has now: what they share counts once. */
+export function treeMemoryBytes(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean)
+  return children.reduce(
+    (total, child) => total + treeMemoryBytes(Number(child)),
+    memoryBytes(pid).proportional,
+  )
+}

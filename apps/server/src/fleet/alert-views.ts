@@ -12,7 +12,7 @@ import type { Overview } from '@restic-manager/contract/overview'
 import type { Db } from '../db/open.ts'
 import { alerts, hosts, repositories, schedules } from '../db/schema.ts'
 import { cursorAt, keysOf } from './cursor.ts'
-import { alertsIn, ofHostsIn, type Scope } from './scope.ts'
+import { alertsIn, fewAlertsIn, ofFewHostsIn, type Scope } from './scope.ts'
 
 const kindsOf = (severity: Severity) =>
   (Object.keys(alertKinds) as AlertKind[]).filter(kind => alertKinds[kind].severity === severity)
@@ -26,7 +26,7 @@ const sinceText = sql<string>`to_char(${alerts.since} at time zone 'UTC', 'YYYY-
 const isKeptOutside = (scope: Scope): SQL<boolean> =>
   scope === undefined
     ? sql<boolean>`false`
-    : sql<boolean>`(${repositories.maintenanceHostId} is not null and not (${ofHostsIn(scope, repositories.maintenanceHostId)}))`
+    : sql<boolean>`(${repositories.maintenanceHostId} is not null and not (${ofFewHostsIn(scope, repositories.maintenanceHostId)}))`
 
 const columnsFor = (scope: Scope) => ({
   id: alerts.id,
@@ -209,16 +209,19 @@ function isAfter(isOpen: boolean, cursor: string | undefined): SQL | undefined {
   return keys && sql`(${alerts.since}, ${alerts.id}) < (${keys[0]}::timestamptz, ${keys[1]}::uuid)`
 }
 
+const countOf = (which: SQL | undefined) => sql<number>`(count(*) filter (where ${which}))::integer`
+
+/** Of open alerts: how many are how loud, and how many somebody has seen. */
+const openCounts = {
+  red: countOf(and(isNull(alerts.acknowledgedAt), sql`${rank} = 0`)),
+  amber: countOf(and(isNull(alerts.acknowledgedAt), sql`${rank} = 1`)),
+  acknowledged: countOf(isNotNull(alerts.acknowledgedAt)),
+}
+
 /** Open alerts by how loud they are. */
 export async function countAlerts(db: Db, within: SQL | undefined): Promise<AlertCounts> {
-  const count = (which: SQL | undefined) => sql<number>`count(*) filter (where ${which})::integer`
-  const isNew = isNull(alerts.acknowledgedAt)
   const [counts] = await db
-    .select({
-      red: count(and(isNew, sql`${rank} = 0`)),
-      amber: count(and(isNew, sql`${rank} = 1`)),
-      acknowledged: count(isNotNull(alerts.acknowledgedAt)),
-    })
+    .select(openCounts)
     .from(alerts)
     .where(and(within, isNull(alerts.clearedAt)))
   return counts ?? { red: 0, amber: 0, acknowledged: 0 }
@@ -226,31 +229,49 @@ export async function countAlerts(db: Db, within: SQL | undefined): Promise<Aler
 
 const MOST_ATTENTION = 10
 
-/** What the Overview shows of it. */
-export async function attentionOf(db: Db, scope: Scope): Promise<Overview['attention']> {
-  const [page, cleared] = await Promise.all([
-    alertPage(db, scope, { which: 'open', acknowledged: false, limit: MOST_ATTENTION }),
+/** What the Overview shows of it: one look at what is open. */
+export async function attentionOf(
+  db: Db,
+  scope: Scope,
+): Promise<Pick<Overview, 'attention'> & Pick<Overview['fleet'], 'retentionTroubled'>> {
+  const isNew = isNull(alerts.acknowledgedAt)
+  const ofRetention: AlertKind[] = [
+    'retention_failed',
+    'retention_overdue',
+    'prune_failed',
+    'repository_locked',
+  ]
+  const [[open], [lastCleared]] = await Promise.all([
+    db
+      .select({
+        ...openCounts,
+        retentionTroubled: sql<number>`(count(distinct ${alerts.repositoryId}) filter (where ${inArray(alerts.kind, ofRetention)}))::integer`,
+        first: sql<
+          string[] | null
+        >`to_json((array_agg(${alerts.id} order by ${rank}, ${alerts.since}, ${alerts.id})
+          filter (where ${isNew}))[1:${sql.raw(String(MOST_ATTENTION))}])`,
+      })
+      .from(alerts)
+      .where(and(alertsIn(scope), isNull(alerts.clearedAt))),
     selectAlerts(db, scope)
-      .where(and(alertsIn(scope), sql`${alerts.clearedAt} > now() - interval '1 day'`))
+      .where(and(fewAlertsIn(scope), sql`${alerts.clearedAt} > now() - interval '1 day'`))
       .orderBy(sql`${alerts.clearedAt} desc`)
       .limit(1),
   ])
-  const [last] = cleared
-  const lastCleared = last === undefined ? null : viewOf(last)
-  return { rows: page.rows, total: page.openCount, counts: page.counts, lastCleared }
-}
-
-/** How many repositories have trouble with their retention. */
-export async function troubledRetention(db: Db, scope: Scope): Promise<number> {
-  const [found] = await db
-    .select({ count: sql<number>`count(distinct ${alerts.repositoryId})::integer` })
-    .from(alerts)
-    .where(
-      and(
-        alertsIn(scope),
-        isNull(alerts.clearedAt),
-        inArray(alerts.kind, ['retention_failed', 'retention_overdue', 'prune_failed', 'repository_locked']),
-      ),
-    )
-  return found?.count ?? 0
+  const { first, retentionTroubled = 0, red = 0, amber = 0, acknowledged = 0 } = open ?? {}
+  const ids = first ?? []
+  const found = ids.length === 0 ? [] : await selectAlerts(db, scope).where(inArray(alerts.id, ids))
+  const byId = new Map(found.map(row => [row.id, row]))
+  return {
+    retentionTroubled,
+    attention: {
+      rows: ids.flatMap(id => {
+        const row = byId.get(id)
+        return row === undefined ? [] : [viewOf(row)]
+      }),
+      total: red + amber,
+      counts: { red, amber, acknowledged },
+      lastCleared: lastCleared === undefined ? null : viewOf(lastCleared),
+    },
+  }
 }

@@ -1,5 +1,5 @@
 // How the backups of the last 30 days went, of the fleet or of a part of it.
-import { arrayOverlaps, not, type SQL, sql } from 'drizzle-orm'
+import { arrayOverlaps, type SQL, sql } from 'drizzle-orm'
 import type { BackupDay } from '@restic-manager/contract/days'
 import type { Db } from '../db/open.ts'
 import { fleetDays } from '../db/schema-outcomes.ts'
@@ -29,19 +29,19 @@ export async function backupDays(db: Db, scope: Scope, now: Date): Promise<Backu
 
 const each = (write: (name: string) => string) => sql.raw(Object.keys(none).map(write).join(', '))
 
-/** A part that is most of the fleet is what the fleet has without the rest: no more than half of all hosts are ever added up. */
-async function daysOfPart(db: Db, scope: readonly string[], since: SQL): Promise<BackupDay[]> {
-  const isSeen = arrayOverlaps(hosts.tags, [...scope])
-  const [counted] = await db
-    .select({ isMost: sql<boolean>`2 * count(*) filter (where ${isSeen}) > count(*)` })
-    .from(hosts)
-  const isMost = counted?.isMost === true
-  // Hosts as an array: then each is looked up in the index that holds the counts, however many they are.
-  const sums = sql`select day, ${each(name => `sum(${name})::integer as ${name}`)} from host_days
-    where host_id = any(array(select id from hosts where ${isMost ? not(isSeen) : isSeen})) and day >= ${since} group by day`
-  return isMost
-    ? db.execute<BackupDay>(sql`
-        select fleet_days.day::text, ${each(name => `fleet_days.${name} - coalesce(rest.${name}, 0) as ${name}`)}
-        from fleet_days left join (${sums}) rest on rest.day = fleet_days.day where fleet_days.day >= ${since}`)
-    : db.execute<BackupDay>(sql`select day::text, ${each(name => name)} from (${sums}) part`)
-}
+/**
+ * A part that is most of the fleet is what the fleet has without the rest: no more than half of all hosts are ever added up. Hosts as
+ * an array: then each is looked up in the index that holds the counts, however many they are.
+ */
+const daysOfPart = (db: Db, scope: readonly string[], since: SQL): Promise<BackupDay[]> =>
+  db.execute<BackupDay>(sql`
+    with each as materialized (select id, ${arrayOverlaps(hosts.tags, [...scope])} as is_seen from hosts),
+    part as (select 2 * count(*) filter (where is_seen) > count(*) as is_most from each),
+    counted as (
+      select day, ${each(name => `sum(${name})::integer as ${name}`)} from host_days
+      where host_id = any(array(select each.id from each, part where each.is_seen <> part.is_most)) and day >= ${since} group by day)
+    select fleet_days.day::text, ${each(
+      name =>
+        `case when part.is_most then fleet_days.${name} - coalesce(counted.${name}, 0) else coalesce(counted.${name}, 0) end as ${name}`,
+    )}
+    from fleet_days cross join part left join counted on counted.day = fleet_days.day where fleet_days.day >= ${since}`)

@@ -3,7 +3,7 @@ import { and, asc, inArray, sql } from 'drizzle-orm'
 import type { Overview } from '@restic-manager/contract/overview'
 import type { Db } from '../db/open.ts'
 import { jobProgress, jobs } from '../db/schema.ts'
-import { attentionOf, troubledRetention } from './alert-views.ts'
+import { attentionOf } from './alert-views.ts'
 import { backupDays } from './backup-days.ts'
 import { concernsItsRepository } from './claims.ts'
 import { briefsOf } from './job-views.ts'
@@ -17,10 +17,9 @@ const MOST_MAINTENANCE = 8
 
 /** Everything the Overview shows, of what the scope sees. */
 export async function overviewOf(db: Db, scope: Scope, now = new Date()): Promise<Overview> {
-  const [standing, retentionTroubled, attention, running, maintenance, days, load, storage] =
+  const [standing, { attention, retentionTroubled }, running, maintenance, days, load, storage] =
     await Promise.all([
       standingOf(db, scope),
-      troubledRetention(db, scope),
       attentionOf(db, scope),
       runningNow(db, scope),
       maintenanceNow(db, scope),

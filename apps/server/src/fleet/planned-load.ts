@@ -6,7 +6,7 @@ import type { Db } from '../db/open.ts'
 import { hosts, schedules } from '../db/schema.ts'
 import { isPausedNow } from './pauses.ts'
 import { countable } from './schedule-rows.ts'
-import { ofHostsIn, type Scope } from './scope.ts'
+import { hostsIn, type Scope } from './scope.ts'
 
 const HOUR_MS = 3_600_000
 const HOURS = 24
@@ -14,8 +14,8 @@ const HOURS = 24
 const AHEAD_MS = 2 * HOURS * HOUR_MS
 const MOST_TIMETABLES = 20_000
 
-/** `hours`: how many slots there are in each hour that has any, by the number of that hour since 1970. */
-type Walk = { from: number; through: number; hours: Map<number, number> }
+/** `hours`: how many slots there are in each hour that has any, as pairs of the number of that hour since 1970 and how many. */
+type Walk = { from: number; through: number; hours: readonly (readonly [hour: number, slots: number])[] }
 const walks = new Map<string, Walk>()
 
 function walkOf(timetable: Timetable, from: number): Walk {
@@ -32,20 +32,22 @@ function walkOf(timetable: Timetable, from: number): Walk {
     const hour = Math.floor(slot.getTime() / HOUR_MS)
     hours.set(hour, (hours.get(hour) ?? 0) + 1)
   }
-  const walk = { from, through, hours }
+  const walk = { from, through, hours: [...hours] }
   if (walks.size >= MOST_TIMETABLES) walks.clear()
   walks.set(key, walk)
   return walk
 }
 
+type Group = [cron: string, timeZone: string, isBackup: boolean, runs: number]
+
 /** The next 24 hours from the full hour that has begun. Paused hosts have none. */
 export async function plannedLoad(db: Db, scope: Scope, now: Date): Promise<Overview['load']> {
-  const groups = await db
+  const each = db
     .select({
-      cron: sql<string>`${schedules.cron}`,
+      cron: schedules.cron,
       timeZone: schedules.timeZone,
-      isBackup: sql<boolean>`${schedules.kind} = 'backup'`,
-      runs: sql<number>`sum(cardinality(${schedules.repositoryIds}))::integer`,
+      isBackup: sql<boolean>`${schedules.kind} = 'backup'`.as('is_backup'),
+      runs: sql<number>`sum(cardinality(${schedules.repositoryIds}))`.as('runs'),
     })
     .from(schedules)
     .innerJoin(hosts, sql`${hosts.id} = ${schedules.hostId}`)
@@ -54,16 +56,21 @@ export async function plannedLoad(db: Db, scope: Scope, now: Date): Promise<Over
         isNull(hosts.removedAt),
         sql`not ${isPausedNow}`,
         sql`${schedules.enabled} and not ${schedules.manual} and ${schedules.deletedAt} is null and ${schedules.cron} is not null`,
-        ofHostsIn(scope, schedules.hostId),
+        hostsIn(scope),
       ),
     )
     .groupBy(sql`1`, sql`2`, sql`3`)
+  // One text instead of thousands of rows, each of which would be unpacked by itself.
+  const [found] = await db.execute<{ groups: Group[] | null }>(
+    sql`select json_agg(json_build_array(cron, time_zone, is_backup, runs)) as groups from (${each}) each`,
+  )
+  const groups = found?.groups ?? []
   const from = Math.floor(now.getTime() / HOUR_MS) * HOUR_MS
   const first = from / HOUR_MS
   const hours: LoadHour[] = Array.from({ length: HOURS }, (_, hour) => ({
     ...{ from: new Date(from + hour * HOUR_MS), backups: 0, maintenance: 0 },
   }))
-  for (const { cron, timeZone, isBackup, runs } of groups)
+  for (const [cron, timeZone, isBackup, runs] of groups)
     for (const [hour, slots] of walkOf({ cron, timeZone }, from).hours) {
       const load = hours[hour - first]
       if (load !== undefined) load[isBackup ? 'backups' : 'maintenance'] += slots * runs

@@ -19,6 +19,11 @@ export const ofHostsIn = (scope: Scope, hostId: SQLWrapper): SQL | undefined =>
   scope &&
   sql`${hostId} in (select seen.id from hosts as seen where seen.tags && ${sql.param([...scope], hosts.tags)})`
 
+/** The same where few rows are looked at: each looks its host up, instead of the whole scope being found first. */
+export const ofFewHostsIn = (scope: Scope, hostId: SQLWrapper): SQL | undefined =>
+  scope &&
+  sql`exists (select 1 from hosts as seen where seen.id = ${hostId} and seen.tags && ${sql.param([...scope], hosts.tags)})`
+
 /** Jobs on hosts of the scope, and those that another host runs for one of them. */
 export const jobsIn = (scope: Scope): SQL | undefined =>
   scope && or(ofHostsIn(scope, jobs.hostId), ofHostsIn(scope, jobs.forHostId))
@@ -41,6 +46,14 @@ export const repositoriesIn = (scope: Scope): SQL | undefined =>
       where ${ofHostsIn(scope, sql`used.host_id`)})`,
   )
 
+/** The same where all repositories are looked at: of each, hosts are looked up until one is of the scope. */
+export const eachRepositoryIn = (scope: Scope): SQL | undefined =>
+  scope &&
+  sql`exists (select 1 from (
+      select used.host_id from host_repositories as used where used.repository_id = repositories.id
+      union all select repositories.maintenance_host_id) as its
+    join hosts as seen on seen.id = its.host_id and seen.tags && ${sql.param([...scope], hosts.tags)})`
+
 /** How many hosts outside of the scope use or maintain a repository; names the columns of `repositories` in full. */
 export const hiddenHostsOf = (scope: Scope): SQL<number> =>
   scope === undefined
@@ -54,10 +67,15 @@ export const enrolmentsIn = (scope: Scope): SQL | undefined =>
   scope && arrayOverlaps(enrolments.tags, [...scope])
 
 /** Alerts about hosts of the scope, and about enrolments whose hosts belong to it. */
-export const alertsIn = (scope: Scope): SQL | undefined =>
+export const alertsIn = (scope: Scope): SQL | undefined => alertsWhere(scope, ofHostsIn)
+
+/** The same where few alerts are looked at. */
+export const fewAlertsIn = (scope: Scope): SQL | undefined => alertsWhere(scope, ofFewHostsIn)
+
+const alertsWhere = (scope: Scope, of: typeof ofHostsIn): SQL | undefined =>
   scope &&
   or(
-    ofHostsIn(scope, alerts.hostId),
+    of(scope, alerts.hostId),
     sql`${alerts.hostId} is null and ${alerts.enrolmentId} in (select seen.id from enrolments as seen
       where seen.tags && ${sql.param([...scope], enrolments.tags)})`,
   )

@@ -62,7 +62,7 @@ export async function standingOf(db: Db, scope: Scope): Promise<Omit<FleetStandi
     .where(and(isNull(hosts.removedAt), hostsIn(scope)))
   // `offset 0`: else the cause of each host is found out once for every column that names it.
   const rows = await db.execute<Row>(sql`
-    select standing, count(*)::integer as count, min(${troubledSince}) as since, min(id::text) as id, min(name) as name,
+    select standing, count(*)::integer as count, min(${troubledSince}) as since, min(id::text collate "C") as id, min(name collate "C") as name,
       count(*) filter (where is_within)::integer as within, count(*) filter (where is_planned)::integer as planned
     from (${each} offset 0) each group by standing`)
   const found = new Map(rows.map(row => [row.standing, row]))

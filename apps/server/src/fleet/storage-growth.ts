@@ -1,11 +1,11 @@
 // How much the repositories hold and how fast that grows, from their sizes by day.
-import { and, eq, inArray, sql } from 'drizzle-orm'
+import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import type { Overview, RepositorySizes, SizeOfDay as Size } from '@restic-manager/contract/overview'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { Db } from '../db/open.ts'
 import { repositoryDays } from '../db/schema-outcomes.ts'
 import { repositories } from '../db/schema.ts'
-import { repositoriesIn, type Scope } from './scope.ts'
+import { eachRepositoryIn, type Scope } from './scope.ts'
 
 const DAYS = 90
 const CHANGE_DAYS = 30
@@ -17,6 +17,7 @@ const dayOf = (at: number) => new Date(at).toISOString().slice(0, 10)
 
 /** Sizes of the repositories of the scope: the largest in rows, all of them in the sums. */
 export async function storageGrowth(db: Db, scope: Scope, now: Date): Promise<Overview['storage']> {
+  const since = dayOf(now.getTime() - DAYS * DAY_MS)
   const found = await db
     .select({
       id: repositories.id,
@@ -27,25 +28,32 @@ export async function storageGrowth(db: Db, scope: Scope, now: Date): Promise<Ov
       statsAt: repositories.statsAt,
       storageFull: sql<boolean>`exists (select 1 from standings where standings.repository_id = repositories.id
         and standings.kind = 'backup' and standings.status = 'failed' and standings.reason = 'storage_full')`,
+      change30d: sql<number | null>`(${repositories.sizeBytes} - coalesce(
+        ${sizeOn(sql`day >= ${since}::date and day <= ${dayOf(now.getTime() - CHANGE_DAYS * DAY_MS)}::date order by day desc`)},
+        ${sizeOn(sql`day >= ${since}::date order by day`)}))::float8`,
     })
     .from(repositories)
-    .where(repositoriesIn(scope))
+    .where(eachRepositoryIn(scope))
     .orderBy(sql`${repositories.sizeBytes} desc nulls last`, repositories.name)
-  const ids = found.map(({ id }) => id)
-  const sizes = ids.length === 0 ? [] : await sizesOf(db, ids, dayOf(now.getTime() - DAYS * DAY_MS))
+  const shown = found.slice(0, MOST_ROWS)
+  const idsOf = (rows: typeof found) => rows.map(({ id }) => id)
+  const [sizes, trend] = await Promise.all([
+    sizesOf(db, idsOf(shown), since),
+    totalTrend(db, { ids: idsOf(found), since, now }),
+  ])
   const byRepository = Map.groupBy(sizes, ({ repositoryId }) => repositoryId)
-  const rows = found.map(row => {
-    const of = byRepository.get(row.id) ?? []
-    return Object.assign(row, { change30d: changeOf(of, row.sizeBytes, now), trend: thinned(of) })
-  })
   return {
-    repositoryCount: rows.length,
-    sizeBytes: rows.reduce((sum, row) => sum + (row.sizeBytes ?? 0), 0),
-    change30d: rows.reduce((sum, row) => sum + (row.change30d ?? 0), 0),
-    trend: totalTrend([...byRepository.values()], now),
-    rows: rows.slice(0, MOST_ROWS),
+    repositoryCount: found.length,
+    sizeBytes: found.reduce((sum, row) => sum + (row.sizeBytes ?? 0), 0),
+    change30d: found.reduce((sum, row) => sum + (row.change30d ?? 0), 0),
+    trend,
+    rows: shown.map(row => Object.assign(row, { trend: thinned(byRepository.get(row.id) ?? []) })),
   }
 }
+
+/** A size that a repository had, for a query of `repositories`. */
+const sizeOn = (which: SQL) =>
+  sql`(select size_bytes from repository_days where repository_days.repository_id = repositories.id and ${which} limit 1)`
 
 /** How large one repository was, day by day. Throws `repository_not_found`. */
 export async function sizesOfRepository(
@@ -68,7 +76,7 @@ export async function sizesOfRepository(
   }
 }
 
-const sizesOf = (db: Db, ids: string[], since: string) =>
+const sizesOf = async (db: Db, ids: string[], since: string) =>
   db
     .select()
     .from(repositoryDays)
@@ -90,23 +98,24 @@ function thinned(sizes: readonly Size[]): Size[] {
     .map(({ day, sizeBytes }) => ({ day, sizeBytes }))
 }
 
-/** The sum by day, each repository at its last known size. */
-function totalTrend(all: readonly (readonly Size[])[], now: Date): Size[] {
-  const today = now.getTime()
-  const days = Array.from({ length: DAYS }, (_, back) => dayOf(today - (DAYS - 1 - back) * DAY_MS))
-  const totals = new Map(days.map(day => [day, 0]))
-  for (const sizes of all) {
-    let at = 0
-    let last = 0
-    for (const day of days) {
-      for (let next = sizes[at]; next !== undefined && next.day <= day; next = sizes[at]) {
-        last = next.sizeBytes
-        at += 1
-      }
-      totals.set(day, (totals.get(day) ?? 0) + last)
-    }
-  }
-  const trend = [...totals].map(([day, sizeBytes]) => ({ day, sizeBytes }))
+/** The sum by day, each repository at its last known size: what each grew by, added up. */
+async function totalTrend(
+  db: Db,
+  { ids, since, now }: { ids: readonly string[]; since: string; now: Date },
+): Promise<Size[]> {
+  const grown = await db.execute<Size>(sql`
+    select day::text, sum(bytes)::float8 as "sizeBytes" from (
+      select day, size_bytes - coalesce(lag(size_bytes) over (partition by repository_id order by day), 0) as bytes
+      from repository_days where repository_id = any(${sql.param([...ids])}::uuid[]) and day >= ${since}::date) each
+    group by day order by day`)
+  const grownOn = new Map(grown.map(({ day, sizeBytes }) => [day, sizeBytes]))
+  let total = 0
+  for (const [day, bytes] of grownOn) if (day < dayOf(now.getTime() - (DAYS - 1) * DAY_MS)) total += bytes
+  const days = Array.from({ length: DAYS }, (_, back) => dayOf(now.getTime() - (DAYS - 1 - back) * DAY_MS))
+  const trend = days.map(day => {
+    total += grownOn.get(day) ?? 0
+    return { day, sizeBytes: total }
+  })
   const first = trend.findIndex(({ sizeBytes }) => sizeBytes > 0)
   return first === -1 ? [] : trend.slice(first)
 }

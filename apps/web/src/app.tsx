@@ -19,23 +19,10 @@ import type { AttentionView } from './pages/attention.tsx'
 import { NotFound, PageProblem } from './parts/page-problem.tsx'
 import { ProofAsked } from './parts/proof-asked.tsx'
 import { Shell } from './parts/shell.tsx'
+import { dayOf, keyOf, pathOf, textOf, textsOf } from './query-string.ts'
 import { theme, tieVariables } from './theme.ts'
 import { kindWords, stateWords, statusWords } from './words.ts'
 import { onSignedOut, queryClient, saysSignedOut, trpc } from './trpc.ts'
-
-/** What a query string holds is a stranger's: keep it only when it is one of ours. */
-const keyOf = <T extends string>(words: Record<T, unknown>, value: unknown): T | undefined =>
-  typeof value === 'string' && Object.hasOwn(words, value) ? (value as T) : undefined
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' && value !== '' ? value : undefined
-/** Several texts, none for nothing at all. */
-const textsOf = (value: unknown): string[] | undefined => {
-  const texts = (Array.isArray(value) ? value : [value]).flatMap(each => textOf(each) ?? [])
-  return texts.length === 0 ? undefined : texts.slice(0, 50)
-}
-/** Only a path of this page: anything else could lead a signed-in operator away. */
-const pathOf = (value: unknown): string | undefined =>
-  typeof value === 'string' && /^\/(?![/\\])/.test(value) ? value : undefined
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound })
 
@@ -147,8 +134,12 @@ const jobs = createRoute({
     repositoryId?: string | undefined
     scheduleId?: string | undefined
     since?: JobSpan | undefined
+    from?: string | undefined
+    until?: string | undefined
   } => ({
     since: keyOf(jobSpans, search['since']),
+    from: dayOf(search['from']),
+    until: dayOf(search['until']),
     kind: keyOf(kindWords, search['kind']),
     status: keyOf(statusWords, search['status']),
     hostId: textOf(search['hostId']),
@@ -209,12 +200,6 @@ const settings = createRoute({
   path: '/settings',
   component: lazyRouteComponent(() => import('./pages/settings.tsx'), 'SettingsPage'),
 })
-
-/** A day as a date field of a browser has it. */
-const dayOf = (value: unknown): string | undefined =>
-  typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) && !Number.isNaN(Date.parse(value))
-    ? value
-    : undefined
 
 const audit = createRoute({
   getParentRoute: () => shell,

@@ -18,7 +18,7 @@ test('what went wrong, what was done and what was cleared stand in one order, ne
   const events = hostEvents([alert], [act], 12)
   expect(events.map(({ word, sentence }) => `${word}: ${sentence}`)).toEqual([
     'Cleared: Failed: The password is wrong.',
-    'hosts.pause: by ada@example.org',
+    'Paused: by ada@example.org',
     'Failed: The password is wrong.',
   ])
   expect(hostEvents([alert], [act], 1)).toHaveLength(1)

@@ -2,6 +2,7 @@
 import type { AlertView } from '@restic-manager/contract/alerts'
 import type { AuditEventView } from '@restic-manager/contract/audit'
 import { alertKinds } from '@restic-manager/contract/attention'
+import { actWord } from './act-words.ts'
 
 /** `tone`: how loud it was; what people did and what ended is quiet. */
 export type HostEvent = {
@@ -34,7 +35,7 @@ export function eventsOfAlert(alert: AlertView): HostEvent[] {
 }
 
 const eventOfAct = ({ id, at, actorName, action, targetKind, targetName }: AuditEventView): HostEvent => ({
-  ...{ id, at, tone: 'idle', word: action, jobId: undefined },
+  ...{ id, at, tone: 'idle', word: actWord(action), jobId: undefined },
   sentence: `by ${actorName}${targetKind === null || targetKind === 'host' ? '' : `: ${targetKind} ${targetName ?? ''}`}`,
 })
 

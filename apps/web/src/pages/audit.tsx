@@ -6,9 +6,11 @@ import { IconDownload, IconX } from '@tabler/icons-react'
 import { useMutation } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
+import { instantsOf } from '../day-range.ts'
 import { useListPages } from '../list-pages.ts'
 import { AuditTable } from '../parts/audit-table.tsx'
 import { Crumbs } from '../parts/crumbs.tsx'
+import { DayRange } from '../parts/day-range.tsx'
 import { FilterChips } from '../parts/filter-chips.tsx'
 import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
 import { MutationProblem, QueryProblem } from '../parts/query-problem.tsx'
@@ -34,11 +36,9 @@ const actionChips: { value: string | undefined; word: string }[] = [
 
 type Filter = ReturnType<typeof route.useSearch>
 
-/** Whole days in the zone of this browser, both included. */
 const requestOf = ({ actor, action, targetId, hostId, from, until }: Filter) => ({
   ...{ actor, action, targetId, hostId },
-  from: from === undefined ? undefined : new Date(`${from}T00:00:00`),
-  until: until === undefined ? undefined : new Date(`${until}T23:59:59.999`),
+  ...instantsOf({ from, until }),
 })
 
 async function saveAll(format: 'csv' | 'ndjson', filter: Filter) {
@@ -116,21 +116,7 @@ export function AuditPage() {
               search(event.currentTarget.value)
             }}
           />
-          <TextInput
-            type="date"
-            aria-label="From"
-            value={filter.from ?? ''}
-            max={filter.until}
-            onChange={event => set({ from: event.currentTarget.value || undefined })}
-          />
-          <span className="dim">to</span>
-          <TextInput
-            type="date"
-            aria-label="To"
-            value={filter.until ?? ''}
-            min={filter.from}
-            onChange={event => set({ until: event.currentTarget.value || undefined })}
-          />
+          <DayRange from={filter.from} until={filter.until} onChange={set} />
           {only.length > 0 && (
             <Button
               rightSection={<IconX size={14} stroke={1.75} aria-hidden />}

@@ -4,9 +4,11 @@ import { Button } from '@mantine/core'
 import { IconX } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
+import { instantsOf } from '../day-range.ts'
 import { type JobSpan, jobSpans, startOf } from '../job-spans.ts'
 import { useListPages } from '../list-pages.ts'
 import { Crumbs } from '../parts/crumbs.tsx'
+import { DayRange } from '../parts/day-range.tsx'
 import { FilterChips } from '../parts/filter-chips.tsx'
 import { HostFilter } from '../parts/host-filter.tsx'
 import { JobTable } from '../parts/job-table.tsx'
@@ -87,14 +89,22 @@ export function JobsPage() {
     scheduleId: filter.scheduleId,
     kinds: filter.kind && [filter.kind],
     statuses: statusesOf(filter.status),
+    ...instantsOf({ from: filter.from, until: filter.until }),
   }
   const {
     query: jobs,
     rows,
     onView,
   } = useListPages([...trpc.jobs.list.infiniteQueryKey(input), filter.since], (cursor, signal) =>
-    client.jobs.list.query({ ...input, from: startOf(filter.since), cursor }, { signal }),
+    client.jobs.list.query(
+      filter.since === undefined
+        ? { ...input, cursor }
+        : { ...input, from: startOf(filter.since), until: undefined, cursor },
+      { signal },
+    ),
   )
+  const setTimes = (times: Pick<typeof filter, 'since' | 'from' | 'until'>) =>
+    void navigate({ search: old => ({ ...old, ...times }), replace: true })
   const filtered = Object.values(filter).some(value => value !== undefined)
   return (
     <>
@@ -122,11 +132,16 @@ export function JobsPage() {
         <FilterChips
           label="Since"
           value={filter.since}
-          onChange={since => void navigate({ search: old => ({ ...old, since }), replace: true })}
+          onChange={since => setTimes({ since, from: undefined, until: undefined })}
           options={[
             { value: undefined, word: 'Any time' },
             ...jobSpanKeys.map(span => ({ value: span, word: jobSpans[span].word })),
           ]}
+        />
+        <DayRange
+          from={filter.from}
+          until={filter.until}
+          onChange={range => setTimes({ ...range, since: undefined })}
         />
         <HostFilter
           value={filter.hostId}

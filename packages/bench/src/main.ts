@@ -8,8 +8,9 @@ import { benchLists, benchOverview } from './fleet-reads.ts'
 import { benchIdleMemory } from './idle-memory.ts'
 import { benchLogDropDay } from './log-drop-day.ts'
 import { benchLogDisk, benchLogIngest } from './log-ingest.ts'
+import { benchMidnight } from './midnight.ts'
 import { benchPage, pageParts, type PagePart } from './page.ts'
-import { benchReconnectStorm, type StormFigure } from './reconnect-storm.ts'
+import { benchReconnectStorm, type FleetFigure } from './reconnect-storm.ts'
 
 const benches = {
   'agent-backup': benchAgentBackup,
@@ -20,6 +21,7 @@ const benches = {
   'log-disk': benchLogDisk,
   'log-drop-day': benchLogDropDay,
   'log-ingest': benchLogIngest,
+  midnight: benchMidnight,
   overview: benchOverview,
   page: benchPage,
   'reconnect-storm': benchReconnectStorm,
@@ -30,7 +32,8 @@ const help = `Usage: npm run bench -- [${names.join(' | ')}] [options]
 
   --runs N    turns of each side (default 5)
   --scale F   share of the full size, for a quick look (default 1)
-  --agents N  agents of the storm (default 5000)
+  --agents N  agents of the storm and of midnight (default 5000)
+  --replicas N  servers on one database, each connection to one of them (default 1)
   --outage S  how many seconds they are without a server, at least (default 10)
   --one-address  all of them come from one address; otherwise each has its own, for which it takes Linux
   --hosts N, --jobs N  the fleet the page is looked at with (default 5000 and 1000000); lists also with a tenth of the jobs
@@ -53,6 +56,7 @@ function readFlags() {
         runs: { type: 'string', default: '5' },
         scale: { type: 'string', default: '1' },
         agents: { type: 'string', default: '5000' },
+        replicas: { type: 'string', default: '1' },
         outage: { type: 'string', default: '10' },
         hosts: { type: 'string', default: '5000' },
         jobs: { type: 'string', default: '1000000' },
@@ -69,18 +73,16 @@ function readFlags() {
   }
 }
 
-/** A storm has more to say than fits into a table. */
-const inTable = (figure: Figure | StormFigure) =>
-  figure.name === 'reconnect-storm' && 'seconds' in figure
-    ? { name: figure.name, unit: 'seconds', ours: figure.seconds, goal: figure.goalSeconds, ok: figure.ok }
-    : figure
+/** What happened to a fleet is more than fits into a table. */
+const inTable = (figure: Figure | FleetFigure) =>
+  'report' in figure ? { ...figure, report: undefined, machine: undefined } : figure
 
 const { values, positionals } = readFlags()
 if (values.help) {
   process.stdout.write(help)
   process.exit(0)
 }
-const wholeFrom = (least: number, flag: 'runs' | 'agents' | 'outage' | 'hosts' | 'jobs') => {
+const wholeFrom = (least: number, flag: 'runs' | 'agents' | 'replicas' | 'outage' | 'hosts' | 'jobs') => {
   const value = Number(values[flag])
   if (Number.isInteger(value) && value >= least) return value
   return fail(`--${flag} is ${values[flag]}; a whole number from ${least} is accepted.`)
@@ -93,6 +95,7 @@ const options = {
   runs: wholeFrom(1, 'runs'),
   scale,
   agents: wholeFrom(1, 'agents'),
+  replicas: wholeFrom(1, 'replicas'),
   outageSeconds: wholeFrom(0, 'outage'),
   oneAddress: values['one-address'],
   hosts: wholeFrom(1, 'hosts'),
@@ -104,7 +107,7 @@ const options = {
 const unknown = positionals.find(name => !Object.hasOwn(benches, name))
 if (unknown !== undefined) fail(`There is no benchmark ${unknown}.`)
 
-const figures: (Figure | StormFigure)[] = []
+const figures: (Figure | FleetFigure)[] = []
 for (const name of names) {
   if (positionals.length > 0 && !positionals.includes(name)) continue
   figures.push(...(await benches[name](options)))

@@ -1,16 +1,35 @@
-// The storm in small: the same programs and the same promises as with thousands, without a word about time.
+// Scenarios in small: the same programs and the same promises as with thousands, without a word about time.
 import { expect, test } from 'vitest'
-import { runStorm } from './reconnect-storm.ts'
+import { build } from '../../../scripts/processes.ts'
+import { openOwnGround } from './scenario/own-ground.ts'
+import { tellReport } from './scenario/report.ts'
+import { runScenario } from './scenario/run-scenario.ts'
+import type { ScenarioName } from './scenario/scenarios.ts'
+
+async function play(scenario: ScenarioName, replicas: number) {
+  await build()
+  const said: string[] = []
+  await using ground = await openOwnGround(replicas)
+  const report = await runScenario(ground, {
+    ...{ scenario, agents: 40, minutes: 0.05, outageSeconds: 0, lines: undefined },
+    ...{ oneAddress: process.platform !== 'linux', timing: { backoffCap: 1_000 } },
+    ...{ note: sentence => void said.push(sentence), signal: new AbortController().signal },
+  })
+  const promised = { agents: 40, in: 40, broken: [], facts: { refused: 0, lost: 0 }, logs: { cutOff: 0 } }
+  expect(report, [...said, tellReport(report)].join('\n')).toMatchObject(promised)
+  return report
+}
 
 test('a fleet whose server was killed comes back, and every fact it kept meanwhile is committed (row 14)', async () => {
-  const said: string[] = []
-  const figure = await runStorm({
-    ...{ agents: 40, outageSeconds: 0, oneAddress: process.platform !== 'linux' },
-    timing: { backoffCap: 1_000 },
-    note: sentence => void said.push(sentence),
-  })
-  expect(figure, said.join('\n')).toMatchObject({ agents: 40, factsLost: 0, factsRefused: 0 })
+  const { facts, dials, jobs } = await play('storm', 1)
+  expect(jobs.ended).toEqual({ succeeded: 40 })
   // The start and the end of each backup, and the snapshot it made.
-  expect(figure.factsTold).toBeGreaterThanOrEqual(3 * 40)
-  expect(figure.dials).toBeGreaterThanOrEqual(40)
+  expect(facts.written).toBeGreaterThanOrEqual(3 * 40)
+  expect(dials.all).toBeGreaterThanOrEqual(40)
+})
+
+test('two servers restart one after the other under load, and nothing is lost', async () => {
+  const { servers, jobs } = await play('rolling-restart', 2)
+  expect(servers).toBe(2)
+  expect(jobs.ended).toEqual({ succeeded: 40 })
 })

@@ -49,8 +49,8 @@ export type SimulatedAgent = AsyncDisposable & {
   readonly hostId: string
   readonly hostname: string
   record(): SimulatedRecord
-  /** What it still has to do, cheaply. */
-  standing(): { openJobs: number; waitingFacts: number; unsentLogs: number }
+  /** What it has been given and what it still has to do, cheaply. */
+  standing(): { planned: number; jobs: number; openJobs: number; waitingFacts: number; unsentLogs: number }
   /** Whether everything it has to tell is told and acked, and nothing runs. */
   isQuiet(): boolean
   /** Behaves like this from now on: a run that wants quiet takes the harms away. */

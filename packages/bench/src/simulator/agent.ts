@@ -60,6 +60,8 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
   }
 
   const standing = () => ({
+    planned: disk.plan.schedules.size,
+    jobs: disk.jobs.size,
     openJobs: disk.open.size,
     waitingFacts: disk.waiting.first.length + disk.waiting.rest.length,
     unsentLogs: disk.unsent.size,
@@ -70,7 +72,10 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
     hostname,
     standing,
     record: () => recordOf(disk, now.isLinked()),
-    isQuiet: () => now.isLinked() && Object.values(standing()).every(count => count === 0),
+    isQuiet() {
+      const { openJobs, waitingFacts, unsentLogs } = standing()
+      return now.isLinked() && openJobs + waitingFacts + unsentLogs === 0
+    },
     runAlone: header => now.runAlone(header),
     behave(wanted) {
       behaviour = { ...quiet, ...wanted }

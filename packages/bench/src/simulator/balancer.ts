@@ -8,19 +8,26 @@ export type Balancer = AsyncDisposable & {
   lead(ports: readonly number[]): void
 }
 
-/** Listens on a free port of loopback. `fraction` decides where a connection goes. */
-export async function startBalancer(fraction: () => number): Promise<Balancer> {
+/**
+ * Listens on a free port of loopback. `fraction` decides where a connection goes. `keepsAddress`: servers see the address a client
+ * comes from, which takes Linux.
+ */
+export async function startBalancer(
+  fraction: () => number,
+  { keepsAddress = false }: { keepsAddress?: boolean } = {},
+): Promise<Balancer> {
   let ports: readonly number[] = []
   const open = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, client => void accept(client))
-  server.listen(0, '127.0.0.1')
+  server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 })
   await once(server, 'listening')
 
   async function accept(client: Socket) {
     keep(client)
     const first = Math.floor(fraction() * ports.length)
     for (let turn = 0; turn < ports.length; turn += 1) {
-      const far = await reach(ports[(first + turn) % ports.length] as number)
+      const localAddress = keepsAddress ? client.remoteAddress : undefined
+      const far = await reach(ports[(first + turn) % ports.length] as number, localAddress)
       if (far === undefined) continue
       keep(far)
       client.on('error', () => far.resetAndDestroy())
@@ -53,8 +60,9 @@ export async function startBalancer(fraction: () => number): Promise<Balancer> {
 }
 
 /** A connection that stands, or nothing. A server that is frozen still takes one, as it would behind any balancer. */
-async function reach(port: number): Promise<Socket | undefined> {
-  const far = connect({ host: '127.0.0.1', port, allowHalfOpen: true })
+async function reach(port: number, localAddress: string | undefined): Promise<Socket | undefined> {
+  const from = localAddress === undefined ? {} : { localAddress }
+  const far = connect({ host: '127.0.0.1', port, allowHalfOpen: true, ...from })
   try {
     await once(far, 'connect')
     return far

@@ -1,53 +1,20 @@
 // A process full of simulated agents. It is told over its channel to let them join, to let them work, and to say how they stand.
 import { newId } from '@restic-manager/contract/ids'
-import type { JobHeader } from '@restic-manager/contract/job'
-import type { Timing } from '@restic-manager/contract/timing'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startSimulatedAgent } from './agent.ts'
 import type { LinkEvent, SimulatedAgent } from './agent-options.ts'
-
-/** `localAddress` undefined: from wherever the system says. `everyMs`: no two are let in closer to each other. */
-export type StormJoin = {
-  url: string
-  everyMs: number
-  timing: Partial<Timing>
-  hosts: { hostname: string; token: string; localAddress: string | undefined }[]
-}
-
-/** Each order is answered by one message. */
-export type StormOrder =
-  | ({ do: 'join' } & StormJoin)
-  /** Each host runs one backup that nobody ordered, into the repository it has by its place in the list. What is counted begins anew. */
-  | { do: 'work'; repositoryIds: string[] }
-  | { do: 'look' }
-  | { do: 'tell' }
-
-/** How the agents of a process stand now. `in`: how many of them are connected and have heard everything. */
-export type StormStanding = {
-  in: number
-  openJobs: number
-  waitingFacts: number
-  dials: number
-  mostDials: number
-  turnedAway: number
-  failed: number
-}
-
-/** What became of the facts, by the agents' own books. */
-export type StormBooks = {
-  facts: number
-  acked: number
-  setAside: number
-  jobs: { hostId: string; jobId: string }[]
-}
+import { startBalancer } from './balancer.ts'
+import type { FleetAnswer, FleetBooks, FleetJoin, FleetOrder, FleetStanding } from './fleet-orders.ts'
+import { booksOf } from './fleet-books.ts'
 
 type Guest = {
   agent: SimulatedAgent
   isIn: boolean
+  /** When it came in last, in Unix milliseconds. */
+  inAt: number
   dials: number
   turnedAway: number
   failed: number
-  jobId: string
 }
 
 const guests: Guest[] = []
@@ -55,7 +22,17 @@ const guests: Guest[] = []
 /** Joins under way at once. */
 const AT_ONCE = 16
 
-async function join({ url, hosts, everyMs, timing }: StormJoin) {
+/** Where the agents of this process dial: the server, or a balancer of this process before several. */
+async function doorTo([first = '', ...others]: readonly string[]): Promise<string> {
+  if (others.length === 0) return first
+  // Each host keeps its address, as behind a balancer that servers trust.
+  const balancer = await startBalancer(Math.random, { keepsAddress: process.platform === 'linux' })
+  balancer.lead([first, ...others].map(url => Number(new URL(url).port)))
+  return `http://127.0.0.1:${balancer.port}`
+}
+
+async function join({ urls, hosts, everyMs, timing, behaviour }: FleetJoin) {
+  const url = await doorTo(urls)
   const began = performance.now()
   const waiting = [...hosts.entries()]
   await Promise.all(
@@ -63,9 +40,9 @@ async function join({ url, hosts, everyMs, timing }: StormJoin) {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         const [place, { hostname, token, localAddress }] = next
         await sleep(Math.max(0, began + place * everyMs - performance.now()))
-        const counts = { isIn: false, dials: 0, turnedAway: 0, failed: 0, jobId: newId() }
+        const counts = { isIn: false, inAt: 0, dials: 0, turnedAway: 0, failed: 0 }
         const agent = await startSimulatedAgent({
-          ...{ url, token, hostname, timing, random: Math.random, behaviour: { logLines: 20 } },
+          ...{ url, token, hostname, timing, behaviour, random: Math.random },
           ...(localAddress === undefined ? {} : { localAddress }),
           onLink: event => note(counts, event),
         })
@@ -88,54 +65,83 @@ function note(guest: Omit<Guest, 'agent'>, event: LinkEvent) {
       return
     case 'in':
       guest.isIn = true
+      guest.inAt = Date.now()
       return
     case 'out':
       guest.isIn = false
   }
 }
 
-function work(repositoryIds: readonly string[]) {
-  for (const [place, guest] of guests.entries()) {
-    Object.assign(guest, { dials: 0, turnedAway: 0, failed: 0 })
-    const repositoryId = repositoryIds[place] ?? ''
-    guest.agent.runAlone({ jobId: guest.jobId, kind: 'backup', repositoryId } satisfies JobHeader)
+/** Dials are counted anew from here. */
+function countAnew() {
+  for (const guest of guests) Object.assign(guest, { dials: 0, turnedAway: 0, failed: 0 })
+}
+
+/** Each begins its backup at its own moment within the time given. */
+function work(repositoryIds: readonly string[], spreadMs: number) {
+  for (const [place, { agent }] of guests.entries()) {
+    const begin = () =>
+      agent.runAlone({ jobId: newId(), kind: 'backup', repositoryId: repositoryIds[place] ?? '' })
+    if (spreadMs === 0) begin()
+    else setTimeout(begin, Math.random() * spreadMs)
   }
 }
 
 const sum = (read: (guest: Guest) => number) => guests.reduce((total, guest) => total + read(guest), 0)
 
-const look = (): StormStanding => ({
-  in: sum(({ isIn }) => Number(isIn)),
-  openJobs: sum(({ agent }) => agent.standing().openJobs),
-  waitingFacts: sum(({ agent }) => agent.standing().waitingFacts),
-  dials: sum(({ dials }) => dials),
-  mostDials: guests.reduce((most, { dials }) => Math.max(most, dials), 0),
-  turnedAway: sum(({ turnedAway }) => turnedAway),
-  failed: sum(({ failed }) => failed),
-})
-
-function tell(): StormBooks {
-  const facts = guests.flatMap(({ agent }) => agent.record().facts)
+function look(): FleetStanding {
+  const standings = guests.map(({ agent }) => agent.standing())
+  const all = (name: 'planned' | 'jobs' | 'openJobs' | 'waitingFacts' | 'unsentLogs') =>
+    standings.reduce((total, standing) => total + standing[name], 0)
   return {
-    facts: facts.length,
-    acked: facts.filter(({ ackedAt }) => ackedAt !== undefined).length,
-    setAside: facts.filter(({ setAside }) => setAside !== undefined).length,
-    jobs: guests.map(({ agent: { hostId }, jobId }) => ({ hostId, jobId })),
+    in: sum(({ isIn }) => Number(isIn)),
+    ...{ planned: all('planned'), jobs: all('jobs'), openJobs: all('openJobs') },
+    ...{ waitingFacts: all('waitingFacts'), unsentLogs: all('unsentLogs') },
+    dials: sum(({ dials }) => dials),
+    mostDials: guests.reduce((most, { dials }) => Math.max(most, dials), 0),
+    turnedAway: sum(({ turnedAway }) => turnedAway),
+    failed: sum(({ failed }) => failed),
   }
 }
 
-async function obey(order: StormOrder): Promise<StormStanding | StormBooks> {
-  if (order.do === 'tell') return tell()
-  if (order.do === 'join') await join(order)
-  if (order.do === 'work') work(order.repositoryIds)
-  return look()
+const tell = (): FleetBooks =>
+  booksOf(
+    guests.map(({ agent }) => agent.record()),
+    guests.map(({ inAt }) => inAt),
+  )
+
+async function obey(order: FleetOrder): Promise<FleetAnswer> {
+  switch (order.do) {
+    case 'tell':
+      return tell()
+    case 'show':
+      return guests.slice(order.from, order.from + order.most).map(({ agent }) => agent.record())
+    case 'join':
+      await join(order)
+      return look()
+    case 'work':
+      work(order.repositoryIds, order.spreadMs)
+      return look()
+    case 'countAnew':
+      countAnew()
+      return look()
+    case 'cutOff':
+      for (const { agent } of guests) agent.cutOff()
+      return look()
+    case 'reconnect':
+      for (const { agent } of guests) agent.reconnect()
+      return look()
+    case 'look':
+      return look()
+  }
 }
 
 process.on('message', order => {
-  obey(order as StormOrder).then(
+  obey(order as FleetOrder).then(
     answer => process.send?.({ answer }),
     (error: unknown) => process.send?.({ error: error instanceof Error ? error.stack : String(error) }),
   )
 })
-// Without its starter it ends.
+// Ctrl+C in the terminal reaches this process too: whoever started it says when it ends. Without its starter it ends.
+process.on('SIGINT', () => {})
 process.on('disconnect', () => process.exit())

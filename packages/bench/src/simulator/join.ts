@@ -89,7 +89,11 @@ async function post(
   const { request } = address.protocol === 'https:' ? https : http
   const call = request(address, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+    headers: {
+      ...{ 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      // The last call of a way in: thousands of idle connections would take the files of both ends.
+      ...(path === 'session.prove' ? { connection: 'close' } : {}),
+    },
     agent: connection,
     localAddress,
     signal: AbortSignal.timeout(waitMs),

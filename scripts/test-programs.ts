@@ -23,7 +23,11 @@ const entries = {
 } as const
 
 const programs: Batch = {
-  sources: ['{apps/{server,agent},packages/{contract,runtime}}/{src/**/*.ts,*.{ts,json}}', 'patches/*.patch'],
+  sources: [
+    '{apps/{server,agent},packages/{contract,runtime}}/{src/**/*.ts,*.{ts,json}}',
+    'scripts/trpc-source.ts',
+    'patches/*.patch',
+  ],
   async bundleInto(folder) {
     const { default: serverBundle } = await import('../apps/server/rolldown.config.ts')
     const { default: agentBundle } = await import('../apps/agent/rolldown.config.ts')

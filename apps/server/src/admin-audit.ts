@@ -23,10 +23,16 @@ export const verifyAuditCommand: Command = {
       useDatabase(config, log, async db => {
         const check = await checkAudit(db, noted)
         if ('wrong' in check) throw new Error(check.wrong)
-        const { rows, hash } = check
-        return rows === 0
-          ? 'The audit log is empty.'
-          : `The audit log is whole: ${rows} rows.\nLast row: ${rows}:${hash}`
+        const { rows, hash, expired, notedHasExpired } = check
+        if (rows === 0) return 'The audit log is empty.'
+        const whole =
+          expired === undefined
+            ? `The audit log is whole: ${rows} rows.`
+            : `The audit log is whole: rows ${expired.through + 1} to ${rows}. Those up to ${expired.through} were removed on ${expired.at.toISOString().slice(0, 10)}, being older than ${expired.keptDays} days: row ${expired.saidBy} says so, and holds the hash of the last of them.`
+        const gone = notedHasExpired
+          ? '\nThe row that was noted is one of those that were removed: whether it was the same cannot be told any more. Note the last row.'
+          : ''
+        return `${whole}${gone}\nLast row: ${rows}:${hash}`
       })
   },
 }

@@ -8,6 +8,8 @@ import type { Db } from '../db/open.ts'
 import { tellRepeats } from '../fleet/audit-repeats.ts'
 import { forgetBulks } from '../fleet/bulk-work.ts'
 import { clearLeftovers } from '../fleet/leftovers.ts'
+import { removeExpiredAudit } from '../fleet/expired-audit.ts'
+import { removeExpiredJobs } from '../fleet/expired-jobs.ts'
 import { turnLogDays } from '../fleet/log-days.ts'
 import { unlockStale } from '../fleet/stale-locks.ts'
 
@@ -58,9 +60,20 @@ export const slowChores: readonly SlowChore[] = [
       if (clocksApartMs !== undefined)
         log.warn(
           { hours: Math.round(clocksApartMs / 3_600_000) },
-          'the clocks of the database and of this server are more than a day apart: no old logs are removed until they agree',
+          'the clocks of the database and of this server are more than a day apart: nothing old is removed until they agree',
         )
       if (removed.length > 0) log.info({ days: removed }, 'logs were removed because they are old')
+    },
+  },
+  {
+    name: 'remove-expired-records',
+    cron: '5-59/10 * * * *',
+    async run({ db, log }) {
+      const jobs = await removeExpiredJobs(db)
+      if (jobs.removed > 0) log.info({ jobs: jobs.removed }, 'jobs were removed because they are old')
+      const audit = await removeExpiredAudit(db)
+      if (audit.removed > 0)
+        log.info({ rows: audit.removed }, 'rows of the audit log were removed because they are old')
     },
   },
 ]

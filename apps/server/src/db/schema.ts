@@ -434,6 +434,9 @@ export const jobs = pgTable(
     index('jobs_schedule_good')
       .on(table.scheduleId, table.repositoryId, table.createdAt, table.id)
       .where(sql`${table.scheduleId} is not null and ${table.status} in ('succeeded', 'incomplete')`),
+    index('jobs_retries')
+      .on(table.retryOf, table.attempt)
+      .where(sql`${table.retryOf} is not null`),
     index('jobs_expiry')
       .on(table.expiresAt)
       .where(sql`${table.status} = 'queued'`),

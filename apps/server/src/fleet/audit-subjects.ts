@@ -177,4 +177,8 @@ const readers: Record<SubjectKind, (tx: Db, id: string) => Promise<Standing | un
 }
 
 /** What an admin decides, as it stands in the table, and as it is called. */
-const settingNames: Record<string, string> = { log_days: 'logDays' }
+const settingNames: Record<string, string> = {
+  log_days: 'logDays',
+  job_days: 'jobDays',
+  audit_days: 'auditDays',
+}

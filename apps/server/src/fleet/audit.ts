@@ -65,7 +65,7 @@ export const firstHash = Buffer.alloc(32)
  */
 export async function writeAudit(tx: Db, event: AuditEvent): Promise<void> {
   requireTransaction(tx)
-  await tx.execute(sql`select pg_advisory_xact_lock(${auditLock})`)
+  await waitForAudit(tx)
   // A statement of its own: what was added while this one waited has to be seen.
   const [now] = await tx.execute<{ number: string | null; hash: string | null; at: string }>(sql`
     select last.number, encode(last.hash, 'hex') as hash, clock_timestamp()::timestamptz(3) as at
@@ -94,6 +94,11 @@ export async function writeAudit(tx: Db, event: AuditEvent): Promise<void> {
   const about = (row.hostIds ?? []).map(hostId => ({ hostId, at, number }))
   if (about.length > 0) await tx.insert(auditEventHosts).values(about)
   await notify(tx, 'audit', '')
+}
+
+/** Until the transaction ends nobody else adds a row, or takes the first ones away. */
+export async function waitForAudit(tx: Db): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(${auditLock})`)
 }
 
 function requireTransaction(tx: Db): void {

@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm'
 import type { Db } from '../db/open.ts'
 import { deadlockDetected, hasSqlState } from '../db/sql-state.ts'
 import { readLogDays } from './settings.ts'
+import { readTwoClocks } from './two-clocks.ts'
 
 /** Days that are there before they are needed. A server that is stopped for longer makes them when they are. */
 const DAYS_AHEAD = 7
@@ -69,13 +70,9 @@ export async function turnLogDays(db: Db, now: () => number = Date.now): Promise
     sql`select (${today} + step)::text as day from generate_series(0, ${DAYS_AHEAD}::int) as step`,
   )
   for (const { day } of ahead) await makeLogDay(db, day)
-  const [clock] = await db.execute<{ day: Day; ms: number }>(
-    sql`select ${today}::text as day, extract(epoch from now())::float8 * 1000 as ms`,
-  )
-  if (clock === undefined) throw new Error('the database did not say what time it is')
-  const clocksApartMs = Math.round(clock.ms - now())
-  if (Math.abs(clocksApartMs) > DAY_MS) return { removed: [], clocksApartMs }
-  return { removed: await removeOldLogDays(db, clock.day) }
+  const clock = await readTwoClocks(db, now)
+  if (clock.apartMs !== undefined) return { removed: [], clocksApartMs: clock.apartMs }
+  return { removed: await removeOldLogDays(db, clock.today) }
 }
 
 /** The days that have a place, the oldest first, each with what it takes on disk. */

@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm'
 import { notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
+import { expiredThrough } from './expired-jobs.ts'
 
 /** Changes that are counted in one step: what is beyond waits for the next. */
 const STEP = 20_000
@@ -108,23 +109,26 @@ async function refreshStandings(tx: Db, touched: readonly Touched[]): Promise<vo
       missed_since = excluded.missed_since`)
 }
 
-/** Counts everything anew from the jobs there are. In one transaction: nobody sees it half done. For repairs, bulk loads and tests. */
+/**
+ * Counts everything anew from the jobs there are, but for the days of which jobs have expired: what was counted then stays. In one
+ * transaction: nobody sees it half done. For repairs, bulk loads and tests.
+ */
 export async function rebuildOutcomes(db: Db): Promise<void> {
   await db.transaction(async tx => {
     await tx.execute(sql`lock table jobs in share row exclusive mode`)
     await tx.execute(sql`delete from outcome_changes`)
-    await tx.execute(sql`delete from host_days`)
-    await tx.execute(sql`delete from fleet_days`)
+    await tx.execute(sql`delete from host_days where day > ${expiredThrough}`)
+    await tx.execute(sql`delete from fleet_days where day > ${expiredThrough}`)
     await tx.execute(sql`delete from standings`)
     const columns = each(name => name)
     const sums = each(name => `sum(changes.${name})`)
     await tx.execute(sql`
       insert into host_days (host_id, day, ${columns})
       select changes.host_id, changes.day, ${sums} from jobs, lateral outcome_changes_of(jobs.host_id, jobs.schedule_id, jobs.repository_id, jobs.kind, jobs.status, coalesce(jobs.scheduled_for, jobs.created_at), jobs.not_run_from, jobs.slot_count, 1) as changes
-      where jobs.kind = 'backup' group by 1, 2`)
+      where jobs.kind = 'backup' and changes.day > ${expiredThrough} group by 1, 2`)
     await tx.execute(sql`
       insert into fleet_days (day, ${columns})
-      select changes.day, ${sums} from host_days changes group by 1`)
+      select changes.day, ${sums} from host_days changes where changes.day > ${expiredThrough} group by 1`)
     const touched = await tx.execute<Touched>(sql`
       select schedules.host_id as "hostId", schedules.id as "scheduleId", repository_id as "repositoryId"
       from schedules, unnest(schedules.repository_ids) as repository_id`)

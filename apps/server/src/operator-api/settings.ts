@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { SettingsUpdateRequest, SettingsView, TurnedAwayView } from '@restic-manager/contract/settings'
 import { logDaySizes } from '../fleet/log-days.ts'
-import { readLogDays, updateSettings } from '../fleet/settings.ts'
+import { readAuditDays, readJobDays, readLogDays, updateSettings } from '../fleet/settings.ts'
 import { admin, router, viewer } from './trpc.ts'
 
 export const settingsRouter = router({
@@ -11,6 +11,8 @@ export const settingsRouter = router({
     .output(SettingsView)
     .query(async ({ ctx }) => ({
       logDays: await readLogDays(ctx.db),
+      jobDays: await readJobDays(ctx.db),
+      auditDays: await readAuditDays(ctx.db),
       logSizes: await logDaySizes(ctx.db),
     })),
   /** How much this server turned away since it started, by reason. */

@@ -1,4 +1,4 @@
-// How long logs are kept, in a real browser: what would go is said first, then it is gone, and the job's page says so.
+// How long logs and records are kept, in a real browser: what would go is said first, then it is gone, and the job's page says so.
 import path from 'node:path'
 import { encodeLine } from '@restic-manager/contract/log'
 import { newId } from '@restic-manager/contract/ids'
@@ -48,14 +48,39 @@ test.skipIf('missing' in chromium)(
 
     await page.getByRole('button', { name: /menu$/ }).click()
     await page.getByRole('menuitem', { name: 'Settings' }).click()
-    const days = page.getByRole('textbox', { name: 'Keep logs for' })
+    const logs = page.getByRole('form', { name: 'Logs of jobs' })
+    const days = logs.getByRole('textbox', { name: 'Keep logs for' })
     await days.fill('0')
     await page.getByText('From 1 to 3650 days.').waitFor()
     await days.fill('7')
     await page.getByText(/^This removes the logs of 1 day, .* for good\.$/).waitFor()
-    await page.getByRole('button', { name: 'Save and remove' }).click()
+    await logs.getByRole('button', { name: 'Save and remove' }).click()
     await until(async () => (await server.api.settings.get.query()).logDays === 7)
-    await page.getByRole('button', { name: 'Save', exact: true }).waitFor()
+    await logs.getByRole('button', { name: 'Save', exact: true }).waitFor()
+
+    const records = async (form: string, field: string, typed: string, error: string, sane: string) => {
+      const panel = page.getByRole('form', { name: form, exact: true })
+      const input = panel.getByRole('textbox', { name: field })
+      await input.fill(typed)
+      await panel.getByText(error).waitFor()
+      await input.fill(sane)
+      await panel.getByText('This removes what is older, for good.').waitFor()
+      await panel.getByRole('button', { name: 'Save and remove' }).click()
+      await panel.getByRole('button', { name: 'Save', exact: true }).waitFor()
+      return input
+    }
+    await records('Jobs', 'Keep jobs for', '29', 'From 30 to 3650 days.', '90')
+    const audit = await records(
+      'Audit log',
+      'Keep the audit log for',
+      '364',
+      'From 365 to 3650 days.',
+      '1000',
+    )
+    expect(await server.api.settings.get.query()).toMatchObject({ logDays: 7, jobDays: 90, auditDays: 1_000 })
+    await audit.fill('')
+    await page.getByRole('form', { name: 'Audit log' }).getByRole('button', { name: 'Save' }).click()
+    await until(async () => (await server.api.settings.get.query()).auditDays === null)
 
     // What the chore does within ten minutes.
     expect((await turnLogDays(server.db)).removed).toHaveLength(1)

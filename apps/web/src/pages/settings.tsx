@@ -1,8 +1,14 @@
-// What holds for the whole installation: for now, how long logs of jobs are kept.
-import { LogDays, type SettingsView } from '@restic-manager/contract/settings'
+// What holds for the whole installation: for now, how long logs, jobs and the audit log are kept.
+import {
+  AuditDays,
+  JobDays,
+  LogDays,
+  type SettingsUpdateRequest,
+  type SettingsView,
+} from '@restic-manager/contract/settings'
 import { Button, NumberInput } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
-import { useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { useNow } from '../clock.ts'
 import { countOf, formatBytes } from '../format.ts'
 import { logsThatGo, logsThere } from '../log-retention.ts'
@@ -14,6 +20,13 @@ import { MutationProblem, QueryProblem } from '../parts/query-problem.tsx'
 import { SettingsTabs } from '../parts/settings-tabs.tsx'
 import { queryClient, trpc } from '../trpc.ts'
 
+const useSave = () =>
+  useMutation(
+    trpc.settings.update.mutationOptions({
+      onSuccess: () => queryClient.invalidateQueries(trpc.settings.get.pathFilter()),
+    }),
+  )
+
 function LogSettings({ settings: { logDays, logSizes } }: { settings: SettingsView }) {
   const mayChange = useMayForAll('admin')
   const now = useNow()
@@ -21,19 +34,16 @@ function LogSettings({ settings: { logDays, logSizes } }: { settings: SettingsVi
   const wanted = LogDays.safeParse(typed).data
   const there = logsThere(logSizes, now)
   const goes = wanted === undefined || wanted >= logDays ? undefined : logsThatGo(logSizes, wanted, now)
-  const save = useMutation(
-    trpc.settings.update.mutationOptions({
-      onSuccess: () => queryClient.invalidateQueries(trpc.settings.get.pathFilter()),
-    }),
-  )
+  const save = useSave()
   const removes = goes !== undefined && goes.days > 0
   return (
     <Panel
       title="Logs of jobs"
       count={there.first === undefined ? 'none yet' : `${formatBytes(there.bytes)} since ${there.first}`}
-      foot="Jobs themselves, their warnings and results are kept. Days are counted in UTC."
+      foot="Jobs themselves, their warnings and results are kept for longer. Days are counted in UTC."
     >
       <form
+        aria-label="Logs of jobs"
         className="stack"
         onSubmit={event => {
           event.preventDefault()
@@ -82,6 +92,100 @@ function LogSettings({ settings: { logDays, logSizes } }: { settings: SettingsVi
   )
 }
 
+type Kept = {
+  title: string
+  label: string
+  foot: string
+  /** Days; null: for ever. */
+  kept: number | null
+  least: number
+  wantedOf(typed: number | string): number | null | undefined
+  request(wanted: number | null): SettingsUpdateRequest
+  warning: ReactNode
+}
+
+/** How long records of a kind are kept. */
+function RecordSettings({ title, label, foot, kept, least, wantedOf, request, warning }: Kept) {
+  const mayChange = useMayForAll('admin')
+  const [typed, setTyped] = useState<number | string>(kept ?? '')
+  const wanted = wantedOf(typed)
+  const save = useSave()
+  const removes = wanted !== undefined && wanted !== null && wanted < (kept ?? Infinity)
+  return (
+    <Panel title={title} foot={foot}>
+      <form
+        aria-label={title}
+        className="stack"
+        onSubmit={event => {
+          event.preventDefault()
+          if (wanted !== undefined) save.mutate(request(wanted))
+        }}
+      >
+        <NumberInput
+          label={label}
+          suffix=" days"
+          maw={200}
+          min={least}
+          max={3_650}
+          clampBehavior="none"
+          allowDecimal={false}
+          allowNegative={false}
+          readOnly={!mayChange}
+          placeholder="for ever"
+          error={wanted === undefined ? `From ${least} to 3650 days.` : undefined}
+          value={typed}
+          onChange={setTyped}
+        />
+        {removes && (
+          <Notice tone="warn" title="This removes what is older, for good.">
+            {warning}
+          </Notice>
+        )}
+        <MutationProblem what="The settings were not changed." error={save.error} />
+        {mayChange && (
+          <div className="row">
+            <Button
+              type="submit"
+              variant="filled"
+              {...(removes ? { color: 'red' } : {})}
+              loading={save.isPending}
+              disabled={wanted === undefined || wanted === kept}
+            >
+              {removes ? 'Save and remove' : 'Save'}
+            </Button>
+          </div>
+        )}
+      </form>
+    </Panel>
+  )
+}
+
+const JobSettings = ({ jobDays }: SettingsView) => (
+  <RecordSettings
+    title="Jobs"
+    label="Keep jobs for"
+    foot="What was counted of them stays, and so does the newest of each kind and ending of every schedule and host."
+    kept={jobDays}
+    least={30}
+    wantedOf={typed => JobDays.safeParse(typed).data}
+    request={wanted => (wanted === null ? {} : { jobDays: wanted })}
+    warning="Jobs go with their warnings, results and logs, a few at a time. Snapshots stay, and the jobs that made them."
+  />
+)
+
+const AuditSettings = ({ auditDays }: SettingsView) => (
+  <RecordSettings
+    title="Audit log"
+    label="Keep the audit log for"
+    foot="Empty: for ever. A row says which others were removed, so that the check of the log still finds what somebody else removed."
+    kept={auditDays}
+    least={365}
+    wantedOf={typed => AuditDays.safeParse(typed === '' ? null : typed).data}
+    request={wanted => ({ auditDays: wanted })}
+    warning="Export first what has to be kept elsewhere. The last year is never removed."
+  />
+)
+
 /** The page of settings. */
 export function SettingsPage() {
   const settings = useQuery(trpc.settings.get.queryOptions())
@@ -97,7 +201,13 @@ export function SettingsPage() {
         </Panel>
       )}
       {/* Made anew when somebody else has saved: what is typed here would not be about that. */}
-      {settings.data !== undefined && <LogSettings key={settings.data.logDays} settings={settings.data} />}
+      {settings.data !== undefined && (
+        <>
+          <LogSettings key={`logs ${settings.data.logDays}`} settings={settings.data} />
+          <JobSettings key={`jobs ${settings.data.jobDays}`} {...settings.data} />
+          <AuditSettings key={`audit ${settings.data.auditDays}`} {...settings.data} />
+        </>
+      )}
     </>
   )
 }

@@ -10,11 +10,13 @@ import { makeSeal } from './db/seal.ts'
 import { hosts } from './db/schema.ts'
 import { alertPage } from './fleet/alert-views.ts'
 import { keepAttention } from './fleet/attention.ts'
+import { countEntries } from './fleet/entry-counts.ts'
 import { hostPage } from './fleet/host-views.ts'
 import { jobPage } from './fleet/job-views.ts'
 import { countOutcomes } from './fleet/outcomes.ts'
 import { overviewOf } from './fleet/overview.ts'
 import { readPlans } from './fleet/plans.ts'
+import { listRepositories } from './fleet/repository-views.ts'
 import type { Scope } from './fleet/scope.ts'
 import { snapshotPage } from './fleet/snapshot-views.ts'
 import { seedFleet } from './seed/seed-fleet.ts'
@@ -108,6 +110,8 @@ export async function listReads(db: Db, tag: string): Promise<Record<string, Rea
     'failed jobs of a repository': ofJobs({ repositoryId: one?.repositoryId, statuses: ['failed'] }),
     'open alerts': (on, scope) => alertPage(on, scope, { which: 'open', limit }),
     'all alerts': (on, scope) => alertPage(on, scope, { which: 'all', limit }),
+    repositories: (on, scope) => listRepositories(on, scope),
+    'counts of the navigation': (on, scope) => countEntries(on, scope),
     snapshots: (on, scope) => snapshotPage(on, scope, { limit }),
     'snapshots of a host': (on, scope) => snapshotPage(on, scope, { limit, hostId: one?.hostId }),
     'snapshots of a repository': (on, scope) =>

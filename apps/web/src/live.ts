@@ -7,6 +7,9 @@ import { setLive, setSilence } from './link.ts'
 import { staySubscribed } from './stay-subscribed.ts'
 import { client, queryClient, trpc, watchForSignOut } from './trpc.ts'
 
+/** What changes a count in the navigation. */
+const counted = new Set<Change['topic']>(['host', 'job', 'repository', 'alert'])
+
 /** The queries a change concerns. Of a long list the pages in view are read: one row may have moved, come or gone. */
 export function queriesFor({ topic, id }: Change): QueryFilters[] {
   switch (topic) {
@@ -62,7 +65,7 @@ const OVERVIEW_PAUSE = 3_000
 
 function gatherChanges() {
   const isOverview: QueryFilters['predicate'] = ({ queryKey }) =>
-    hashKey(queryKey.slice(0, 1)) === hashKey(trpc.overview.pathKey())
+    hashKey(queryKey.slice(0, 1)) === hashKey(trpc.overview.get.pathKey())
   const gathered = gatherReads<QueryFilters>(filters => {
     const all = filters.some(({ queryKey }) => queryKey === undefined)
     return Promise.all(
@@ -76,6 +79,7 @@ function gatherChanges() {
   })
   return {
     add(change: Change) {
+      if (counted.has(change.topic)) gathered.add('counts', trpc.overview.counts.pathFilter())
       for (const filter of queriesFor(change)) gathered.add(JSON.stringify(filter.queryKey ?? {}), filter)
       summed.add('overview', undefined)
     },

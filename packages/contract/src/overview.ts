@@ -36,6 +36,15 @@ export const unprotectedBy = [
   'never',
 ] as const satisfies readonly Protection[]
 
+/** How much there is of everything, for the entries of the navigation: hosts that were not removed, jobs that run, open alerts. */
+export const EntryCounts = z.object({
+  hosts: z.number(),
+  running: z.number(),
+  repositories: z.number(),
+  alerts: AlertCounts,
+})
+export type EntryCounts = z.infer<typeof EntryCounts>
+
 /**
  * The fleet in numbers, for the sentence and the bar. `total` is the sum of all in `counts`. `since`: for a cause that hosts have,
  * when it began for the first of them; `only`: the host, where it is a single one. `withinObjective`: hosts whose objective is met,

@@ -121,7 +121,8 @@ export const RepositoryView = z.object({
   maintenance: z.array(JobBrief),
   resticId: z.string().nullable(), // null: nobody has opened it yet
   version: z.number(), // send it back with an edit
-  hosts: z.array(z.object({ id: Id, name: z.string() })),
+  hosts: z.array(z.object({ id: Id, name: z.string() })), // that back up there; in a list of repositories only the first three
+  hostCount: z.number(), // of all of these
   hiddenHosts: z.number(), // that use or maintain it and are not seen by who asks; above 0: it cannot be changed by them
   lastBackupAt: z.date().nullable(),
   sizeBytes: z.number().nullable(),

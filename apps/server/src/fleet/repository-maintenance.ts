@@ -46,7 +46,7 @@ export async function maintenanceOf(
 
 /**
  * Since when a planned forget has not succeeded on a repository for two of its periods, by repository; the oldest where there
- * are several. Each inner query is one look into an index.
+ * are several. Each inner query is one look into an index; where the last success is younger than one period nothing is looked for.
  */
 export async function retentionOverdueOf(
   db: Db,
@@ -71,6 +71,9 @@ export async function retentionOverdueOf(
         eq(schedules.kind, 'forget'),
         isNull(schedules.deletedAt),
         arrayOverlaps(schedules.repositoryIds, repositoryIds),
+        sql`exists (select 1 from unnest(${schedules.repositoryIds}) as wanted(id)
+          left join standings on standings.schedule_id = ${schedules.id} and standings.repository_id = wanted.id
+          where coalesce(greatest(standings.last_good_at, ${schedules.createdAt}) + ${schedules.periodSeconds} * interval '1 second' < now(), true))`,
       ),
     )
   const overdue = new Map<string, Date>()

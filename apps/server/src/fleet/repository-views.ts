@@ -1,5 +1,5 @@
 // Repositories as operators see them. Never a secret in it.
-import { and, asc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull, lte, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { timing } from '@restic-manager/contract/timing'
@@ -8,19 +8,22 @@ import type { Db } from '../db/open.ts'
 import { hostRepositories, hosts, repositories } from '../db/schema.ts'
 import { concernsItsRepository } from './claims.ts'
 import { maintenanceOf, retentionOverdueOf, type RetentionPeriods } from './repository-maintenance.ts'
-import { hiddenHostsOf, hostsIn, repositoriesIn, type Scope, wholeFleet } from './scope.ts'
+import { eachRepositoryIn, hiddenHostsOf, hostsIn, type Scope, wholeFleet } from './scope.ts'
 
-/** Who looks, and how long a retention may be late. */
-type Seen = { scope: Scope; timing: RetentionPeriods }
+/** Who looks, how long a retention may be late, and how many hosts of a repository are named. */
+type Seen = { scope: Scope; timing: RetentionPeriods; mostHosts?: number }
 
 const asDate = (value: unknown) => (value === null ? null : new Date(value as string))
 
+/** More than one repository has. */
+const ALL_HOSTS = 1_000_000
+
 const keepers = alias(hosts, 'keepers')
 
-/** The end of the newest of these jobs that succeeded. A preview removed nothing. */
+/** The end of the newest of these jobs that succeeded. A preview removed nothing. The kind stands in the text: its index is for two kinds only. */
 const lastOf = (kind: 'forget' | 'prune') =>
   sql<Date | null>`(select jobs.finished_at from jobs where jobs.repository_id = repositories.id
-    and jobs.kind = ${kind} and jobs.status = 'succeeded' and jobs.kind in ('forget', 'prune')
+    and jobs.kind = ${sql.raw(`'${kind}'`)} and jobs.status = 'succeeded'
     and coalesce(jobs.spec ->> 'dryRun', 'false') <> 'true' and ${concernsItsRepository}
     order by jobs.finished_at desc limit 1)`.mapWith(asDate)
 
@@ -50,7 +53,7 @@ const columns = {
   checkRotation: sql<{ done: number; of: number } | null>`(
     select jsonb_build_object('of', turns.parts, 'done', case when turns.parts = (
         select (jobs.spec #>> '{readPart,of}')::integer from jobs
-        where jobs.schedule_id = turns.id and jobs.kind = 'check' and jobs.status = 'succeeded' and jobs.reported
+        where jobs.schedule_id = turns.id and jobs.status = 'succeeded' and jobs.reported
           and jobs.spec ? 'readPart'
         order by jobs.created_at desc, jobs.id desc limit 1)
       then least(turns.next_check_part, turns.parts) - 1 else 0 end)
@@ -87,7 +90,8 @@ export const listRepositories = (
   db: Db,
   scope: Scope,
   periods: RetentionPeriods = timing,
-): Promise<RepositoryView[]> => selectRepositories(db, repositoriesIn(scope), { scope, timing: periods })
+): Promise<RepositoryView[]> =>
+  selectRepositories(db, eachRepositoryIn(scope), { scope, timing: periods, mostHosts: 3 })
 
 /** The repositories a host has access to, by name. */
 export const repositoriesOf = (db: Db, hostId: string, scope: Scope): Promise<RepositoryView[]> =>
@@ -122,7 +126,7 @@ export async function viewRepository(
 async function selectRepositories(
   db: Db,
   which: SQL | undefined,
-  { scope, timing: periods }: Seen,
+  { scope, timing: periods, mostHosts = ALL_HOSTS }: Seen,
 ): Promise<RepositoryView[]> {
   const rows = await db
     .select({ ...columns, hiddenHosts: hiddenHostsOf(scope) })
@@ -132,7 +136,7 @@ async function selectRepositories(
     .orderBy(asc(repositories.name), asc(repositories.id))
   const ids = rows.map(row => row.id)
   const [users, maintenance, overdue] = await Promise.all([
-    usersOf(db, scope, ids),
+    usersOf(db, { scope, ids, most: mostHosts }),
     maintenanceOf(db, scope, ids),
     retentionOverdueOf(db, ids, periods),
   ])
@@ -142,18 +146,31 @@ async function selectRepositories(
       maintenance: maintenance.get(row.id) ?? [],
       retentionOverdueSince: overdue.get(row.id) ?? null,
       hosts: (users.get(row.id) ?? []).map(({ id, name }) => ({ id, name })),
+      hostCount: users.get(row.id)?.[0]?.total ?? 0,
     }),
   )
 }
 
-/** The hosts with access, by repository. */
-async function usersOf(db: Db, scope: Scope, repositoryIds: string[]) {
-  if (repositoryIds.length === 0) return new Map<string, { id: string; name: string }[]>()
-  const users = await db
-    .select({ repositoryId: hostRepositories.repositoryId, id: hosts.id, name: hosts.name })
+/** The hosts with access, by repository: the first by name, and how many there are. */
+async function usersOf(db: Db, { scope, ids, most }: { scope: Scope; ids: string[]; most: number }) {
+  const each = db
+    .select({
+      repositoryId: hostRepositories.repositoryId,
+      id: hosts.id,
+      name: hosts.name,
+      place:
+        sql<number>`(row_number() over (partition by ${hostRepositories.repositoryId} order by ${hosts.name}, ${hosts.id}))::integer`.as(
+          'place',
+        ),
+      total: sql<number>`(count(*) over (partition by ${hostRepositories.repositoryId}))::integer`.as(
+        'total',
+      ),
+    })
     .from(hostRepositories)
     .innerJoin(hosts, and(eq(hosts.id, hostRepositories.hostId), isNull(hosts.removedAt)))
-    .where(and(inArray(hostRepositories.repositoryId, repositoryIds), hostsIn(scope)))
-    .orderBy(asc(hosts.name), asc(hosts.id))
+    .where(and(inArray(hostRepositories.repositoryId, ids), hostsIn(scope)))
+    .as('each')
+  const users =
+    ids.length === 0 ? [] : await db.select().from(each).where(lte(each.place, most)).orderBy(each.place)
   return Map.groupBy(users, user => user.repositoryId)
 }

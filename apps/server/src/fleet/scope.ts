@@ -58,10 +58,11 @@ export const eachRepositoryIn = (scope: Scope): SQL | undefined =>
 export const hiddenHostsOf = (scope: Scope): SQL<number> =>
   scope === undefined
     ? sql<number>`0`
-    : sql<number>`(select count(*)::integer from hosts as other
-        where other.removed_at is null and not (other.tags && ${sql.param([...scope], hosts.tags)})
-        and (other.id = repositories.maintenance_host_id or exists (select 1 from host_repositories as used
-          where used.host_id = other.id and used.repository_id = repositories.id)))`
+    : sql<number>`(select count(*)::integer from (
+          select used.host_id from host_repositories as used where used.repository_id = repositories.id
+          union select repositories.maintenance_host_id) as its
+        join hosts as other on other.id = its.host_id
+        where other.removed_at is null and not (other.tags && ${sql.param([...scope], hosts.tags)}))`
 
 export const enrolmentsIn = (scope: Scope): SQL | undefined =>
   scope && arrayOverlaps(enrolments.tags, [...scope])

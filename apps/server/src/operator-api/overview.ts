@@ -1,5 +1,6 @@
 // overview.*: the whole fleet at a glance.
-import { Overview } from '@restic-manager/contract/overview'
+import { EntryCounts, Overview } from '@restic-manager/contract/overview'
+import { countEntries } from '../fleet/entry-counts.ts'
 import { overviewOf } from '../fleet/overview.ts'
 import { router, viewer } from './trpc.ts'
 
@@ -8,4 +9,9 @@ export const overviewRouter = router({
   get: viewer({ of: 'fleet' })
     .output(Overview)
     .query(({ ctx }) => overviewOf(ctx.db, ctx.scope)),
+
+  /** How many hosts, running jobs, repositories and open alerts there are. */
+  counts: viewer({ of: 'fleet' })
+    .output(EntryCounts)
+    .query(({ ctx }) => countEntries(ctx.db, ctx.scope)),
 })

@@ -84,6 +84,7 @@ const whoMay = {
   'users.update': 'admin',
   'users.remove': 'admin',
   'users.signOut': 'admin',
+  'overview.counts': 'viewer',
   'overview.get': 'viewer',
   'alerts.list': 'viewer',
   'alerts.acknowledge': 'operator',

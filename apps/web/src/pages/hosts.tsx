@@ -30,9 +30,9 @@ const states = Object.keys(stateWords) as HostState[]
 
 /** What a fresh fleet still lacks, with the button that adds it. */
 function NextStep({ hosts }: { hosts: number }) {
-  const repositories = useQuery(trpc.repositories.list.queryOptions()).data
+  const counts = useQuery(trpc.overview.counts.queryOptions()).data
   const mayAdd = useMay('admin')
-  if (hosts === 0 || repositories === undefined || repositories.length > 0) return null
+  if (hosts === 0 || counts === undefined || counts.repositories > 0) return null
   return (
     <Notice
       tone="accent"

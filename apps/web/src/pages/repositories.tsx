@@ -29,10 +29,10 @@ const Name = ({ repository }: { repository: RepositoryView }) => (
   </Link>
 )
 
-function UsedBy({ repository: { hosts } }: { repository: RepositoryView }) {
-  const [only, ...others] = hosts
+function UsedBy({ repository: { hosts, hostCount } }: { repository: RepositoryView }) {
+  const [only] = hosts
   if (only === undefined) return 'no host'
-  return others.length === 0 ? <HostName name={only.name} /> : countOf(hosts.length, 'host')
+  return hostCount === 1 ? <HostName name={only.name} /> : countOf(hostCount, 'host')
 }
 
 const Head = () => (

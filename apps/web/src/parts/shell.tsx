@@ -37,23 +37,17 @@ const entries = [
 type Count = { text: string; bad?: boolean } | undefined
 
 function useCounts(): Record<(typeof entries)[number]['to'], Count> {
-  const hosts = useQuery(trpc.hosts.list.queryOptions({ limit: 1 })).data
-  const running = useQuery(
-    trpc.jobs.list.queryOptions({ limit: 100, statuses: ['accepted', 'running'] }),
-  ).data
-  const repositories = useQuery(trpc.repositories.list.queryOptions()).data
-  const alerts = useQuery(trpc.alerts.list.queryOptions({ limit: 1 })).data
-  const busy = running?.rows.length ?? 0
+  const counts = useQuery(trpc.overview.counts.queryOptions()).data
+  const { hosts, running = 0, repositories, alerts = { red: 0, amber: 0 } } = counts ?? {}
+  const open = alerts.red + alerts.amber
+  const of = (count: number | undefined) => (count === undefined ? undefined : { text: formatCount(count) })
   return {
     '/': undefined,
-    '/attention':
-      alerts === undefined || alerts.openCount === 0
-        ? undefined
-        : { text: formatCount(alerts.openCount), bad: alerts.counts.red > 0 },
-    '/hosts': hosts && { text: formatCount(hosts.counts.all) },
-    '/jobs': busy === 0 ? undefined : { text: `${busy}${running?.nextCursor == null ? '' : '+'} running` },
+    '/attention': open === 0 ? undefined : { text: formatCount(open), bad: alerts.red > 0 },
+    '/hosts': of(hosts),
+    '/jobs': running === 0 ? undefined : { text: `${formatCount(running)} running` },
     '/snapshots': undefined,
-    '/repositories': repositories && { text: formatCount(repositories.length) },
+    '/repositories': of(repositories),
   }
 }
 

@@ -1,5 +1,5 @@
 // Who is waiting for what: NOTIFY inside a transaction, one LISTEN per server, wake-ups for subscriptions.
-import { sql as query } from 'drizzle-orm'
+import { sql as query, type SQL, type SQLWrapper } from 'drizzle-orm'
 import type postgres from 'postgres'
 import { timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
@@ -52,6 +52,20 @@ const mostPending = 1_000
 export async function notify(tx: Db, topic: Topic, id: string): Promise<void> {
   await tx.execute(query`select pg_notify(${channel}, ${`${topic}:${id}`})`)
 }
+
+/** Several changes in one statement; none at all is no statement. */
+export async function notifyOf(tx: Db, ...changes: readonly BusChange[]): Promise<void> {
+  if (changes.length === 0) return
+  const said = changes.map(({ topic, id }) => query`pg_notify(${channel}, ${`${topic}:${id}`})`)
+  await tx.execute(query`select ${query.join(said, query`, `)}`)
+}
+
+/**
+ * For the `returning` of a statement: tells of each row that it changed, without a statement of its own. Nothing is told of a row
+ * whose `id` is null.
+ */
+export const telling = (topic: Topic, id: SQLWrapper): SQL<unknown> =>
+  query`case when ${id} is not null then pg_notify(${channel}, ${`${topic}:`} || ${id}) end`
 
 /** The same for many at once, in one statement: a whole fleet may come or go while its rows are held. */
 export async function notifyAll(tx: Db, topic: Topic, ids: readonly string[]): Promise<void> {

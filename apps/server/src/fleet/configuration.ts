@@ -2,7 +2,7 @@
 import { and, asc, eq, inArray, sql } from 'drizzle-orm'
 import type { ConfigAck, ConfigUpdate, RepositoryAccess } from '@restic-manager/contract/repository'
 import type { HostSession } from '../context.ts'
-import { notify } from '../db/bus.ts'
+import { notifyOf, telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
 import type { SealPlace } from '../db/sealed-columns.ts'
@@ -37,10 +37,7 @@ async function changeOnce<T>(tx: Db, change: Change<T>): Promise<T> {
     .set({ configVersion: sql`${hosts.configVersion} + 1` })
     .where(inArray(hosts.id, touched))
     .returning({ id: hosts.id })
-  for (const { id } of raised) {
-    await notify(tx, 'orders', id)
-    await notify(tx, 'host', id)
-  }
+  for (const { id } of raised) await notifyOf(tx, { topic: 'orders', id }, { topic: 'host', id })
   return result
 }
 
@@ -128,16 +125,13 @@ function accessFrom(rows: AccessRow[], seal: Seal): RepositoryAccess[] {
  * applied it never takes back without a hello. Throws `session_fenced`.
  */
 export async function ackConfiguration(db: Db, host: HostSession, ack: ConfigAck): Promise<void> {
-  await db.transaction(async tx => {
-    const acked = await tx
-      .update(hosts)
-      .set({
-        appliedConfigVersion: sql`greatest(${hosts.appliedConfigVersion}, ${ack.version}::integer)`,
-        configAppliedAt: sql`case when ${hosts.appliedConfigVersion} <= ${ack.version} then ${ack.appliedAt}::timestamptz else ${hosts.configAppliedAt} end`,
-      })
-      .where(isNewestSession(host))
-      .returning({ id: hosts.id })
-    if (acked.length === 0) throw fenced()
-    await notify(tx, 'host', host.id)
-  })
+  const acked = await db
+    .update(hosts)
+    .set({
+      appliedConfigVersion: sql`greatest(${hosts.appliedConfigVersion}, ${ack.version}::integer)`,
+      configAppliedAt: sql`case when ${hosts.appliedConfigVersion} <= ${ack.version} then ${ack.appliedAt}::timestamptz else ${hosts.configAppliedAt} end`,
+    })
+    .where(isNewestSession(host))
+    .returning({ id: hosts.id, told: telling('host', hosts.id) })
+  if (acked.length === 0) throw fenced()
 }

@@ -2,7 +2,7 @@
 import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
 import type { JobKind } from '@restic-manager/contract/job'
 import { timing, type Timing } from '@restic-manager/contract/timing'
-import { notify } from '../db/bus.ts'
+import { notifyOf, telling, type Topic } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs, repositories } from '../db/schema.ts'
 import { concernsItsRepository } from './claims.ts'
@@ -125,8 +125,10 @@ async function letGo(tx: Db, ids: string[], { queuedLife }: LinePeriods) {
       expiresAt: sql`now() + ${queuedLife} * interval '1 millisecond'`,
     })
     .where(inArray(jobs.id, heldOf(tx, ids)))
-    .returning({ id: jobs.id, hostId: jobs.hostId, repositoryId: jobs.repositoryId })
-  for (const job of released) await notify(tx, 'orders', job.hostId)
+    .returning({
+      ...{ id: jobs.id, hostId: jobs.hostId, repositoryId: jobs.repositoryId },
+      told: telling('orders', jobs.hostId),
+    })
   await tellOfLine(tx, released)
 }
 
@@ -140,9 +142,22 @@ async function holdBack(tx: Db, ids: string[], waitsFor: string) {
 }
 
 async function tellOfLine(tx: Db, moved: { id: string; hostId: string; repositoryId: string }[]) {
-  for (const { id } of moved) await notify(tx, 'job', id)
-  for (const hostId of new Set(moved.map(job => job.hostId))) await notify(tx, 'host', hostId)
-  for (const id of new Set(moved.map(job => job.repositoryId))) await notify(tx, 'repository', id)
+  const changes = (topic: Topic, ids: string[]) => [...new Set(ids)].map(id => ({ topic, id }))
+  await notifyOf(
+    tx,
+    ...changes(
+      'job',
+      moved.map(job => job.id),
+    ),
+    ...changes(
+      'host',
+      moved.map(job => job.hostId),
+    ),
+    ...changes(
+      'repository',
+      moved.map(job => job.repositoryId),
+    ),
+  )
 }
 
 /** Repositories looked at in one round, picked by lot so that none is always beyond. */

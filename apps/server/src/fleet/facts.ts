@@ -1,5 +1,5 @@
 // What every write in a host's name begins with: the session fence, the ack of the fact, the job it speaks of.
-import { and, eq, gte, isNull, lt, lte, sql } from 'drizzle-orm'
+import { and, eq, gte, isNull, lte, sql } from 'drizzle-orm'
 import type { Fact } from '@restic-manager/contract/fact'
 import { JobKind, type JobStatus } from '@restic-manager/contract/job'
 import { Refusal } from '@restic-manager/contract/refusal'
@@ -52,21 +52,40 @@ type HeldHost = { pausedAt: Date | null; pausedUntil: Date | null }
 /** The refusal of a session that is no longer the newest of its host, or whose database was replaced by a standby. */
 export const fenced = () => new Refusal('session_fenced', 'This session of the host is over. Dial again.')
 
-/** Commits with the transaction that the fact arrived. False: it was committed before, so all of it is already known. */
-export async function keepFact(tx: Db, sender: Sender, fact: Fact): Promise<boolean> {
+/**
+ * What every fact begins with, in one statement: takes the host's row as `holdHost` does, and commits with the transaction that the
+ * fact arrived. `isNew` false: it was committed before, so all of it is already known. Throws `session_fenced`.
+ */
+export async function takeFact(
+  tx: Db,
+  sender: Sender,
+  fact: Fact,
+  lock: 'share' | 'change' = 'share',
+): Promise<HeldHost & { isNew: boolean }> {
   const column = fact.lane === 'first' ? spools.ackedFirst : spools.ackedRest
-  const advance = fact.lane === 'first' ? { ackedFirst: fact.seq } : { ackedRest: fact.seq }
-  const fresh = await tx
-    .insert(spools)
-    .values({ hostId: sender.id, epoch: sender.spoolEpoch, ...advance })
-    .onConflictDoUpdate({
-      target: [spools.hostId, spools.epoch],
-      set: advance,
-      setWhere: lt(column, fact.seq),
+  const held = tx.$with('held').as(
+    tx
+      .select({ pausedAt: hosts.pausedAt, pausedUntil: hosts.pausedUntil })
+      .from(hosts)
+      .where(isNewestSession(sender))
+      .for(lock === 'share' ? 'share' : 'no key update'),
+  )
+  const name = sql.identifier(column.name)
+  const kept = sql`insert into spools (host_id, epoch, ${name})
+    select ${sender.id}::uuid, ${sender.spoolEpoch}::uuid, ${fact.seq}::bigint from held
+    on conflict (host_id, epoch) do update set ${name} = excluded.${name} where spools.${name} < excluded.${name}
+    returning epoch`
+  const [taken] = await tx
+    .with(held, tx.$with('kept', {}).as(kept))
+    .select({
+      pausedAt: held.pausedAt,
+      pausedUntil: held.pausedUntil,
+      isNew: sql<boolean>`exists (select 1 from kept)`,
     })
-    .returning({ epoch: spools.epoch })
-  if (fresh.length === 1) factsKept.inc({ lane: fact.lane })
-  return fresh.length === 1
+    .from(held)
+  if (taken === undefined) throw fenced()
+  if (taken.isNew) factsKept.inc({ lane: fact.lane })
+  return taken
 }
 
 /** What a job's row says while a fact about it is being recorded. */

@@ -9,10 +9,10 @@ import {
 } from '@restic-manager/contract/schedule'
 import { slotJobId } from '@restic-manager/contract/slots'
 import type { Timing } from '@restic-manager/contract/timing'
-import { notify } from '../db/bus.ts'
+import { notifyOf } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { jobs, schedules } from '../db/schema.ts'
-import { holdHost, holdSchedule, keepFact, type Sender } from './facts.ts'
+import { holdSchedule, takeFact, type Sender } from './facts.ts'
 import { decideFire, type FireKnowledge, type FireRuling } from './fire-decision.ts'
 import { type NewJob, queueJobs } from './new-jobs.ts'
 import { recordOwnRuns } from './own-runs.ts'
@@ -37,8 +37,7 @@ export async function fireSchedule(
 ): Promise<ScheduleFireAnswer> {
   checkSlot(fire.scheduledAt)
   return db.transaction(async tx => {
-    const pause = pauseOf(await holdHost(tx, sender))
-    await keepFact(tx, sender, fire)
+    const pause = pauseOf(await takeFact(tx, sender, fire))
     const row = await holdSchedule(tx, sender, fire.scheduleId)
     const jobsOfFire =
       fire.decidedBy === 'agent'
@@ -143,8 +142,7 @@ async function recordSkips(tx: Db, fire: ScheduleFire, row: ScheduleRow, ruled: 
         set: outcome,
         setWhere: sql`${jobs.status} = 'missed' and not ${jobs.reported}`,
       })
-    await notify(tx, 'job', jobId)
-    await notify(tx, 'host', row.hostId)
+    await notifyOf(tx, { topic: 'job', id: jobId }, { topic: 'host', id: row.hostId })
   }
 }
 

@@ -8,7 +8,7 @@ import { toInstant } from '@restic-manager/contract/scalars'
 import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import type { HostSession } from '../context.ts'
-import { notify } from '../db/bus.ts'
+import { telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs, spools } from '../db/schema.ts'
 import { fenced, isNewestSession } from './facts.ts'
@@ -69,13 +69,13 @@ export async function greetAgent(
         scheduleVersion: raisedPast(hosts.scheduleVersion, hello.appliedScheduleVersion),
       })
       .where(isNewestSession(host))
-      .returning({ enrolmentId: hosts.enrolmentId })
+      .returning({
+        told: telling('host', hosts.id),
+        toldOfEnrolment: telling('enrolment', hosts.enrolmentId),
+      })
     if (greeted === undefined) throw fenced()
     await settleJobs(tx, host.id, hello.knownJobs)
-    const acked = await openSpool(tx, host.id, hello.spoolEpoch)
-    await notify(tx, 'host', host.id)
-    if (greeted.enrolmentId !== null) await notify(tx, 'enrolment', greeted.enrolmentId)
-    return acked
+    return openSpool(tx, host.id, hello.spoolEpoch)
   })
   return {
     hostId: host.id,
@@ -110,46 +110,40 @@ const givesWayTo = (status: 'accepted' | 'running') =>
 /** Believed under way here and unknown there: lost, until a fact says otherwise. Lost or waiting here and known there: under way. */
 async function settleJobs(tx: Db, hostId: string, known: AgentHello['knownJobs']) {
   const idsOf = (status: string) => known.filter(job => job.status === status).map(job => job.jobId)
-  const moved: { id: string }[] = []
   if (known.length < FULL_LIST)
-    moved.push(
-      ...(await tx
-        .update(jobs)
-        .set({ status: 'lost', reason: 'agent_lost_it' })
-        .where(
-          and(
-            eq(jobs.hostId, hostId),
-            // A slot the host runs by itself is accepted there as soon as it is told of.
-            or(
-              inArray(jobs.status, ['accepted', 'running']),
-              and(eq(jobs.status, 'queued'), eq(jobs.decidedBy, 'agent')),
-            ),
-            notInArray(
-              jobs.id,
-              known.map(job => job.jobId),
-            ),
+    await tx
+      .update(jobs)
+      .set({ status: 'lost', reason: 'agent_lost_it' })
+      .where(
+        and(
+          eq(jobs.hostId, hostId),
+          // A slot the host runs by itself is accepted there as soon as it is told of.
+          or(
+            inArray(jobs.status, ['accepted', 'running']),
+            and(eq(jobs.status, 'queued'), eq(jobs.decidedBy, 'agent')),
           ),
-        )
-        .returning({ id: jobs.id })),
-    )
+          notInArray(
+            jobs.id,
+            known.map(job => job.jobId),
+          ),
+        ),
+      )
+      .returning({ told: telling('job', jobs.id) })
   for (const status of ['accepted', 'running'] as const) {
     const ids = idsOf(status)
     if (ids.length === 0) continue
-    moved.push(
-      ...(await tx
-        .update(jobs)
-        .set({
-          status,
-          reason: null,
-          finishedAt: null,
-          acceptedAt: sql`coalesce(${jobs.acceptedAt}, now())`,
-          cancelRequestedAt: sql`case when ${jobs.status} = 'expired' then null else ${jobs.cancelRequestedAt} end`,
-        })
-        .where(and(eq(jobs.hostId, hostId), inArray(jobs.id, ids), givesWayTo(status)))
-        .returning({ id: jobs.id })),
-    )
+    await tx
+      .update(jobs)
+      .set({
+        status,
+        reason: null,
+        finishedAt: null,
+        acceptedAt: sql`coalesce(${jobs.acceptedAt}, now())`,
+        cancelRequestedAt: sql`case when ${jobs.status} = 'expired' then null else ${jobs.cancelRequestedAt} end`,
+      })
+      .where(and(eq(jobs.hostId, hostId), inArray(jobs.id, ids), givesWayTo(status)))
+      .returning({ told: telling('job', jobs.id) })
   }
-  for (const { id } of moved) await notify(tx, 'job', id)
 }
 
 /** How far this spool has been committed. A spool never heard of begins at nothing. */

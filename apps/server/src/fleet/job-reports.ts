@@ -11,22 +11,13 @@ import {
   statusesBefore,
 } from '@restic-manager/contract/job'
 import { timing } from '@restic-manager/contract/timing'
-import { notify } from '../db/bus.ts'
+import { type BusChange, notifyOf, telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobProgress, jobs } from '../db/schema.ts'
 import { jobsEnded } from '../metrics.ts'
 import { dispatch, type LinePeriods } from './dispatch.ts'
 import { followEnd } from './endings.ts'
-import {
-  fenced,
-  ForeignJob,
-  type HeldJob,
-  holdHost,
-  holdJob,
-  isNewestSession,
-  keepFact,
-  type Sender,
-} from './facts.ts'
+import { fenced, ForeignJob, type HeldJob, holdJob, isNewestSession, type Sender, takeFact } from './facts.ts'
 
 /** True where a report may make a job `to`: the table allows it, or what stands there is only our guess. Never after a reported end. */
 const mayBecome = (to: JobStatus): SQL | undefined =>
@@ -47,10 +38,8 @@ const endReason = ({ status, reason = null }: { status: JobStatus; reason?: stri
         then ${jobs.reason} else ${reason} end`
     : reason
 
-async function tellOfReport(tx: Db, jobId: string, hostId: string) {
-  await notify(tx, 'job', jobId)
-  await notify(tx, 'host', hostId)
-}
+const tellOfReport = (tx: Db, jobId: string, hostId: string, ...more: BusChange[]) =>
+  notifyOf(tx, { topic: 'job', id: jobId }, { topic: 'host', id: hostId }, ...more)
 
 /**
  * The agent has taken a job on, or says why not. Answers whether to go ahead: not when it was cancelled or expired meanwhile.
@@ -63,8 +52,7 @@ export async function answerCommand(
   periods: LinePeriods = timing,
 ): Promise<CommandAnswer> {
   return db.transaction(async tx => {
-    await holdHost(tx, sender)
-    await keepFact(tx, sender, result)
+    await takeFact(tx, sender, result)
     const job = await holdJob(tx, sender, result, {
       occurredAt: result.occurredAt,
       ran: result.accepted,
@@ -147,8 +135,7 @@ async function skipUnaccepted(tx: Db, sender: Sender, result: CommandResult, per
 /** restic is running. Safe to deliver twice. */
 export async function startJob(db: Db, sender: Sender, started: JobStarted): Promise<Ack> {
   return db.transaction(async tx => {
-    await holdHost(tx, sender)
-    await keepFact(tx, sender, started)
+    await takeFact(tx, sender, started)
     await holdJob(tx, sender, started, { occurredAt: started.startedAt })
     const moved = await tx
       .update(jobs)
@@ -181,8 +168,7 @@ export async function finishJob(
   let hasEnded = false
   const ack = await db.transaction(async tx => {
     hasEnded = false
-    await holdHost(tx, sender, isRestorePoint ? 'change' : 'share')
-    await keepFact(tx, sender, finished)
+    await takeFact(tx, sender, finished, isRestorePoint ? 'change' : 'share')
     await holdJob(tx, sender, finished, {
       occurredAt: finished.finishedAt,
       ran: finished.status !== 'cancelled',
@@ -206,17 +192,17 @@ export async function finishJob(
     const [job] = moved
     if (job === undefined) return { seq: finished.seq }
     hasEnded = true
-    if (isRestorePoint && job.kind === 'backup') {
+    const isSaved = isRestorePoint && job.kind === 'backup'
+    if (isSaved)
       await tx
         .update(hosts)
         .set({
           lastGoodBackupAt: sql`greatest(${hosts.lastGoodBackupAt}, ${finishedAt})`,
         })
         .where(eq(hosts.id, sender.id))
-      await notify(tx, 'repository', job.repositoryId)
-    }
     await tx.delete(jobProgress).where(eq(jobProgress.jobId, finished.jobId))
-    await tellOfReport(tx, finished.jobId, sender.id)
+    const ofRepository = isSaved ? [{ topic: 'repository', id: job.repositoryId } as const] : []
+    await tellOfReport(tx, finished.jobId, sender.id, ...ofRepository)
     await followEnd(tx, finished.jobId, periods)
     return { seq: finished.seq }
   })
@@ -249,8 +235,8 @@ export async function keepProgress(
       target: jobProgress.jobId,
       set: { progress: sql`excluded.progress`, updatedAt: sql`excluded.updated_at` },
     })
-    .returning({ jobId: jobProgress.jobId })
-  if (kept.length > 0) return notify(db, 'progress', jobId)
+    .returning({ told: telling('progress', jobProgress.jobId) })
+  if (kept.length > 0) return
   await explainNothing(db, sender, jobId)
 }
 

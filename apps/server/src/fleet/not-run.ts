@@ -10,7 +10,7 @@ import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { jobs } from '../db/schema.ts'
 import { dispatch } from './dispatch.ts'
-import { holdHost, holdSchedule, keepFact, type Sender } from './facts.ts'
+import { holdSchedule, takeFact, type Sender } from './facts.ts'
 import { checkSlot } from './slot-rows.ts'
 
 const MINUTE_MS = 60_000
@@ -25,8 +25,7 @@ export async function keepNotRun(db: Db, sender: Sender, fact: ScheduleNotRun, t
   if (fact.from > fact.to) throw new Refusal('bad_input', 'from: is later than to')
   const repositoryIds = [...new Set(fact.repositoryIds.map(id => id.toLowerCase()))]
   return db.transaction(async tx => {
-    await holdHost(tx, sender)
-    await keepFact(tx, sender, fact)
+    await takeFact(tx, sender, fact)
     const row = await holdSchedule(tx, sender, fact.scheduleId)
     const kind = row?.kind ?? (await kindOfUnknown(tx, fact.scheduleId))
     await dropGuesses(tx, sender, { ...fact, from: fact.to }, repositoryIds)

@@ -2,7 +2,7 @@
 import { and, asc, eq, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import type { ScheduleAck, ScheduleSet } from '@restic-manager/contract/schedule'
 import type { HostSession } from '../context.ts'
-import { notify } from '../db/bus.ts'
+import { telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, schedules } from '../db/schema.ts'
 import { expectSlots } from './expectations.ts'
@@ -50,11 +50,18 @@ export async function ackSchedules(db: Db, host: HostSession, ack: ScheduleAck):
         scheduleAppliedAt: sql`case when ${hosts.scheduleVersion} = ${ack.version} then now() else ${hosts.scheduleAppliedAt} end`,
       })
       .where(isNewestSession(host))
-      .returning({ version: hosts.scheduleVersion, applied: hosts.appliedScheduleVersion })
+      .returning({
+        version: hosts.scheduleVersion,
+        applied: hosts.appliedScheduleVersion,
+        hasRejections: sql<boolean>`exists (select 1 from schedules kept where kept.host_id = ${host.id}
+          and kept.deleted_at is null and kept.rejected_code is not null)`,
+        told: telling('host', hosts.id),
+      })
     if (acked === undefined) throw fenced()
     if (acked.applied > ack.version) return
     const isCurrent = acked.version === ack.version
-    if (isCurrent) await keepRejections(tx, host.id, ack.rejected ?? [])
+    const rejected = ack.rejected ?? []
+    if (isCurrent && (acked.hasRejections || rejected.length > 0)) await keepRejections(tx, host.id, rejected)
     const rows = await tx
       .select()
       .from(schedules)
@@ -64,7 +71,6 @@ export async function ackSchedules(db: Db, host: HostSession, ack: ScheduleAck):
       .orderBy(asc(schedules.id))
       .for('no key update')
     for (const row of rows) await recount(tx, row, { appliedAt: new Date(ack.appliedAt), isCurrent })
-    await notify(tx, 'host', host.id)
   })
 }
 

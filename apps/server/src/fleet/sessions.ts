@@ -6,7 +6,7 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import { toInstant } from '@restic-manager/contract/scalars'
 import type { Log } from '@restic-manager/runtime/log'
 import type { HostSession } from '../context.ts'
-import { notify } from '../db/bus.ts'
+import { telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { agentSessions, hosts, sessionChallenges } from '../db/schema.ts'
 import { currentTimeline } from '../db/timeline.ts'
@@ -42,16 +42,21 @@ const unproven = (sentence: string) => new Refusal('session_unproven', sentence)
 
 /** A nonce that is good for one proof of this host. */
 export async function challengeSession(db: Db, hostId: string, lifeMs: number): Promise<ChallengeAnswer> {
-  const [host] = await db.select({ removedAt: hosts.removedAt }).from(hosts).where(eq(hosts.id, hostId))
-  if (host === undefined)
-    throw new Refusal('host_not_found', 'This server does not know this host. Enrol it with a new token.')
-  if (host.removedAt !== null) throw removed()
   const nonce = randomBytes(32).toString('base64url')
-  const [kept] = await db
-    .insert(sessionChallenges)
-    .values({ nonce, hostId, expiresAt: sql`now() + ${lifeMs} * interval '1 millisecond'` })
-    .returning({ expiresAt: sessionChallenges.expiresAt })
-  return { nonce, expiresAt: toInstant(kept?.expiresAt ?? Date.now() + lifeMs) }
+  const [kept] = await db.execute<{ expires_at: string }>(sql`
+    insert into session_challenges (nonce, host_id, expires_at)
+    select ${nonce}, id, now() + ${lifeMs} * interval '1 millisecond' from hosts
+    where id = ${hostId} and removed_at is null
+    returning expires_at`)
+  if (kept === undefined) throw await whyUnknown(db, hostId)
+  return { nonce, expiresAt: toInstant(new Date(kept.expires_at)) }
+}
+
+async function whyUnknown(db: Db, hostId: string): Promise<Refusal> {
+  const known = await db.select({ id: hosts.id }).from(hosts).where(eq(hosts.id, hostId))
+  return known.length > 0
+    ? removed()
+    : new Refusal('host_not_found', 'This server does not know this host. Enrol it with a new token.')
 }
 
 /** What a proof shows about the machine behind the key. */
@@ -83,27 +88,29 @@ export async function proveSession(
 ): Promise<ProofAnswer> {
   const bearer = randomBytes(32).toString('base64url')
   const outcome = await db.transaction(async tx => {
-    const spent = await tx
-      .delete(sessionChallenges)
-      .where(
-        and(
-          eq(sessionChallenges.nonce, proof.nonce),
-          eq(sessionChallenges.hostId, proof.hostId),
-          gt(sessionChallenges.expiresAt, sql`now()`),
-        ),
-      )
-      .returning({ nonce: sessionChallenges.nonce })
-    if (spent.length === 0)
-      return { refused: unproven('The challenge is unknown, used or too old. Ask for another.') }
+    const spent = tx.$with('spent').as(
+      tx
+        .delete(sessionChallenges)
+        .where(
+          and(
+            eq(sessionChallenges.nonce, proof.nonce),
+            eq(sessionChallenges.hostId, proof.hostId),
+            gt(sessionChallenges.expiresAt, sql`now()`),
+          ),
+        )
+        .returning({ nonce: sessionChallenges.nonce }),
+    )
+    // The nonce goes and the row is taken in one statement: thousands of hosts may come at once.
     const [host] = await tx
+      .with(spent)
       .select({
+        isSpent: sql<boolean>`exists (select 1 from spent)`,
         publicKey: hosts.publicKey,
         nextPublicKey: hosts.nextPublicKey,
         previousPublicKey: hosts.previousPublicKey,
         sessionId: hosts.sessionId,
         sessionNumber: hosts.sessionNumber,
         releasedAfter: hosts.releasedAfter,
-        enrolmentId: hosts.enrolmentId,
         quarantinedAt: hosts.quarantinedAt,
         awaitsApprovalSince: hosts.awaitsApprovalSince,
         removedAt: hosts.removedAt,
@@ -111,8 +118,11 @@ export async function proveSession(
       .from(hosts)
       .where(eq(hosts.id, proof.hostId))
       .for('no key update')
+    // A host that is gone for good took its challenges with it.
+    if (host === undefined || !host.isSpent)
+      return { refused: unproven('The challenge is unknown, used or too old. Ask for another.') }
     // The nonce stays spent: these answers are returned and thrown only after the commit.
-    if (host === undefined || host.removedAt !== null) return { refused: removed() }
+    if (host.removedAt !== null) return { refused: removed() }
     const signedBy = keyBehind(host, proof)
     if (signedBy === undefined)
       return { refused: unproven('The signature does not fit the key of this host.') }
@@ -137,9 +147,6 @@ export async function proveSession(
       return { refused: quarantined(), clone: true }
     }
     const expiresAt = await beginSession(tx, proof, hashOf(bearer), bearerLife)
-    await forgetChallenges(tx, proof.hostId)
-    if (host.enrolmentId !== null) await notify(tx, 'enrolment', host.enrolmentId)
-    await notify(tx, 'host', proof.hostId)
     if (signedBy === 'next') await takeOverKey(tx, proof.hostId)
     return { expiresAt, verdict }
   })
@@ -174,31 +181,30 @@ async function usedSessions(
   return session => seen.some(row => row.id === session || row.confirmed === session)
 }
 
+/**
+ * Writes the session down, tells of it, and forgets what other challenges the host still has: a proof that was held up, as in a server
+ * that was paused, must not come after the host has gone on, or its session would look like a copy's. One that another proof is using
+ * at this moment is left to it: both would wait for each other.
+ */
 async function beginSession(tx: Db, proof: SessionProof, bearerHash: string, lifeMs: number): Promise<Date> {
   // In SQL as it is: an identity column takes no value but its default, which Drizzle has no word for.
-  const [session] = await tx.execute<{ number: string; expires_at: string }>(sql`
-    insert into agent_sessions (host_id, id, confirmed, bearer_hash, bearer_expires_at)
-    values (${proof.hostId}, ${proof.next}, ${proof.confirmed}, ${bearerHash}, now() + ${lifeMs} * interval '1 millisecond')
-    on conflict (host_id, id) do update
-      set number = default, bearer_hash = excluded.bearer_hash, bearer_expires_at = excluded.bearer_expires_at
-    returning number, bearer_expires_at as expires_at`)
+  const [session] = await tx.execute<{ expires_at: string }>(sql`
+    with begun as (
+      insert into agent_sessions (host_id, id, confirmed, bearer_hash, bearer_expires_at)
+      values (${proof.hostId}, ${proof.next}, ${proof.confirmed}, ${bearerHash}, now() + ${lifeMs} * interval '1 millisecond')
+      on conflict (host_id, id) do update
+        set number = default, bearer_hash = excluded.bearer_hash, bearer_expires_at = excluded.bearer_expires_at
+      returning host_id, number, bearer_expires_at
+    ), forgotten as (
+      delete from session_challenges where nonce in (
+        select nonce from session_challenges where host_id = ${proof.hostId} for update skip locked)
+    )
+    update hosts set session_id = ${proof.next}, session_number = begun.number, proved_at = now()
+    from begun where hosts.id = begun.host_id
+    returning begun.bearer_expires_at as expires_at, ${telling('host', sql`hosts.id`)},
+      ${telling('enrolment', sql`hosts.enrolment_id`)}`)
   if (session === undefined) throw new Error('a session that was just written is not there')
-  const number = Number(session.number)
-  await tx
-    .update(hosts)
-    .set({ sessionId: proof.next, sessionNumber: number, provedAt: sql`now()` })
-    .where(eq(hosts.id, proof.hostId))
   return new Date(session.expires_at)
-}
-
-/**
- * A proof that was held up, as in a server that was paused, must not come after the host has gone on: its session would look like
- * a copy's. One that another proof is using at this moment is left to it: both would wait for each other.
- */
-async function forgetChallenges(tx: Db, hostId: string) {
-  await tx.execute(sql`
-    delete from session_challenges where nonce in (
-      select nonce from session_challenges where host_id = ${hostId} for update skip locked)`)
 }
 
 /** Takes a bearer, once, and says whose newest session it opens. Throws `session_unproven`, `host_quarantined` or `host_removed`. */

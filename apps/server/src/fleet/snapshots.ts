@@ -6,7 +6,7 @@ import { snapshotTags, type SnapshotsReport } from '@restic-manager/contract/sna
 import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hostRepositories, repositories, snapshotReportPages } from '../db/schema.ts'
-import { holdHost, keepFact, type Sender } from './facts.ts'
+import { takeFact, type Sender } from './facts.ts'
 
 /**
  * Keeps a page; with the last one the sender's snapshots in this repository become what the report says, at once, and all of
@@ -17,8 +17,7 @@ import { holdHost, keepFact, type Sender } from './facts.ts'
 export async function keepSnapshotReport(db: Db, sender: Sender, report: SnapshotsReport): Promise<Ack> {
   if (report.page >= report.pages) throw new Refusal('bad_input', 'page: must be less than pages')
   return db.transaction(async tx => {
-    await holdHost(tx, sender)
-    const isNew = await keepFact(tx, sender, report)
+    const { isNew } = await takeFact(tx, sender, report)
     if (isNew && (await mayReport(tx, sender.id, report))) {
       await stagePage(tx, sender, report)
       if (await isComplete(tx, sender, report)) await swapIn(tx, sender, report)

@@ -1,5 +1,6 @@
 // Which agents are connected to this server, and who of them must go: removed, quarantined, outrun by a newer session, or of a database
 // that a standby has replaced since.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '@restic-manager/runtime/log'
 import { standingOf } from '../auth/host-standing.ts'
 import type { HostSession } from '../context.ts'
@@ -15,21 +16,41 @@ export type AgentSockets = {
   stop(): void
 }
 
+/** How long who is to be looked at is gathered. */
+const GATHER_MS = 20
+
 /** Listens for changes of hosts as long as it runs. */
 export function watchAgentSockets({ db, bus, log }: { db: Db; bus: Bus; log: Log }): AgentSockets {
   const byHost = new Map<string, Map<Link, HostSession>>()
   const stopped = new AbortController()
+  const due = new Set<string>()
+  let looking: Promise<void> | undefined
   void watch()
 
   async function watch() {
     for await (const { everything, changes } of bus.wakeups([{ topic: 'host' }], stopped.signal)) {
       const ids = everything ? [...byHost.keys()] : changes.map(({ id }) => id).filter(id => byHost.has(id))
-      try {
-        await review(ids)
-      } catch (error) {
-        // The next look is at most one poll away.
-        log.warn({ error: describeError(error) }, 'could not look at the standing of connected hosts')
-      }
+      await reviewSoon(ids)
+    }
+  }
+
+  /** One look for all who come within a moment: in a storm there are many, and each would otherwise ask several times. */
+  function reviewSoon(ids: readonly string[]): Promise<void> {
+    for (const id of ids) due.add(id)
+    looking ??= lookAt()
+    return looking
+  }
+
+  async function lookAt() {
+    await sleep(GATHER_MS)
+    const ids = [...due]
+    due.clear()
+    looking = undefined
+    try {
+      await review(ids)
+    } catch (error) {
+      // The next look is at most one poll away.
+      log.warn({ error: describeError(error) }, 'could not look at the standing of connected hosts')
     }
   }
 
@@ -69,7 +90,7 @@ export function watchAgentSockets({ db, bus, log }: { db: Db; bus: Bus; log: Log
         { once: true },
       )
       // What happened between the proof and now was announced before anybody listened for it here.
-      void review([host.id]).catch(() => {})
+      void reviewSoon([host.id])
     },
     size: () => byHost.size,
     stop: () => stopped.abort(),

@@ -1,0 +1,100 @@
+// What hosts do by the thousand costs the database few questions: each one is a way there and back, and work at both ends.
+import { drizzle } from 'drizzle-orm/postgres-js'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { newId } from '@restic-manager/contract/ids'
+import { toInstant } from '@restic-manager/contract/scalars'
+import { toSlot } from '@restic-manager/contract/slots'
+import { timing } from '@restic-manager/contract/timing'
+import { connect, type Db } from '../db/open.ts'
+import { testDatabase, type TestDatabase } from '../testing.ts'
+import { connectMachine, makeHost } from '../testing-fleet.ts'
+import { ackConfiguration } from './configuration.ts'
+import { fireSchedule } from './fires.ts'
+import { answerCommand, finishJob, startJob } from './job-reports.ts'
+import { nextOrders, nothingSent } from './orders.ts'
+import { ackSchedules, scheduleSetFor } from './schedule-sets.ts'
+import { createSchedule } from './schedules.ts'
+
+let database: TestDatabase
+let asked: string[] = []
+let client: ReturnType<typeof connect>
+/** The same database, which notes what it is asked, the begin and the end of transactions left out. */
+let noted: Db
+beforeAll(async () => {
+  database = await testDatabase()
+  client = connect(database.url, { max: 2 })
+  noted = drizzle(client, { logger: { logQuery: query => void asked.push(query) } }) as unknown as Db
+})
+afterAll(async () => {
+  await client.end()
+  await database.close()
+})
+
+async function count(work: () => Promise<unknown>): Promise<number> {
+  asked = []
+  await work()
+  return asked.length
+}
+
+const ackNow = (version: number) => ({ version, appliedAt: toInstant(Date.now()) })
+
+test('a host that comes back asks at most fourteen things of the database until it is told everything', async () => {
+  const { machine } = await makeHost(database.db, database.seal)
+  const questions = await count(async () => {
+    const host = await connectMachine(noted, machine)
+    const [config] = await nextOrders(noted, database.seal, host, nothingSent())
+    expect(config).toMatchObject({ order: 'config.update' })
+    const set = await scheduleSetFor(noted, host)
+    await ackConfiguration(noted, host, ackNow(1))
+    await ackSchedules(noted, host, ackNow(set.version))
+  })
+  expect(questions, asked.join('\n')).toBeLessThanOrEqual(14)
+})
+
+test('a slot that runs asks at most thirty-four things of the database, from its fire to its end', async () => {
+  const { hostId, repositoryId, sender, fact } = await makeHost(database.db, database.seal)
+  const { scheduleId } = await createSchedule(database.db, {
+    requestId: newId(),
+    hostId,
+    schedule: {
+      ...{
+        name: 'nightly',
+        kind: 'backup',
+        repositoryIds: [repositoryId],
+        cron: '0 0 * * *',
+        timeZone: 'UTC',
+      },
+      ...{
+        paths: ['/data'],
+        enabled: true,
+        manual: false,
+        catchUp: 'once',
+        overlap: 'skip',
+        jitterSeconds: 0,
+      },
+    },
+  })
+  await ackSchedules(database.db, sender, ackNow(1))
+  const scheduledAt = toSlot(Math.floor(Date.now() / 86_400_000) * 86_400_000)
+  const questions = await count(async () => {
+    const fire = {
+      ...fact('first'),
+      scheduleId,
+      scheduleVersion: 1,
+      scheduledAt,
+      decidedBy: 'server' as const,
+    }
+    const [job] = (await fireSchedule(noted, sender, fire, timing)).jobs
+    const jobId = job?.jobId ?? ''
+    const header = { jobId, kind: 'backup' as const, repositoryId, scheduleId, scheduledAt }
+    await nextOrders(noted, database.seal, sender, nothingSent())
+    await answerCommand(noted, sender, { ...fact('first'), ...header, accepted: true })
+    const begun = { startedAt: toInstant(Date.now()), command: 'restic backup', resticVersion: '0.18.0' }
+    await startJob(noted, sender, { ...fact('rest'), ...header, ...begun })
+    await finishJob(noted, sender, {
+      ...{ ...fact('rest'), ...header, status: 'succeeded', exitCode: 0, lastLogSeq: -1 },
+      ...{ finishedAt: toInstant(Date.now()), warnings: [] },
+    })
+  })
+  expect(questions, asked.join('\n')).toBeLessThanOrEqual(34)
+})

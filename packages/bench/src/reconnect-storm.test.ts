@@ -1,6 +1,7 @@
 // Scenarios in small: the same programs and the same promises as with thousands, without a word about time.
 import { expect, test } from 'vitest'
 import { build } from '../../../scripts/processes.ts'
+import { openGivenGround } from './scenario/given-ground.ts'
 import { openOwnGround } from './scenario/own-ground.ts'
 import { tellReport } from './scenario/report.ts'
 import { runScenario } from './scenario/run-scenario.ts'
@@ -32,4 +33,26 @@ test('two servers restart one after the other under load, and nothing is lost', 
   const { servers, jobs } = await play('rolling-restart', 2)
   expect(servers).toBe(2)
   expect(jobs.ended).toEqual({ succeeded: 40 })
+})
+
+test('a server that somebody else runs is only cut off from, with nothing but its address and an API key', async () => {
+  await build()
+  await using somebody = await openOwnGround(1)
+  const { key: apiKey } =
+    (await somebody.api?.keys.create.mutate({ name: 'fleet', scopes: ['*'], days: 1 })) ?? {}
+  const [url = ''] = somebody.urls
+  await expect(
+    openGivenGround({ url, tokens: [], apiKey: 'wrong', metricsToken: undefined }),
+  ).rejects.toThrow('The API key was not taken')
+  await using ground = await openGivenGround({ url, tokens: [], apiKey, metricsToken: undefined })
+  const said: string[] = []
+  const report = await runScenario(ground, {
+    ...{ scenario: 'storm', agents: 20, minutes: 0.05, outageSeconds: 0, lines: undefined },
+    ...{ oneAddress: process.platform !== 'linux', timing: { backoffCap: 1_000 } },
+    ...{ note: sentence => void said.push(sentence), signal: new AbortController().signal },
+  })
+  expect(report, [...said, tellReport(report)].join('\n')).toMatchObject({
+    ...{ agents: 20, in: 20, broken: undefined, costs: {}, facts: { refused: 0, lost: 0 } },
+    jobs: { ended: { succeeded: 20 } },
+  })
 })

@@ -60,9 +60,13 @@ export async function runOwn({
   ...options
 }: FleetBenchOptions & Pick<ScenarioOptions, 'scenario'>): Promise<FleetReport> {
   await build()
+  // Its database would go on without it.
+  const stopped = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => stopped.abort(new Error('stopped')))
   await using ground = await openOwnGround(replicas)
   return await runScenario(ground, {
-    ...{ ...options, minutes: 1, lines: undefined, signal: new AbortController().signal },
+    ...{ ...options, minutes: 1, lines: undefined, signal: stopped.signal },
     note: sentence => void process.stderr.write(`${sentence}\n`),
   })
 }

@@ -55,7 +55,9 @@ export async function runScenario(ground: Ground, options: ScenarioOptions): Pro
   const end = async (name: string) => {
     const emptyBytes = empty.cost?.residentBytes ?? 0
     const cost = costBetween(before, await look(), { agents, emptyBytes })
-    if (cost !== undefined) costs[name] = cost
+    if (cost === undefined) return
+    costs[name] = cost
+    note(`${name}, in ${cost.seconds} s: ${cost.serverCpuSeconds} s of server CPU`)
   }
   const stage = { ground, fleet, watch, places, minutes, outageSeconds, begin, end }
   const course = await scenario.play(stage)

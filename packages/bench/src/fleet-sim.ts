@@ -13,7 +13,7 @@ import { scenarios, type ScenarioName } from './scenario/scenarios.ts'
 const names = Object.keys(scenarios) as ScenarioName[]
 const listed = Object.entries(scenarios).map(([name, { about }]) => `  ${name.padEnd(16)} ${about}`)
 
-const help = `Usage: npm run fleet-sim -- --agents N (--server URL (--token T | --api-key-file F) | --own) [options]
+const help = `Usage: npm run fleet-sim -- --agents N (--server URL (--token T | --admin EMAIL --password-file F) | --own) [options]
 
 Lets N simulated agents do to a server what real ones do: enrol, prove themselves, say hello, send heartbeats, take orders, run
 jobs with logs, and report snapshots. They run no restic and touch no storage. Take a server that holds nothing you need:
@@ -25,7 +25,8 @@ ${listed.join('\n')}
 
   --server URL        a server that runs
   --token T           an enrolment token with uses left, may be repeated; enough for steady, in which they only stay connected
-  --api-key-file F    a file with an API key of an admin: makes the tokens, and the repositories and schedules other scenarios need
+  --admin EMAIL       an admin without a second factor, who makes the tokens, and the repositories and schedules other scenarios need
+  --password-file F   a file with the admin's password
   --metrics-token-file F  a file with the RM_METRICS_TOKEN of the server, which then tells its own CPU and memory
 
   --own               starts the built server with a PostgreSQL of its own instead, and removes both at the end; what it has recorded
@@ -51,7 +52,8 @@ function readFlags() {
       scenario: { type: 'string', default: 'steady' },
       server: { type: 'string' },
       token: { type: 'string', multiple: true, default: [] },
-      'api-key-file': { type: 'string' },
+      admin: { type: 'string' },
+      'password-file': { type: 'string' },
       'metrics-token-file': { type: 'string' },
       own: { type: 'boolean', default: false },
       replicas: { type: 'string' },
@@ -71,16 +73,22 @@ function readFlags() {
   if (values.agents === undefined) throw new BadInput('How many agents? Add --agents N.')
   if (own === (server !== undefined))
     throw new BadInput('Name the server by --server URL, or let one be started by --own: one of the two.')
-  const given = token.length > 0 || values['api-key-file'] !== undefined
-  if (own && given) throw new BadInput('A server of its own needs no token and no API key: leave them out.')
-  if (!own && !given) throw new BadInput('How do the agents get in? Add --token T or --api-key-file F.')
-  if (!own && values['api-key-file'] === undefined && scenarios[scenario].needsApi)
-    throw new BadInput(`${scenario} makes repositories, which takes an admin: add --api-key-file F.`)
+  const { admin, 'password-file': passwordFile } = values
+  if ((admin === undefined) !== (passwordFile === undefined))
+    throw new BadInput('--admin EMAIL and --password-file F go together.')
+  const given = token.length > 0 || admin !== undefined
+  if (own && given) throw new BadInput('A server of its own needs no token and no admin: leave them out.')
+  if (!own && !given)
+    throw new BadInput('How do the agents get in? Add --token T, or --admin EMAIL and --password-file F.')
+  if (!own && admin === undefined && scenarios[scenario].needsApi)
+    throw new BadInput(
+      `${scenario} makes repositories, which takes an admin: add --admin EMAIL and --password-file F.`,
+    )
   if (!own && values.replicas !== undefined)
     throw new BadInput('--replicas goes with --own: how many servers stand behind a URL is not ours to say.')
   return {
     ...{ scenario, own, tokens: token, server: server === undefined ? undefined : readUrl(server) },
-    ...{ apiKeyFile: values['api-key-file'], metricsTokenFile: values['metrics-token-file'] },
+    ...{ admin, passwordFile, metricsTokenFile: values['metrics-token-file'] },
     agents: readNumber('--agents', values.agents, { whole: true, least: 1 }),
     replicas: readNumber('--replicas', values.replicas ?? '1', { whole: true, least: 1 }),
     minutes: readNumber('--minutes', values.minutes, { whole: false, least: 0.05 }),
@@ -111,8 +119,10 @@ async function openGround({ own, replicas, server = '', ...given }: Flags): Prom
     await build()
     return openOwnGround(replicas)
   }
-  const [apiKey, metricsToken] = await Promise.all([read(given.apiKeyFile), read(given.metricsTokenFile)])
-  return openGivenGround({ url: server, tokens: given.tokens, apiKey, metricsToken })
+  const [password, metricsToken] = await Promise.all([read(given.passwordFile), read(given.metricsTokenFile)])
+  const admin =
+    given.admin === undefined || password === undefined ? undefined : { email: given.admin, password }
+  return openGivenGround({ url: server, tokens: given.tokens, admin, metricsToken })
 }
 
 /** A secret in a file, not in the list of processes. */

@@ -35,16 +35,14 @@ test('two servers restart one after the other under load, and nothing is lost', 
   expect(jobs.ended).toEqual({ succeeded: 40 })
 })
 
-test('a server that somebody else runs is only cut off from, with nothing but its address and an API key', async () => {
+test('a server that somebody else runs is only cut off from, with nothing but its address and an admin', async () => {
   await build()
   await using somebody = await openOwnGround(1)
-  const { key: apiKey } =
-    (await somebody.api?.keys.create.mutate({ name: 'fleet', scopes: ['*'], days: 1 })) ?? {}
   const [url = ''] = somebody.urls
-  await expect(
-    openGivenGround({ url, tokens: [], apiKey: 'wrong', metricsToken: undefined }),
-  ).rejects.toThrow('The API key was not taken')
-  await using ground = await openGivenGround({ url, tokens: [], apiKey, metricsToken: undefined })
+  const given = { url, tokens: [], metricsToken: undefined }
+  const stranger = { email: 'nobody@example.net', password: 'wrong' }
+  await expect(openGivenGround({ ...given, admin: stranger })).rejects.toThrow('Signing in as nobody')
+  await using ground = await openGivenGround({ ...given, admin: somebody.own?.admin })
   const said: string[] = []
   const report = await runScenario(ground, {
     ...{ scenario: 'storm', agents: 20, minutes: 0.05, outageSeconds: 0, lines: undefined },

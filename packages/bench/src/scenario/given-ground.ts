@@ -1,29 +1,28 @@
-// A server that somebody else runs: the fleet comes with tokens or a key that were given, and nothing of it is killed.
+// A server that somebody else runs: the fleet comes with tokens, or with an admin, that were given, and nothing of it is killed.
 import { createTRPCClient, httpBatchLink } from '@trpc/client'
 import superjson from 'superjson'
 import type { OperatorRouter } from '@restic-manager/server/operator-api'
+import { signedIn } from '@restic-manager/testkit/signed-in'
 import type { Api } from '../../../../scripts/operator.ts'
 import type { Cost, Ground } from './ground.ts'
 
 export type GivenServer = {
   url: string
   tokens: readonly string[]
-  apiKey: string | undefined
+  /** Who may make tokens, repositories and schedules: a key may not. */
+  admin: { email: string; password: string } | undefined
   metricsToken: string | undefined
 }
 
-/** Looks whether the server answers and takes the key. Throws a sentence when it does not. */
-export async function openGivenGround({ url, tokens, apiKey, metricsToken }: GivenServer): Promise<Ground> {
+/** Looks whether the server answers and lets the admin in. Throws a sentence when it does not. */
+export async function openGivenGround({ url, tokens, admin, metricsToken }: GivenServer): Promise<Ground> {
   const base = url.replace(/\/+$/, '')
   const answer = await fetch(`${base}/readyz`).catch((error: unknown) => {
     throw new Error(`${base} does not answer: ${causeOf(error)}.`)
   })
   if (!answer.ok) throw new Error(`${base} is not ready: its /readyz answers ${answer.status}.`)
-  const api = apiKey === undefined ? undefined : connect(base, apiKey)
-  if (api !== undefined)
-    await api.hosts.list.query({ limit: 1 }).catch((error: unknown) => {
-      throw new Error(`The API key was not taken: ${causeOf(error)}`)
-    })
+  const api = admin === undefined ? undefined : connect(base, admin)
+  await api?.hosts.list.query({ limit: 1 })
   const cost = async () => (metricsToken === undefined ? undefined : readMetrics(base, metricsToken))
   await cost()
   return {
@@ -38,28 +37,15 @@ const causeOf = (error: unknown): string => {
   return cause?.code ?? cause?.message ?? message
 }
 
-function connect(url: string, apiKey: string): Api {
+function connect(url: string, admin: { email: string; password: string }): Api {
   return createTRPCClient<OperatorRouter>({
     links: [
       httpBatchLink({
-        url: `${url}/trpc`,
-        transformer: superjson,
-        maxItems: 32,
-        headers: { authorization: `Bearer ${apiKey}` },
-        fetch: (address, options) => patiently(address as URL, options as RequestInit),
+        ...{ url: `${url}/trpc`, transformer: superjson, maxItems: 32 },
+        headers: signedIn(url, admin),
       }),
     ],
   })
-}
-
-/** A key may make only so many calls in a minute: who is told so waits as long as it was told. */
-async function patiently(address: URL, options: RequestInit): Promise<Response> {
-  for (;;) {
-    const answer = await fetch(address, options)
-    const seconds = Number(answer.headers.get('retry-after'))
-    if (answer.status !== 429 || !(seconds > 0)) return answer
-    await new Promise(resolve => setTimeout(resolve, seconds * 1_000))
-  }
 }
 
 /** What one server says of itself; behind a balancer that is whichever answers. */

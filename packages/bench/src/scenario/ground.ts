@@ -12,7 +12,7 @@ export type Cost = {
 export type Ground = AsyncDisposable & {
   /** Of several, each connection of an agent goes to one of them. */
   readonly urls: readonly string[]
-  /** Somebody who may plan, as an operator or by a key. */
+  /** Somebody who may plan. */
   readonly api: Api | undefined
   /** Tokens that were given; else they are made. */
   readonly tokens: readonly string[]
@@ -26,7 +26,7 @@ export type Ground = AsyncDisposable & {
 export type OwnServers = {
   readonly count: number
   readonly databaseUrl: string
-  readonly postgresql: string
+  readonly admin: { email: string; password: string }
   kill(): Promise<void>
   /** Starts all of them that do not run. */
   start(): Promise<void>

@@ -74,11 +74,10 @@ export async function openOwnGround(replicas: number): Promise<Ground> {
   await start()
   const sql = connectToRead(database.url)
   await watchDatabase(sql).finally(() => sql.end({ timeout: 5 }))
-  const { api } = await makeOperator(
+  const { api, ...admin } = await makeOperator(
     { url: urls[0] ?? '', env: envOf(0) },
     { email: 'fleet@example.net', name: 'Fleet', folder },
   )
-  const postgresql = (await readFile(path.join(dataDir, 'postgres/PG_VERSION'), 'utf8')).trim()
   const databasePid = Number.parseInt(
     await readFile(path.join(dataDir, 'postgres/postmaster.pid'), 'utf8'),
     10,
@@ -87,7 +86,7 @@ export async function openOwnGround(replicas: number): Promise<Ground> {
   return {
     ...{ urls, api, tokens: [], isHere: true },
     own: {
-      ...{ count: replicas, databaseUrl: database.url, postgresql, start },
+      ...{ count: replicas, databaseUrl: database.url, admin, start },
       async kill() {
         await Promise.all(
           running.map((_, which) =>

@@ -43,7 +43,7 @@ export async function settle({ ground, fleet, watch, behaviour, timing, oneAddre
 }
 
 async function makeTokens(api: Api | undefined, agents: number): Promise<string[]> {
-  if (api === undefined) throw new Error('Without a token or an API key nobody can enrol.')
+  if (api === undefined) throw new Error('Without a token or an admin nobody can enrol.')
   const tokens: string[] = []
   for (let left = agents; left > 0; left -= MOST_USES) {
     const wish = { requestId: newId(), maxUses: Math.min(MOST_USES, agents), tags: ['fleet-sim'] }

@@ -40,7 +40,7 @@ const LEAVING_MS = 5_000
 export const scenarios = {
   steady: {
     about:
-      'everybody is connected and backs up once, spread over the minutes; without a key they only stay connected',
+      'everybody is connected and backs up once, spread over the minutes; without an admin they only stay connected',
     needsApi: false,
     behaviour: usual,
     async play({ ground, fleet, watch, places, minutes, begin, end }) {

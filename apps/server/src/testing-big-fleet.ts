@@ -1,12 +1,11 @@
 // For tests and benchmarks only: a made-up fleet of any size in a folder of its own, and all that pages read of it.
-import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { startEmbedded } from './db/embedded.ts'
 import { migrateDatabase } from './db/migrate.ts'
 import { type Db, openDatabase } from './db/open.ts'
-import { makeSeal } from './db/seal.ts'
+import { makeSeal, type Seal } from './db/seal.ts'
 import { hosts } from './db/schema.ts'
 import { alertPage } from './fleet/alert-views.ts'
 import { keepAttention } from './fleet/attention.ts'
@@ -23,11 +22,16 @@ import { seedFleet } from './seed/seed-fleet.ts'
 
 export type BigFleet = AsyncDisposable & {
   db: Db
+  url: string
+  seal: Seal
   postgres: string
   postgresPid: number
   most: string[]
   few: string[]
 }
+
+/** Always the same: a fleet that is kept is opened again. Its secrets are made up. */
+const madeUpSeal = makeSeal(Buffer.alloc(32, 7))
 
 /**
  * The fleet in `dataDir`, brought to this version's tables and summed up; made first where the folder holds none. `most` and `few`: a
@@ -48,7 +52,7 @@ export async function openBigFleet({
   const limits = { databaseWait: 5_000, databaseAnswer: 3_600_000 }
   const { db, close } = openDatabase(database.url, { max: 10, timing: limits })
   if ((await db.$count(hosts)) === 0)
-    await seedFleet(db, makeSeal(randomBytes(32)), {
+    await seedFleet(db, madeUpSeal, {
       ...{ ...wish, days: 60, seed: 1, onlineHours: 10_000 },
       ...(note === undefined ? {} : { note }),
     })
@@ -64,6 +68,7 @@ export async function openBigFleet({
   const pidFile = await readFile(join(dataDir, 'postgres/postmaster.pid'), 'utf8')
   return {
     ...{ postgresPid: Number.parseInt(pidFile, 10) },
+    ...{ url: database.url, seal: madeUpSeal },
     ...{ db, postgres: version?.version ?? '', most: [tags[0]?.tag ?? ''], few: [tags.at(-1)?.tag ?? ''] },
     async [Symbol.asyncDispose]() {
       await close()
@@ -77,11 +82,11 @@ type Read = (db: Db, scope: Scope) => Promise<unknown>
 /** What the Overview asks for. */
 export const overviewRead: Read = overviewOf
 
-/** The first page of each list, as the dashboard asks for it. `tag`: one that some hosts have. */
-export async function listReads(db: Db, tag: string): Promise<Record<string, Read>> {
+/** The first page of each list, as the dashboard asks for it. `tag`: one that some hosts have. `hostId`: whose jobs and snapshots are asked for. */
+export async function listReads(db: Db, tag: string, hostId?: string): Promise<Record<string, Read>> {
   const [one] = await db.execute<{ hostId: string; repositoryId: string; scheduleId: string }>(sql`
     select jobs.host_id as "hostId", jobs.repository_id as "repositoryId", jobs.schedule_id as "scheduleId" from jobs
-    where jobs.schedule_id is not null order by jobs.created_at desc, jobs.id limit 1`)
+    where jobs.schedule_id is not null and (${hostId ?? null}::uuid is null or jobs.host_id = ${hostId ?? null}::uuid) order by jobs.created_at desc, jobs.id limit 1`)
   const limit = 100
   const ofHosts =
     (over: object): Read =>

@@ -8,7 +8,7 @@ import type { HostListRequest } from '@restic-manager/contract/requests'
 import type { HostPage, HostRow, HostState, HostView } from '@restic-manager/contract/views'
 import { fingerprintOf } from '@restic-manager/runtime/fingerprint'
 import type { Db } from '../db/open.ts'
-import { hosts, jobs, snapshots } from '../db/schema.ts'
+import { hosts, jobs, snapshotCounts, snapshots } from '../db/schema.ts'
 import { isOlderVersion, version } from '../version.ts'
 import { cursorAt, keysOf } from './cursor.ts'
 import { hostsMatching, inState } from './host-filter.ts'
@@ -194,17 +194,20 @@ export async function viewHost(db: Db, hostId: string, scope: Scope = wholeFleet
   }
 }
 
-/** What the newest snapshot of each repository holds. A restic too old to say leaves it unknown. */
+/** What the newest snapshot of each repository holds: the others, however many, are not looked at. A restic too old to say leaves it unknown. */
 async function protectionOf(db: Db, hostId: string) {
-  const newest = await db
-    .selectDistinctOn([snapshots.repositoryId], {
-      repositoryId: snapshots.repositoryId,
-      sizeBytes: snapshots.sizeBytes,
-      fileCount: snapshots.fileCount,
-    })
+  const newestHere = db
+    .select({ sizeBytes: snapshots.sizeBytes, fileCount: snapshots.fileCount })
     .from(snapshots)
-    .where(eq(snapshots.hostId, hostId))
-    .orderBy(snapshots.repositoryId, desc(snapshots.time))
+    .where(and(eq(snapshots.hostId, hostId), eq(snapshots.repositoryId, snapshotCounts.repositoryId)))
+    .orderBy(desc(snapshots.time), desc(snapshots.id))
+    .limit(1)
+    .as('newest')
+  const newest = await db
+    .select({ sizeBytes: newestHere.sizeBytes, fileCount: newestHere.fileCount })
+    .from(snapshotCounts)
+    .innerJoinLateral(newestHere, sql`true`)
+    .where(eq(snapshotCounts.hostId, hostId))
   const [oldest] = await db
     .select({ time: snapshots.time })
     .from(snapshots)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Starts the agent in its container. The first time it needs RM_SERVER_URL and RM_ENROLMENT_TOKEN to enrol.
 set -eu
-agent=${RM_AGENT_PROGRAM:-/opt/restic-manager/agent.mjs}
+agent=${RM_AGENT_PROGRAM:-/opt/restic-manager/agent.cjs}
 
 if [ -n "${RM_ENROLMENT_TOKEN:-}" ]; then
   set -- --server "${RM_SERVER_URL:?the address of the server}" --token "$RM_ENROLMENT_TOKEN"
@@ -12,4 +12,6 @@ if [ -n "${RM_ENROLMENT_TOKEN:-}" ]; then
 fi
 
 unset RM_ENROLMENT_TOKEN
-exec node --max-semi-space-size=1 "$agent" run
+# As scripts/processes.ts starts it; docs/decisions/lean-agent.md says why.
+export NODE_COMPILE_CACHE="${RM_STATE_DIR:-/var/lib/restic-manager-agent}/code" MALLOC_ARENA_MAX=1
+exec node --max-semi-space-size=1 --max-old-space-size=64 --no-opt --no-maglev --no-sparkplug --optimize-for-size "$agent" run

@@ -11,7 +11,7 @@ RUN apt-get update \
   && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production \
     RM_STATE_DIR=/var/lib/restic-manager-agent
-COPY --from=build /src/apps/agent/dist/agent.mjs /opt/restic-manager/agent.mjs
+COPY --from=build /src/apps/agent/dist/agent.cjs /opt/restic-manager/agent.cjs
 COPY --chmod=0755 docker/agent-entry.sh /usr/local/bin/agent-entry
 COPY LICENSE NOTICE /opt/restic-manager/
 # Root on purpose: a backup has to read every user's files. Mount what it backs up read-only.

@@ -17,10 +17,26 @@ export const root = path.resolve(import.meta.dirname, '..')
 export const entries = {
   server: path.join(root, 'apps/server/dist/main.js'),
   admin: path.join(root, 'apps/server/dist/admin.js'),
-  agent: path.join(root, 'apps/agent/dist/agent.mjs'),
+  agent: path.join(root, 'apps/agent/dist/agent.cjs'),
 }
 
 export type Environment = Record<string, string | undefined>
+
+/** What Node is told for an agent, as in docker/agent-entry.sh. docs/decisions/lean-agent.md says why. */
+export const agentFlags = [
+  '--max-semi-space-size=1',
+  '--max-old-space-size=64',
+  '--no-opt',
+  '--no-maglev',
+  '--no-sparkplug',
+  '--optimize-for-size',
+]
+
+/** The same in its environment: its code compiled once, and one arena for all threads. */
+export const agentEnvironment = (stateDir: string): Environment => ({
+  NODE_COMPILE_CACHE: path.join(stateDir, 'code'),
+  MALLOC_ARENA_MAX: '1',
+})
 
 /** A program of ours that runs. `exited` resolves with how it ended and never rejects. */
 export type Program = {
@@ -145,10 +161,8 @@ export async function startAgentProgram(
   { env = {}, quiet = false, through = [] }: Partial<Omit<StartOptions, 'onLine'>> = {},
 ): Promise<Program> {
   const restic = await ensureRestic()
-  // A small young generation: an agent mostly waits, and collecting more often costs it nothing.
-  const argv = ['--max-semi-space-size=1', entries.agent, 'run', '--state-dir', stateDir]
-  return startProgram(name, argv, {
-    env: { RM_RESTIC: restic.path, ...env },
+  return startProgram(name, [...agentFlags, entries.agent, 'run', '--state-dir', stateDir], {
+    env: { RM_RESTIC: restic.path, ...agentEnvironment(stateDir), ...env },
     quiet,
     through,
   })

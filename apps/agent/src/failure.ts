@@ -33,8 +33,7 @@ export function serverWord(error: unknown): ServerWord | undefined {
 /** What went wrong as a sentence, for a log line or a status. Never the input of a call. */
 export function sentenceOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const cause = error.cause instanceof Error && error.cause.message !== '' ? error.cause : undefined
-  if (error.message === 'fetch failed' && cause !== undefined) return sentenceOf(cause)
   if (error instanceof AggregateError && error.message === '') return error.errors.map(sentenceOf).join('; ')
-  return error.message === '' ? error.name : error.message
+  if (error.message !== '') return error.message
+  return error.cause instanceof Error ? sentenceOf(error.cause) : error.name
 }

@@ -1,32 +1,53 @@
 // Getting in: redeeming a token once, and proving the key for each connection. Plain HTTP calls, before any socket.
 import type { KeyObject } from 'node:crypto'
 import type { JoinRouter } from '@restic-manager/server/join-api'
-import { createTRPCClient, httpLink, type TRPCClient } from '@trpc/client'
-import { pinnedFetch } from './trust.ts'
+import {
+  createTRPCClient,
+  TRPCClientError,
+  type Operation,
+  type TRPCClient,
+  type TRPCLink,
+} from '@trpc/client'
+import { observable } from '@trpc/server/observable'
+import type { TRPCErrorResponse } from '@trpc/server/rpc'
 import { signProof, type Enrolment, type SessionOffer } from './identity.ts'
+import { plainCaller, type PlainAnswer } from './plain-call.ts'
+
+type Where = { serverUrl: string; ca?: string | undefined }
 
 /** A client for the public side of a server. `ca`: the authority that was pinned for it. */
-export function joinClient({
-  serverUrl,
-  ca,
-}: {
-  serverUrl: string
-  ca?: string | undefined
-}): TRPCClient<JoinRouter> {
-  const url = endpoint(serverUrl, 'join').href
-  return createTRPCClient<JoinRouter>({ links: [httpLink({ url, fetch: fetchHere(ca) })] })
+export const joinClient = (where: Where): TRPCClient<JoinRouter> =>
+  createTRPCClient<JoinRouter>({ links: [plainLink(where)] })
+
+/** Each call is a POST of its own. What the server says with an error is in the error, and its answer in `meta`. */
+function plainLink(where: Where): TRPCLink<JoinRouter> {
+  const call = plainCaller(where)
+  const url = endpoint(where.serverUrl, 'join').href
+  return () =>
+    ({ op }) =>
+      observable(observer => {
+        void answerTo(`${url}/${op.path}`, op)
+          .then(data => {
+            observer.next({ result: { type: 'data', data } })
+            observer.complete()
+          })
+          .catch((cause: Error) => observer.error(TRPCClientError.from(cause)))
+      })
+
+  async function answerTo(address: string, { input, signal }: Operation): Promise<unknown> {
+    const response = turnBack(await call(address, JSON.stringify(input), signal), address)
+    const said = response.json() as { error?: TRPCErrorResponse['error']; result?: { data?: unknown } } | null
+    if (said?.error !== undefined)
+      throw TRPCClientError.from({ error: said.error } as TRPCErrorResponse, { meta: { response } })
+    if (said?.result === undefined) throw new Error('this is no answer of a restic-manager server')
+    return said.result.data
+  }
 }
 
 /** Goes where it was told to and nowhere else: a redirect could lead a token out of the encryption. */
-const fetchHere = (ca: string | undefined): NonNullable<Parameters<typeof httpLink>[0]['fetch']> => {
-  const ask = ca === undefined ? fetch : pinnedFetch(ca)
-  return async (url, init) =>
-    turnBack(await ask(url as string, { ...(init as RequestInit), redirect: 'manual' }), url as string)
-}
-
-function turnBack(response: Response, from: string): Response {
-  if (response.status < 300 || response.status >= 400) return response
-  const to = URL.parse(response.headers.get('location') ?? '', from)?.origin ?? 'elsewhere'
+function turnBack(answer: PlainAnswer, from: string): PlainAnswer {
+  if (answer.status < 300 || answer.status >= 400) return answer
+  const to = URL.parse(answer.location ?? '', from)?.origin ?? 'elsewhere'
   throw new Error(`it sends its callers on to ${to}; give the address it has itself`)
 }
 

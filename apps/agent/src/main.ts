@@ -17,7 +17,7 @@ import { agentVersion } from './version.ts'
 const refusals = [EnrolmentFailed, CannotStart, StateInUse, StateUnusable, PolicyUnusable]
 
 /** 0: done. 1: it could not be done, for the reason printed. 2: the command line or the environment is wrong. */
-process.exitCode = await perform(() => obey(readCommandLine(process.argv.slice(2))))
+void perform(() => obey(readCommandLine(process.argv.slice(2)))).then(code => (process.exitCode = code))
 
 async function obey(line: CommandLine): Promise<void> {
   switch (line.command) {

@@ -1,5 +1,4 @@
 // Runs a program that is not restic, once: its words line by line, its end as a sentence.
-import { execa } from 'execa'
 import { MAX_LINE_BYTES } from '@restic-manager/contract/log'
 import { splitLines } from './restic/line-splitter.ts'
 import { makeRedactor, makeTailTrimmer } from './restic/redact.ts'
@@ -29,6 +28,7 @@ const KEPT_LINE_BYTES = MAX_LINE_BYTES - 512
 /** Undefined when it ended with 0. Else how it ended, as the rest of a sentence that begins with its name. */
 export async function runProgram(argv: readonly string[], run: ProgramRun): Promise<string | undefined> {
   const [file = '', ...args] = argv
+  const { execa } = await import('execa')
   if (run.signal.aborted) return 'was stopped before it began.'
   const child = execa(file, args, {
     env: run.env,

@@ -2,6 +2,7 @@
 import { timing } from '@restic-manager/contract/timing'
 import { expect, test } from 'vitest'
 import { TurnedAway } from './link.ts'
+import { PlainAnswer } from './plain-call.ts'
 import { isRefusal, isUntrusted, planRedials, type DialEnd } from './redial.ts'
 import { StateUnusable } from './state.ts'
 
@@ -14,7 +15,7 @@ const busy = (retryAfter?: string): DialEnd => ({
 const busyCall = (retryAfter: string): DialEnd => ({
   ...gone,
   error: Object.assign(new Error('busy'), {
-    meta: { response: new Response('', { status: 503, headers: { 'retry-after': retryAfter } }) },
+    meta: { response: new PlainAnswer(503, { 'retry-after': retryAfter }, '') },
   }),
 })
 const always = (chance: number) => planRedials(timing, () => chance)
@@ -67,7 +68,7 @@ test('a busy server that asks for nothing, or for nonsense, gets the usual back-
 test('who is refused, or cannot trust the other end, is in no hurry', () => {
   const expired = Object.assign(new Error('certificate has expired'), { code: 'CERT_HAS_EXPIRED' })
   const wrongName = Object.assign(new Error('no'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
-  const nested = new Error('fetch failed', { cause: new TypeError('fetch failed', { cause: expired }) })
+  const nested = new Error('no', { cause: new TypeError('no', { cause: expired }) })
   const errors = [new TurnedAway(403, 'out'), nested, wrongName, new StateUnusable('damaged')]
   for (const error of errors) {
     expect(isRefusal(error)).toBe(true)

@@ -4,6 +4,7 @@ import type { Timing } from '@restic-manager/contract/timing'
 import { serverWord } from './failure.ts'
 import { StateUnusable } from './state.ts'
 import { TurnedAway } from './link.ts'
+import { PlainAnswer } from './plain-call.ts'
 
 /** How a dial ended. */
 export type DialEnd = {
@@ -72,10 +73,10 @@ function waitAsked(error: unknown): number | undefined {
   return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1000, longestWaitMs) : undefined
 }
 
-function retryAfterOf(error: unknown): string | null | undefined {
+function retryAfterOf(error: unknown): string | undefined {
   if (error instanceof TurnedAway) return error.retryAfter
   const { response } = (error as { meta?: { response?: unknown } } | undefined)?.meta ?? {}
-  return response instanceof Response && [429, 503].includes(response.status)
-    ? response.headers.get('retry-after')
+  return response instanceof PlainAnswer && [429, 503].includes(response.status)
+    ? response.retryAfter
     : undefined
 }

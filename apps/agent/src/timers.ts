@@ -10,18 +10,21 @@ export type Clock = {
   after(ms: number, work: () => void): () => void
 }
 
+/** As `performance.now()`, without the 600 kB of Node that come with it. */
+const steady = () => Number(process.hrtime.bigint()) / 1e6
+
 /** A Node timer with a longer delay fires at once. */
 const longestDelayMs = 2 ** 31 - 1
 
 /** The time of this machine. */
 export const systemClock: Clock = {
   now: Date.now,
-  steady: () => performance.now(),
+  steady,
   after(ms, work) {
-    const dueAt = performance.now() + ms
+    const dueAt = steady() + ms
     let timer: NodeJS.Timeout
     const wait = () => {
-      const left = dueAt - performance.now()
+      const left = dueAt - steady()
       timer =
         left > longestDelayMs
           ? setTimeout(wait, longestDelayMs)

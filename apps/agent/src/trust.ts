@@ -51,30 +51,3 @@ function readUnknown(url: URL, patienceMs: number): Promise<string> {
       .end()
   })
 }
-
-/** Like `fetch`, for calls to a server whose authority is pinned: a POST or GET with a text for a body. It follows no redirect. */
-export function pinnedFetch(ca: string): (url: string, init: RequestInit) => Promise<Response> {
-  const agent = new Agent({ ...trustOf({ ca }), keepAlive: false })
-  return (url, { method = 'GET', headers, body, signal }) =>
-    new Promise((resolve, reject) => {
-      const options = {
-        ...{ agent, method, headers: Object.fromEntries(new Headers(headers)) },
-        ...(signal == null ? {} : { signal }),
-      }
-      httpsRequest(url, options, response => {
-        const pieces: Buffer[] = []
-        response.on('data', (piece: Buffer) => pieces.push(piece))
-        response.on('error', reject)
-        response.on('end', () => {
-          const { statusCode = 502 } = response
-          const said = new Headers(
-            Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
-          )
-          const isEmpty = [204, 205, 304].includes(statusCode)
-          resolve(new Response(isEmpty ? null : Buffer.concat(pieces), { status: statusCode, headers: said }))
-        })
-      })
-        .on('error', reject)
-        .end(typeof body === 'string' ? body : undefined)
-    })
-}

@@ -16,6 +16,6 @@ export async function copyPrograms(folder: string, from = root): Promise<Entries
   return {
     server: path.join(folder, 'apps/server/dist/main.js'),
     admin: path.join(folder, 'apps/server/dist/admin.js'),
-    agent: path.join(folder, 'apps/agent/dist/agent.mjs'),
+    agent: path.join(folder, 'apps/agent/dist/agent.cjs'),
   }
 }

@@ -33,7 +33,7 @@ export function createLog({ level, human = isatty(standardError), write }: LogOp
   const paths = secretKeys.flatMap(key => [key, `*.${key}`])
   const options = { level, base: null, redact: { paths, censor: '[redacted]' } }
   if (write !== undefined) return pino(options, { write })
-  const destination = pino.destination({ fd: standardError, sync: true, maxLength: keptBytes })
+  const destination = pino.destination({ dest: standardError, sync: true, maxLength: keptBytes })
   // Lines that a full disk does not take are lost. Without a listener they would take the program with them.
   destination.on('error', () => {})
   if (!human) return pino(options, destination)

@@ -1,6 +1,6 @@
 // The files a backup hands to restic: lists of paths and patterns can be longer than any command line.
 import { randomUUID } from 'node:crypto'
-import { rm, writeFile } from 'node:fs/promises'
+import { promises as disk } from 'node:fs'
 import { join } from 'node:path'
 import type { BackupSpec } from '@restic-manager/contract/command'
 import { excludeFileText, type BackupFiles } from '../restic/args.ts'
@@ -17,7 +17,7 @@ export async function withBackupFiles(
   const written: string[] = []
   const write = async (name: string, text: string) => {
     const path = join(folder, `${name}-${mark}`)
-    await writeFile(path, text, { mode: 0o600, flag: 'wx' })
+    await disk.writeFile(path, text, { mode: 0o600, flag: 'wx' })
     written.push(path)
     return path
   }
@@ -35,7 +35,7 @@ export async function withBackupFiles(
     return await work(files)
   } finally {
     // The next start empties the folder: what is left there is no reason to lose an outcome.
-    await Promise.all(written.map(path => rm(path, { force: true }).catch(() => {})))
+    await Promise.all(written.map(path => disk.rm(path, { force: true }).catch(() => {})))
   }
 }
 

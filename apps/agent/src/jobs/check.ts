@@ -1,5 +1,5 @@
 // check: is the repository whole? Optionally some of the data is read back, as far as a run is told to.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { promises as disk } from 'node:fs'
 import { join } from 'node:path'
 import type { CheckSpec } from '@restic-manager/contract/command'
 import { checkArgs } from '../restic/maintenance-args.ts'
@@ -40,11 +40,11 @@ export async function check(context: JobContext, spec: CheckSpec): Promise<Outco
   const unusable = await checkRepository(context)
   if (unusable !== undefined) return unusable
   // restic makes a cache just for this. What a killed one leaves must not stay for ever.
-  const cache = await mkdtemp(join(context.folders.temp, 'check-'))
+  const cache = await disk.mkdtemp(join(context.folders.temp, 'check-'))
   try {
     return await checkWith({ ...context, folders: { ...context.folders, cache } }, spec)
   } finally {
-    await rm(cache, { recursive: true, force: true }).catch(() => {})
+    await disk.rm(cache, { recursive: true, force: true }).catch(() => {})
   }
 }
 

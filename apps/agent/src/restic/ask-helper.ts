@@ -1,5 +1,4 @@
 // Asks ssh or rclone why it did not get through: restic ends before it has read all that its helper said.
-import { execa } from 'execa'
 import { backendOf } from '@restic-manager/contract/repository'
 
 const DEADLINE_MS = 15_000
@@ -43,6 +42,7 @@ export async function askHelper(
 ): Promise<string[]> {
   const helper = helperFor(url)
   if (helper === undefined) return []
+  const { execa } = await import('execa')
   const { exitCode, stderr, code } = await execa(helper.program, helper.args, {
     env,
     extendEnv: false,

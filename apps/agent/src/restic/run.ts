@@ -1,6 +1,5 @@
 // Runs restic once: lines out, exit as data, environment from nothing.
 import { MAX_LINE_BYTES } from '@restic-manager/contract/log'
-import { execa } from 'execa'
 import { existsSync } from 'node:fs'
 import { splitLines } from './line-splitter.ts'
 import { readLine, type ResticLine } from './messages.ts'
@@ -55,6 +54,7 @@ async function findFollower(): Promise<readonly string[]> {
   const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find(path => existsSync(path))
   if (process.platform !== 'linux' || setpriv === undefined) return []
   const words = [setpriv, '--pdeathsig', 'INT', '--']
+  const { execa } = await import('execa')
   const { exitCode } = await execa(setpriv, [...words.slice(1), setpriv, '--version'], {
     extendEnv: false,
     stdin: 'ignore',
@@ -71,6 +71,7 @@ export async function runRestic(run: ResticRun): Promise<ResticExit> {
     run.path,
     ...run.args,
   ]
+  const { execa } = await import('execa') // an agent that waits for work does without it
   if (run.signal.aborted) return { interrupted: true, document: '' }
   const child = execa(file, args, {
     env: run.env,

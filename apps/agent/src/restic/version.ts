@@ -1,5 +1,5 @@
 // Which restic this is, and what it can do.
-import { execa } from 'execa'
+import { execFile } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, isAbsolute, join } from 'node:path'
 
@@ -10,13 +10,9 @@ const VERSION_DEADLINE_MS = 10_000
 
 /** Asks a program which restic it is. Null when it cannot be run or is no restic. */
 export async function probeRestic(path: string): Promise<Restic | null> {
-  const { stdout } = await execa(path, ['version'], {
-    env: {},
-    extendEnv: false,
-    stdin: 'ignore',
-    reject: false,
-    timeout: VERSION_DEADLINE_MS,
-    maxBuffer: 10_000,
+  const stdout = await new Promise<string>(resolve => {
+    const options = { env: {}, timeout: VERSION_DEADLINE_MS, maxBuffer: 10_000 }
+    execFile(path, ['version'], options, (_error, said) => resolve(said)).stdin?.end()
   })
   const [, version] = /^restic (\d+\.\d+\.\d+[\w.+-]{0,60})/m.exec(stdout) ?? []
   return version === undefined ? null : { path, version }

@@ -54,7 +54,7 @@ export async function benchAgentBackup({ runs, scale }: { runs: number; scale: n
       password,
       hostIds: [fleet.hostId],
     })
-    const cpuBefore = cpuSeconds(fleet.agentPid)
+    const cpuBefore = cpuSeconds(fleet.agentPid())
     const began = performance.now()
     const job = await runToEnd(fleet.api, {
       hostId: fleet.hostId,
@@ -63,7 +63,7 @@ export async function benchAgentBackup({ runs, scale }: { runs: number; scale: n
       spec: { paths: [files] },
     })
     ours.push((performance.now() - began) / 1_000)
-    agentCpu.push(cpuSeconds(fleet.agentPid) - cpuBefore)
+    agentCpu.push(cpuSeconds(fleet.agentPid()) - cpuBefore)
     if (job.status !== 'succeeded') throw new Error(`The backup ended ${job.status}: ${job.error}`)
     process.stderr.write(
       `turn ${turn + 1}: bare ${bare.at(-1)?.toFixed(1)} s, through the agent ${ours.at(-1)?.toFixed(1)} s\n`,

@@ -1,6 +1,8 @@
 // `npm run bench -- [NAME] [--json]`: measures, prints the machine, and one JSON line a figure.
 import { parseArgs } from 'node:util'
 import { benchAgentBackup } from './agent-backup.ts'
+import { benchAgentIdle } from './agent-idle.ts'
+import { benchAgentStream } from './agent-stream.ts'
 import { benchAuditList } from './audit-list.ts'
 import { benchEmbeddedDatabase } from './embedded-database.ts'
 import { type Figure, machine } from './measure/figure.ts'
@@ -14,6 +16,8 @@ import { benchReconnectStorm, type FleetFigure } from './reconnect-storm.ts'
 
 const benches = {
   'agent-backup': benchAgentBackup,
+  'agent-idle': benchAgentIdle,
+  'agent-stream': benchAgentStream,
   'audit-list': benchAuditList,
   'embedded-database': benchEmbeddedDatabase,
   'idle-memory': benchIdleMemory,

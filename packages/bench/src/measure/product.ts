@@ -4,6 +4,7 @@ import { until } from '@restic-manager/testkit/until'
 import { makeOperator } from '../../../../scripts/operator.ts'
 import {
   build,
+  type Environment,
   enrolAgent,
   makeThrowAway,
   policyOfThrowAway,
@@ -30,21 +31,33 @@ export async function startFleet() {
   )
   const stateDir = path.join(folder, 'agent')
   await enrolAgent({ url: server.url, env }, stateDir, 'bench-host')
-  const agent = await startAgentProgram('agent', stateDir, { env: await policyOfThrowAway(folder) })
-  const { rows } = await until(
-    () => api.hosts.list.query({}),
-    ({ counts }) => counts.online === 1,
-    {
-      what: 'the agent online',
-    },
-  )
+  const startAgent = async (agentEnv: Environment = {}) =>
+    startAgentProgram('agent', stateDir, { env: { ...(await policyOfThrowAway(folder)), ...agentEnv } })
+  const untilOnline = (count: number) =>
+    until(
+      () => api.hosts.list.query({}),
+      ({ counts }) => counts.online === count,
+      { what: `${count} agents online`, timeoutMs: 120_000 },
+    )
+  let agent = await startAgent()
+  const { rows } = await untilOnline(1)
   const hostId = rows[0]?.id ?? ''
   return {
     folder,
     api,
     hostId,
+    url: server.url,
+    env,
+    stateDir,
     serverPid: server.child.pid ?? 0,
-    agentPid: agent.child.pid ?? 0,
+    agentPid: () => agent.child.pid ?? 0,
+    /** Stops the agent and starts it anew, with this in its environment. Resolves when it is connected. */
+    async restartAgent(agentEnv?: Environment) {
+      await stopProgram(agent)
+      await untilOnline(0)
+      agent = await startAgent(agentEnv)
+      await untilOnline(1)
+    },
     async [Symbol.asyncDispose]() {
       await stopProgram(agent)
       await stopProgram(server)

@@ -14,7 +14,7 @@ const MB = 1e6
 /** As restic names a file with `-v`, 120 characters with the number before it. */
 const text =
   ' new      /srv/projects/2026/some-customer/pictures/originals/a-name-of-usual-length.jpeg, saved in 0.004s'
-const reader = `const child = require('node:child_process').spawn(process.argv[1], ['backup'], { env: {}, stdio: ['ignore', 'pipe', 'inherit'] })
+const reader = `const child = require('node:child_process').spawn(process.argv[1], ['-r', process.argv[2], 'backup', '--json', '/etc/hostname'], { env: { RESTIC_PASSWORD: 'bench' }, stdio: ['ignore', 'pipe', 'inherit'] })
 let lines = 0, rest = ''
 child.stdout.setEncoding('utf8').on('data', piece => { const all = (rest + piece).split('\\n'); rest = all.pop(); lines += all.length })
 child.on('close', () => process.send(lines)); process.on('message', () => process.exit())`
@@ -22,12 +22,14 @@ child.on('close', () => process.send(lines)); process.on('message', () => proces
 /** `runs` fresh agents, each with one backup of 300,000 lines as fast as they are taken, in turn with bare Node. */
 export async function benchAgentStream({ runs, scale }: { runs: number; scale: number }): Promise<Figure[]> {
   await using fleet = await startFleet()
-  const steps = [{ flood: { lines: Math.round(lineCount * scale), text } }, { summary: {} }]
+  const flood = { lines: Math.round(lineCount * scale), text }
+  const steps = [{ flood }, { summary: {} }]
+  const url = path.join(fleet.folder, 'repository')
   const restic = fakeRestic(path.join(fleet.folder, 'fake'), { runs: { backup: { steps } } })
   const { repositoryId } = await fleet.api.repositories.create.mutate({
     requestId: newId(),
     name: 'stream',
-    url: path.join(fleet.folder, 'repository'),
+    url,
     hostIds: [fleet.hostId],
   })
   const ours: number[] = []
@@ -41,7 +43,7 @@ export async function benchAgentStream({ runs, scale }: { runs: number; scale: n
     })
     if (job.status !== 'succeeded') throw new Error(`The backup ended ${job.status}: ${job.error}`)
     ours.push(peakBytes(fleet.agentPid()) / MB)
-    bare.push((await peakOfReader(restic)) / MB)
+    bare.push((await peakOfReader(restic, url, flood.lines)) / MB)
     const cpu = (cpuSeconds(fleet.agentPid()) - cpuBefore).toFixed(1)
     process.stderr.write(
       `turn ${turn + 1}: ${ours.at(-1)?.toFixed(1)} MB and ${cpu} s of CPU; bare Node ${bare.at(-1)?.toFixed(1)} MB\n`,
@@ -61,11 +63,16 @@ export async function benchAgentStream({ runs, scale }: { runs: number; scale: n
   ]
 }
 
-async function peakOfReader({ path: program }: FakeRestic): Promise<number> {
-  const node = spawn(process.execPath, ['-e', reader, program], {
+async function peakOfReader(
+  { path: program }: FakeRestic,
+  repository: string,
+  least: number,
+): Promise<number> {
+  const node = spawn(process.execPath, ['-e', reader, program, repository], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
-  await once(node, 'message')
+  const [lines] = await once(node, 'message')
+  if (lines < least) throw new Error(`Bare Node read ${lines} lines of ${least}.`)
   const peak = peakBytes(node.pid ?? 0)
   node.kill()
   await once(node, 'exit')

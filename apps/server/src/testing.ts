@@ -31,6 +31,8 @@ import { spawnServer } from './testing-process.ts'
 
 export { decideFire, decideOwnRun } from './fleet/fire-decision.ts'
 export { auditTimeOf, fillAudit, hostIdIn } from './testing-audit.ts'
+export { expiryStep, growLogs, growSnapshots, growthReads } from './testing-growth.ts'
+export { openPlanReader } from './testing-plans.ts'
 export { type BigFleet, listReads, oneRow, openBigFleet, overviewRead } from './testing-big-fleet.ts'
 export { type LogStore, openLogStore } from './testing-log-store.ts'
 export { startEmbedded } from './db/embedded.ts'

@@ -7,6 +7,7 @@ import { benchAuditList } from './audit-list.ts'
 import { benchEmbeddedDatabase } from './embedded-database.ts'
 import { type Figure, machine } from './measure/figure.ts'
 import { benchLists, benchOverview } from './fleet-reads.ts'
+import { benchGrowth } from './growth.ts'
 import { benchIdleMemory } from './idle-memory.ts'
 import { benchLogDropDay } from './log-drop-day.ts'
 import { benchLogDisk, benchLogIngest } from './log-ingest.ts'
@@ -20,6 +21,7 @@ const benches = {
   'agent-stream': benchAgentStream,
   'audit-list': benchAuditList,
   'embedded-database': benchEmbeddedDatabase,
+  growth: benchGrowth,
   'idle-memory': benchIdleMemory,
   lists: benchLists,
   'log-disk': benchLogDisk,
@@ -41,6 +43,7 @@ const help = `Usage: npm run bench -- [${names.join(' | ')}] [options]
   --outage S  how many seconds they are without a server, at least (default 10)
   --one-address  all of them come from one address; otherwise each has its own, for which it takes Linux
   --hosts N, --jobs N  the fleet the page is looked at with (default 5000 and 1000000); lists also with a tenth of the jobs
+  --snapshots N, --log-lines N  what growth adds to that fleet (default 2000000 and 50000000)
   --database-dir D  keeps the fleets of the lists and the Overview, and takes those that are there
   --data DIR  a data directory for that fleet, kept: it is seeded once and used again
   --part P    only this part of the page, may be repeated: ${pageParts.join(', ')}
@@ -64,6 +67,8 @@ function readFlags() {
         outage: { type: 'string', default: '10' },
         hosts: { type: 'string', default: '5000' },
         jobs: { type: 'string', default: '1000000' },
+        snapshots: { type: 'string', default: '2000000' },
+        'log-lines': { type: 'string', default: '50000000' },
         data: { type: 'string' },
         'database-dir': { type: 'string' },
         part: { type: 'string', multiple: true, default: [] },
@@ -86,7 +91,10 @@ if (values.help) {
   process.stdout.write(help)
   process.exit(0)
 }
-const wholeFrom = (least: number, flag: 'runs' | 'agents' | 'replicas' | 'outage' | 'hosts' | 'jobs') => {
+const wholeFrom = (
+  least: number,
+  flag: 'runs' | 'agents' | 'replicas' | 'outage' | 'hosts' | 'jobs' | 'snapshots' | 'log-lines',
+) => {
   const value = Number(values[flag])
   if (Number.isInteger(value) && value >= least) return value
   return fail(`--${flag} is ${values[flag]}; a whole number from ${least} is accepted.`)
@@ -104,6 +112,8 @@ const options = {
   oneAddress: values['one-address'],
   hosts: wholeFrom(1, 'hosts'),
   jobs: wholeFrom(0, 'jobs'),
+  snapshots: wholeFrom(0, 'snapshots'),
+  logLines: wholeFrom(0, 'log-lines'),
   dataDir: values.data,
   databaseDir: values['database-dir'],
   only: values.part.map(partOf),

@@ -3,11 +3,13 @@ import { parseArgs } from 'node:util'
 import { benchAgentBackup } from './agent-backup.ts'
 import { benchAgentIdle } from './agent-idle.ts'
 import { benchAgentStream } from './agent-stream.ts'
+import { benchAgentMutation } from './agent-mutation.ts'
 import { benchAuditList } from './audit-list.ts'
 import { benchEmbeddedDatabase } from './embedded-database.ts'
 import { type Figure, machine } from './measure/figure.ts'
 import { benchLists, benchOverview } from './fleet-reads.ts'
 import { benchGrowth } from './growth.ts'
+import { benchIdleFleet } from './idle-fleet.ts'
 import { benchIdleMemory } from './idle-memory.ts'
 import { benchLogDropDay } from './log-drop-day.ts'
 import { benchLogDisk, benchLogIngest } from './log-ingest.ts'
@@ -19,9 +21,11 @@ const benches = {
   'agent-backup': benchAgentBackup,
   'agent-idle': benchAgentIdle,
   'agent-stream': benchAgentStream,
+  'agent-mutation': benchAgentMutation,
   'audit-list': benchAuditList,
   'embedded-database': benchEmbeddedDatabase,
   growth: benchGrowth,
+  'idle-fleet': benchIdleFleet,
   'idle-memory': benchIdleMemory,
   lists: benchLists,
   'log-disk': benchLogDisk,
@@ -46,6 +50,7 @@ const help = `Usage: npm run bench -- [${names.join(' | ')}] [options]
   --snapshots N, --log-lines N  what growth adds to that fleet (default 2000000 and 50000000)
   --database-dir D  keeps the fleets of the lists and the Overview, and takes those that are there
   --data DIR  a data directory for that fleet, kept: it is seeded once and used again
+  --profile DIR  writes CPU profiles of the server on the wire there; they cost a little themselves
   --part P    only this part of the page, may be repeated: ${pageParts.join(', ')}
   --json      one line of JSON a figure, and nothing else on standard output
 `
@@ -70,6 +75,7 @@ function readFlags() {
         snapshots: { type: 'string', default: '2000000' },
         'log-lines': { type: 'string', default: '50000000' },
         data: { type: 'string' },
+        profile: { type: 'string' },
         'database-dir': { type: 'string' },
         part: { type: 'string', multiple: true, default: [] },
         'one-address': { type: 'boolean', default: false },
@@ -115,6 +121,7 @@ const options = {
   snapshots: wholeFrom(0, 'snapshots'),
   logLines: wholeFrom(0, 'log-lines'),
   dataDir: values.data,
+  profileDir: values.profile,
   databaseDir: values['database-dir'],
   only: values.part.map(partOf),
 }

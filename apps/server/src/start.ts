@@ -1,5 +1,6 @@
 // Puts the server together in order, and takes it apart in the opposite order.
 import { mkdir } from 'node:fs/promises'
+import { isNull } from 'drizzle-orm'
 import { timing as standardTiming, type Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
 import { createApiKeys } from './auth/api-keys.ts'
@@ -15,6 +16,7 @@ import type { Config } from './config.ts'
 import { prepareDatabase } from './database.ts'
 import { startBus } from './db/bus.ts'
 import { openDatabase } from './db/open.ts'
+import { hosts } from './db/schema.ts'
 import { createReadyCheck } from './db/ready.ts'
 import { openSeal } from './db/open-seal.ts'
 import { createTroubleLog } from './db/trouble-log.ts'
@@ -27,6 +29,7 @@ import { countTurnedAway, type TurnedAwayRow } from './fleet/turned-away.ts'
 import { watchAgentSockets } from './http/agent-sockets.ts'
 import { readAuthority } from './http/authority.ts'
 import { describeError } from './http/error-log.ts'
+import { warnOfOpenFiles } from './http/open-files.ts'
 import { createHttpServer } from './http/server.ts'
 import type { SocketLimits } from './http/sockets.ts'
 import { travelsPlain } from './http/transport.ts'
@@ -74,6 +77,7 @@ export async function startServer(config: Config, options: StartOptions): Promis
     onTrouble: createTroubleLog(log),
   })
   undo.defer(close)
+  await warnOfOpenFiles(log, await db.$count(hosts, isNull(hosts.removedAt)))
   const { seal, tellKeys, forgetKeys } = await openSeal(db, config.secretKeys)
   undo.defer(forgetKeys)
   undo.defer(repeat('tell which sealing keys are known', tellKeysMs, log, tellKeys))

@@ -27,8 +27,8 @@ export const mutations: readonly Mutation[] = [
     replacements: [
       {
         file: 'apps/server/src/fleet/facts.ts',
-        find: '      setWhere: lt(column, fact.seq),\n',
-        replace: '      setWhere: lt(column, fact.seq + 1_000_000),\n',
+        find: 'where spools.${name} < excluded.${name}',
+        replace: 'where spools.${name} < excluded.${name} + 1000000',
       },
     ],
   },

@@ -20,7 +20,11 @@ export function complaintAboutOpenFiles(limit: number, hosts: number): string | 
 }
 
 /** Says so once, at the start. On systems without /proc nothing is known, and nothing said. */
-export async function warnOfOpenFiles(log: Log, hosts: number, limitsFile = '/proc/self/limits'): Promise<void> {
+export async function warnOfOpenFiles(
+  log: Log,
+  hosts: number,
+  limitsFile = '/proc/self/limits',
+): Promise<void> {
   const limit = openFilesIn(await readFile(limitsFile, 'utf8').catch(() => ''))
   const complaint = limit === undefined ? undefined : complaintAboutOpenFiles(limit, hosts)
   if (complaint !== undefined) log.warn(complaint)

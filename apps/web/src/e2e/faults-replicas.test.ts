@@ -20,7 +20,7 @@ import { expect, test } from 'vitest'
 /** Longer than any test: what is waited for this long does not happen by itself. */
 const never = 600_000
 /** Short enough for a test, long enough for a busy machine. */
-const watchful = { ping: 500, pong: 1_500, answer: 2_000, handshake: 2_000, backoffBase: 20, backoffCap: 200 }
+const watchful = { ping: 500, pong: 4_000, answer: 4_000, handshake: 2_000, backoffBase: 20, backoffCap: 200 }
 
 /** A host of `server` with a fake restic, a repository, and a link that can lead to any server. */
 async function openHost(server: TestServer, script: FakeScript, options: AgentOptions = {}) {
@@ -205,7 +205,7 @@ test('a server that sleeps in mid-job loses its agents to another, and changes n
 })
 
 test('a server whose event loop stands still for a while keeps its agents (row 12)', async () => {
-  const periods = { ping: 1_500, pong: 1_500 }
+  const periods = { ping: 1_500, pong: 10_000 }
   await using server = await startServer({ process: true, timing: { ping: 500, pong: 500 } })
   await using host = await openHost(
     server,

@@ -39,6 +39,8 @@ test.skipIf('missing' in chromium)(
     await page.reload()
     await until(rows, count => count === String(ofDays.length + 1), { what: 'the same after a reload' })
 
+    const anyTime = page.getByRole('button', { name: 'Any time' })
+    expect(await anyTime.getAttribute('aria-pressed')).toBe('false')
     await page.getByRole('button', { name: '7 days' }).click()
     await page.waitForURL(/since=7d/)
     expect(page.url()).not.toContain('from=')

@@ -105,6 +105,8 @@ export function JobsPage() {
   )
   const setTimes = (times: Pick<typeof filter, 'since' | 'from' | 'until'>) =>
     void navigate({ search: old => ({ ...old, ...times }), replace: true })
+  /** Days are chosen, so none of the shorter words for a time is. */
+  const isOfDays = filter.from !== undefined || filter.until !== undefined
   const filtered = Object.values(filter).some(value => value !== undefined)
   return (
     <>
@@ -131,8 +133,10 @@ export function JobsPage() {
         />
         <FilterChips
           label="Since"
-          value={filter.since}
-          onChange={since => setTimes({ since, from: undefined, until: undefined })}
+          value={isOfDays ? 'days' : filter.since}
+          onChange={since =>
+            setTimes({ since: since === 'days' ? undefined : since, from: undefined, until: undefined })
+          }
           options={[
             { value: undefined, word: 'Any time' },
             ...jobSpanKeys.map(span => ({ value: span, word: jobSpans[span].word })),

@@ -90,8 +90,8 @@ test('a whole fleet is told of at once, and an empty one is nothing to tell', as
   const reader = read([{ topic: 'host' }])
   await until(() => reader.seen.length === 1)
   await database.db.transaction(async tx => {
-    await notifyAll(tx, 'host', [])
-    await notifyAll(tx, 'host', ids)
+    await notifyAll(tx, { host: [], orders: [] })
+    await notifyAll(tx, { host: [...ids, ...ids], orders: ids })
   })
   const heard = () => reader.seen.slice(1).flatMap(({ changes }) => changes)
   await until(() => heard().length === ids.length)

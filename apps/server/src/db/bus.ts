@@ -53,11 +53,17 @@ export async function notify(tx: Db, topic: Topic, id: string): Promise<void> {
   await tx.execute(query`select pg_notify(${channel}, ${`${topic}:${id}`})`)
 }
 
-/** Several changes in one statement; none at all is no statement. */
-export async function notifyOf(tx: Db, ...changes: readonly BusChange[]): Promise<void> {
-  if (changes.length === 0) return
-  const said = changes.map(({ topic, id }) => query`pg_notify(${channel}, ${`${topic}:${id}`})`)
-  await tx.execute(query`select ${query.join(said, query`, `)}`)
+/** What changed, by topic. An id may be there more than once. */
+export type Changed = Partial<Record<Topic, Iterable<string>>>
+
+/** Everything that changed in one statement, be it a whole fleet whose rows are held meanwhile; nothing at all is no statement. */
+export async function notifyAll(tx: Db, changed: Changed): Promise<void> {
+  const said = Object.entries(changed).flatMap(([topic, ids]) =>
+    [...new Set(ids)].map(id => `${topic}:${id}`),
+  )
+  if (said.length === 0) return
+  await tx.execute(query`select count(pg_notify(${channel}, said))
+    from jsonb_array_elements_text(${JSON.stringify(said)}::jsonb) as told(said)`)
 }
 
 /**
@@ -66,13 +72,6 @@ export async function notifyOf(tx: Db, ...changes: readonly BusChange[]): Promis
  */
 export const telling = (topic: Topic, id: SQLWrapper): SQL<unknown> =>
   query`case when ${id} is not null then pg_notify(${channel}, ${`${topic}:`} || ${id}) end`
-
-/** The same for many at once, in one statement: a whole fleet may come or go while its rows are held. */
-export async function notifyAll(tx: Db, topic: Topic, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return
-  await tx.execute(query`select count(pg_notify(${channel}, ${`${topic}:`} || id))
-    from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb) as listed(id)`)
-}
 
 /** Listens on one connection of its own. After that connection was lost, everybody is woken to read everything. */
 export async function startBus(

@@ -3,7 +3,7 @@ import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import { type AlertKind, alertKinds } from '@restic-manager/contract/attention'
 import { newId } from '@restic-manager/contract/ids'
 import { Refusal } from '@restic-manager/contract/refusal'
-import { notify } from '../db/bus.ts'
+import { notify, notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { alerts } from '../db/schema.ts'
 
@@ -39,7 +39,7 @@ export async function clearAlerts(tx: Db, subject: string, kinds: readonly Alert
     .set({ clearedAt: sql`now()` })
     .where(and(eq(alerts.subject, subject), inArray(alerts.kind, [...kinds]), isNull(alerts.clearedAt)))
     .returning({ id: alerts.id })
-  for (const { id } of cleared) await notify(tx, 'alert', id)
+  await notifyAll(tx, { alert: cleared.map(({ id }) => id) })
 }
 
 /** Every kind there is, for a subject that is gone. */

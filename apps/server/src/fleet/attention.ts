@@ -33,7 +33,7 @@ export async function keepAttention(db: Db): Promise<{ raised: number; cleared: 
     const fresh = found?.fresh ?? []
     const cleared = found?.cleared ?? []
     const raised = fresh.length === 0 ? [] : await putTroubles(tx, fresh)
-    await notifyAll(tx, 'alert', [...raised, ...cleared])
+    await notifyAll(tx, { alert: [...raised, ...cleared] })
     return { raised: raised.length, cleared: cleared.length }
   })
 }

@@ -4,7 +4,7 @@ import type { BulkKind } from '@restic-manager/contract/bulk'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { slotJobId, toSlot } from '@restic-manager/contract/slots'
 import type { Timing } from '@restic-manager/contract/timing'
-import { notify } from '../db/bus.ts'
+import { notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { bulkActs, hosts, schedules } from '../db/schema.ts'
 import { writeAudit } from './audit.ts'
@@ -154,7 +154,7 @@ async function doSlice(db: Db, actId: string, timing: Timing): Promise<number | 
       })
       .where(eq(bulkActs.id, actId))
     const touched = [...changed, ...partly]
-    for (const id of touched) await notify(tx, 'host', id)
+    await notifyAll(tx, { host: touched })
     const { filter: _, ...forOne } = act.detail
     for (const id of touched)
       await writeAudit(tx, {

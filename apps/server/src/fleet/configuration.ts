@@ -2,7 +2,7 @@
 import { and, asc, eq, inArray, sql } from 'drizzle-orm'
 import type { ConfigAck, ConfigUpdate, RepositoryAccess } from '@restic-manager/contract/repository'
 import type { HostSession } from '../context.ts'
-import { notifyOf, telling } from '../db/bus.ts'
+import { notifyAll, telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
 import type { SealPlace } from '../db/sealed-columns.ts'
@@ -37,7 +37,8 @@ async function changeOnce<T>(tx: Db, change: Change<T>): Promise<T> {
     .set({ configVersion: sql`${hosts.configVersion} + 1` })
     .where(inArray(hosts.id, touched))
     .returning({ id: hosts.id })
-  for (const { id } of raised) await notifyOf(tx, { topic: 'orders', id }, { topic: 'host', id })
+  const ids = raised.map(({ id }) => id)
+  await notifyAll(tx, { orders: ids, host: ids })
   return result
 }
 

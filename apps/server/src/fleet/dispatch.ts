@@ -2,7 +2,7 @@
 import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
 import type { JobKind } from '@restic-manager/contract/job'
 import { timing, type Timing } from '@restic-manager/contract/timing'
-import { notifyOf, telling, type Topic } from '../db/bus.ts'
+import { notifyAll, telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs, repositories } from '../db/schema.ts'
 import { concernsItsRepository } from './claims.ts'
@@ -142,22 +142,11 @@ async function holdBack(tx: Db, ids: string[], waitsFor: string) {
 }
 
 async function tellOfLine(tx: Db, moved: { id: string; hostId: string; repositoryId: string }[]) {
-  const changes = (topic: Topic, ids: string[]) => [...new Set(ids)].map(id => ({ topic, id }))
-  await notifyOf(
-    tx,
-    ...changes(
-      'job',
-      moved.map(job => job.id),
-    ),
-    ...changes(
-      'host',
-      moved.map(job => job.hostId),
-    ),
-    ...changes(
-      'repository',
-      moved.map(job => job.repositoryId),
-    ),
-  )
+  await notifyAll(tx, {
+    job: moved.map(({ id }) => id),
+    host: moved.map(({ hostId }) => hostId),
+    repository: moved.map(({ repositoryId }) => repositoryId),
+  })
 }
 
 /** Repositories looked at in one round, picked by lot so that none is always beyond. */

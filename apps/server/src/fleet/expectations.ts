@@ -4,7 +4,7 @@ import { nextSlots, slotsBetween } from '@restic-manager/contract/cron'
 import { toInstant } from '@restic-manager/contract/scalars'
 import { slotJobId } from '@restic-manager/contract/slots'
 import type { Timing } from '@restic-manager/contract/timing'
-import { notify } from '../db/bus.ts'
+import { notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs, schedules } from '../db/schema.ts'
 import { countable, countedTimetableOf, type ScheduleRow } from './schedule-rows.ts'
@@ -138,6 +138,5 @@ async function recordMissing(tx: Db, row: ScheduleRow, slots: readonly Date[]) {
       case when ${isResting} then 'host_paused' else 'not_reported' end, ${row.id}, due.slot, due.slot
     from jsonb_to_recordset(${JSON.stringify(missing)}::jsonb) as due(id uuid, "repositoryId" uuid, slot timestamptz)
     on conflict do nothing`)
-  await notify(tx, 'host', row.hostId)
-  await notify(tx, 'job', missing.at(-1)?.id ?? row.id)
+  await notifyAll(tx, { host: [row.hostId], job: [missing.at(-1)?.id ?? row.id] })
 }

@@ -9,7 +9,7 @@ import {
 } from '@restic-manager/contract/schedule'
 import { slotJobId } from '@restic-manager/contract/slots'
 import type { Timing } from '@restic-manager/contract/timing'
-import { notifyOf } from '../db/bus.ts'
+import { notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { jobs, schedules } from '../db/schema.ts'
 import { holdSchedule, takeFact, type Sender } from './facts.ts'
@@ -142,7 +142,7 @@ async function recordSkips(tx: Db, fire: ScheduleFire, row: ScheduleRow, ruled: 
         set: outcome,
         setWhere: sql`${jobs.status} = 'missed' and not ${jobs.reported}`,
       })
-    await notifyOf(tx, { topic: 'job', id: jobId }, { topic: 'host', id: row.hostId })
+    await notifyAll(tx, { job: [jobId], host: [row.hostId] })
   }
 }
 

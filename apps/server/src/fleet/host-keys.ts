@@ -4,7 +4,7 @@ import { and, eq, isNull, ne, or, sql } from 'drizzle-orm'
 import { proofText, type SessionProof } from '@restic-manager/contract/join'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { HostSession } from '../context.ts'
-import { notify } from '../db/bus.ts'
+import { notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts } from '../db/schema.ts'
 import { hostActor, writeAudit } from './audit.ts'
@@ -34,8 +34,7 @@ export async function wantNewKey(db: Db, hostId: string): Promise<void> {
       .where(and(eq(hosts.id, hostId), isNull(hosts.removedAt)))
       .returning({ id: hosts.id })
     if (asked === undefined) throw new Refusal('host_not_found', 'There is no such host.')
-    await notify(tx, 'orders', hostId)
-    await notify(tx, 'host', hostId)
+    await notifyAll(tx, { orders: [hostId], host: [hostId] })
   })
 }
 

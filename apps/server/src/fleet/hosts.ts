@@ -3,7 +3,7 @@ import { and, eq, isNull, sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { HostRemoveRequest, HostUpdateRequest } from '@restic-manager/contract/requests'
-import { notify } from '../db/bus.ts'
+import { notify, notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { agentSessions, hostRepositories, hosts, jobs, sessionChallenges } from '../db/schema.ts'
 import { clearAlerts, everyAlert } from './alerts.ts'
@@ -66,9 +66,11 @@ export async function shutOut(tx: Db, hostId: string): Promise<void> {
     .returning({ id: hostRepositories.repositoryId })
   await giveUpJobs(tx, hostId)
   await clearAlerts(tx, hostId, everyAlert)
-  await notify(tx, 'host', hostId)
-  if (host?.enrolmentId != null) await notify(tx, 'enrolment', host.enrolmentId)
-  for (const { id } of links) await notify(tx, 'repository', id)
+  await notifyAll(tx, {
+    host: [hostId],
+    enrolment: host?.enrolmentId == null ? [] : [host.enrolmentId],
+    repository: links.map(({ id }) => id),
+  })
 }
 
 /** Nobody will report on these any more. Both endings are the server's own guess. */
@@ -87,5 +89,5 @@ async function giveUpJobs(tx: Db, hostId: string) {
     ended.push(
       ...(await tx.update(jobs).set({ status: 'lost' }).where(open(status)).returning({ id: jobs.id })),
     )
-  for (const { id } of ended) await notify(tx, 'job', id)
+  await notifyAll(tx, { job: ended.map(({ id }) => id) })
 }

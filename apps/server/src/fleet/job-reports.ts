@@ -11,7 +11,7 @@ import {
   statusesBefore,
 } from '@restic-manager/contract/job'
 import { timing } from '@restic-manager/contract/timing'
-import { type BusChange, notifyOf, telling } from '../db/bus.ts'
+import { type Changed, notifyAll, telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobProgress, jobs } from '../db/schema.ts'
 import { jobsEnded } from '../metrics.ts'
@@ -38,8 +38,8 @@ const endReason = ({ status, reason = null }: { status: JobStatus; reason?: stri
         then ${jobs.reason} else ${reason} end`
     : reason
 
-const tellOfReport = (tx: Db, jobId: string, hostId: string, ...more: BusChange[]) =>
-  notifyOf(tx, { topic: 'job', id: jobId }, { topic: 'host', id: hostId }, ...more)
+const tellOfReport = (tx: Db, jobId: string, hostId: string, more: Changed = {}) =>
+  notifyAll(tx, { job: [jobId], host: [hostId], ...more })
 
 /**
  * The agent has taken a job on, or says why not. Answers whether to go ahead: not when it was cancelled or expired meanwhile.
@@ -201,8 +201,7 @@ export async function finishJob(
         })
         .where(eq(hosts.id, sender.id))
     await tx.delete(jobProgress).where(eq(jobProgress.jobId, finished.jobId))
-    const ofRepository = isSaved ? [{ topic: 'repository', id: job.repositoryId } as const] : []
-    await tellOfReport(tx, finished.jobId, sender.id, ...ofRepository)
+    await tellOfReport(tx, finished.jobId, sender.id, { repository: isSaved ? [job.repositoryId] : [] })
     await followEnd(tx, finished.jobId, periods)
     return { seq: finished.seq }
   })

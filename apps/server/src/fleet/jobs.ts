@@ -6,23 +6,16 @@ import { hasEnded } from '@restic-manager/contract/job-ended'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { JobRunRequest } from '@restic-manager/contract/requests'
 import { timing, type Timing } from '@restic-manager/contract/timing'
-import { notify } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs } from '../db/schema.ts'
 import { isBusy } from './busy.ts'
 import { dispatch, type LinePeriods } from './dispatch.ts'
 import { checkWork } from './host-policies.ts'
+import { tellOfJobs } from './job-news.ts'
 import { queueJobs } from './new-jobs.ts'
 import { type NoPlace, type Place, placeJob } from './placement.ts'
 
 type RunRequest = z.infer<typeof JobRunRequest>
-
-/** Tells everybody who watches a job, its host, and the agent that may have something to do. */
-async function tellOfJob(tx: Db, job: { id: string; hostId: string }) {
-  await notify(tx, 'job', job.id)
-  await notify(tx, 'host', job.hostId)
-  await notify(tx, 'orders', job.hostId)
-}
 
 /** Who asks for a job, and how long it may stay unclaimed once it was let go. */
 export type Asking = { requestedBy: string } & Pick<Timing, 'queuedLife'> & Partial<Timing>
@@ -147,7 +140,7 @@ export async function cancelJob(
       )
       .returning({ id: jobs.id, hostId: jobs.hostId, repositoryId: jobs.repositoryId })
     if (wished !== undefined) {
-      await tellOfJob(tx, wished)
+      await tellOfJobs(tx, [wished])
       return dispatch(tx, [wished.repositoryId], periods)
     }
     const [job] = await tx
@@ -186,7 +179,7 @@ export async function expireJobs(db: Db, periods: LinePeriods = timing): Promise
       })
       .where(inArray(jobs.id, due))
       .returning({ id: jobs.id, hostId: jobs.hostId, repositoryId: jobs.repositoryId })
-    for (const job of expired) await tellOfJob(tx, job)
+    await tellOfJobs(tx, expired)
     await dispatch(tx, [...new Set(expired.map(job => job.repositoryId))], periods)
     return expired.length
   })
@@ -220,7 +213,7 @@ export async function loseSilentJobs(db: Db, silenceMs: number): Promise<number>
       .set({ status: 'lost', reason: 'host_silent' })
       .where(inArray(jobs.id, silent))
       .returning({ id: jobs.id, hostId: jobs.hostId })
-    for (const job of lost) await tellOfJob(tx, job)
+    await tellOfJobs(tx, lost)
     return lost.length
   })
 }

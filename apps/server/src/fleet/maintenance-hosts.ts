@@ -1,7 +1,7 @@
 // Who maintains a repository: the risk that goes with it, and what becomes of waiting jobs when it changes.
 import { and, eq, isNull, sql } from 'drizzle-orm'
 import { Refusal } from '@restic-manager/contract/refusal'
-import { notify } from '../db/bus.ts'
+import { notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs, repositories } from '../db/schema.ts'
 
@@ -92,11 +92,12 @@ export async function moveWaitingJobs(
       ),
     )
     .returning(changed)
-  for (const { id, hostId, forHostId } of [...held, ...ordered]) {
-    await notify(tx, 'job', id)
-    for (const host of new Set([hostId, forHostId])) if (host !== null) await notify(tx, 'host', host)
-    await notify(tx, 'orders', hostId)
-  }
+  const moved = [...held, ...ordered]
+  await notifyAll(tx, {
+    job: moved.map(({ id }) => id),
+    host: moved.flatMap(({ hostId, forHostId }) => [hostId, forHostId ?? hostId]),
+    orders: moved.map(({ hostId }) => hostId),
+  })
 }
 
 /** Repositories looked at in one round. */

@@ -3,7 +3,7 @@ import { and, eq, inArray, not, sql } from 'drizzle-orm'
 import type { JobSpec } from '@restic-manager/contract/command'
 import type { JobKind } from '@restic-manager/contract/job'
 import { timing, type Timing } from '@restic-manager/contract/timing'
-import { notifyOf } from '../db/bus.ts'
+import { notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { jobs } from '../db/schema.ts'
 import { dispatch } from './dispatch.ts'
@@ -45,12 +45,11 @@ export async function queueJobs(
   for (const [place, job] of wanted.entries())
     if (!made.has(job.id) && (await revive(tx, job, place))) made.add(job.id)
   const queued = wanted.filter(job => made.has(job.id))
-  for (const { id, hostId, forHostId, repositoryId } of queued) {
-    const ofHosts = [hostId, forHostId].flatMap(host =>
-      host === undefined ? [] : [{ topic: 'host', id: host } as const],
-    )
-    await notifyOf(tx, { topic: 'job', id }, { topic: 'repository', id: repositoryId }, ...ofHosts)
-  }
+  await notifyAll(tx, {
+    job: queued.map(({ id }) => id),
+    repository: queued.map(({ repositoryId }) => repositoryId),
+    host: queued.flatMap(({ hostId, forHostId = hostId }) => [hostId, forHostId]),
+  })
   await dispatch(tx, [...new Set(queued.map(job => job.repositoryId))], { ...timing, ...periods })
   return queued.map(job => job.id)
 }

@@ -22,7 +22,7 @@ export async function countOutcomes(db: Db): Promise<number> {
     const step = await db.transaction(async tx => {
       const { taken, touched } = await takeChanges(tx)
       await refreshStandings(tx, touched)
-      await notifyAll(tx, 'host', [...new Set(touched.map(({ hostId }) => hostId))])
+      await notifyAll(tx, { host: touched.map(({ hostId }) => hostId) })
       return taken
     })
     counted += step

@@ -5,7 +5,7 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import type { HostPauseRequest } from '@restic-manager/contract/requests'
 import { toInstant } from '@restic-manager/contract/scalars'
 import type { HostPause } from '@restic-manager/contract/schedule'
-import { notify } from '../db/bus.ts'
+import { notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, schedules } from '../db/schema.ts'
 import { theServer, writeAudit } from './audit.ts'
@@ -95,11 +95,9 @@ export async function resumeHosts(tx: Db, hostIds: readonly string[]): Promise<s
 }
 
 async function told(tx: Db, changed: { id: string }[]): Promise<string[]> {
-  for (const { id } of changed) {
-    await notify(tx, 'schedule', id)
-    await notify(tx, 'host', id)
-  }
-  return changed.map(({ id }) => id)
+  const ids = changed.map(({ id }) => id)
+  await notifyAll(tx, { schedule: ids, host: ids })
+  return ids
 }
 
 /** Pauses one host. Safe to call twice. Throws `host_not_found`, or as `pauseHosts` does. */

@@ -96,11 +96,7 @@ async function writeNews(db: Db, news: Map<string, News>) {
           as has_changed
       )
       select id from written where has_changed`)
-    await notifyAll(
-      tx,
-      'host',
-      changed.map(({ id }) => id),
-    )
+    await notifyAll(tx, { host: changed.map(({ id }) => id) })
   })
 }
 
@@ -114,7 +110,7 @@ export async function sweepSilentHosts(db: Db, silenceMs: number): Promise<strin
         order by id for no key update skip locked)
       returning id`)
     const ids = gone.map(({ id }) => id)
-    await notifyAll(tx, 'host', ids)
+    await notifyAll(tx, { host: ids })
     return ids
   })
 }

@@ -12,7 +12,7 @@ import type {
   RepositoryUpdateRequest,
 } from '@restic-manager/contract/requests'
 import { timing } from '@restic-manager/contract/timing'
-import { notify } from '../db/bus.ts'
+import { notify, notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
 import { hasSqlState, uniqueViolation } from '../db/sql-state.ts'
@@ -232,8 +232,7 @@ export async function removeRepository(db: Db, { repositoryId, confirmName }: Re
       )
     const hostIds = await accessOf(tx, repositoryId)
     await tx.delete(repositories).where(eq(repositories.id, repositoryId))
-    await notify(tx, 'repository', repositoryId)
-    await notify(tx, 'snapshots', repositoryId)
+    await notifyAll(tx, { repository: [repositoryId], snapshots: [repositoryId] })
     return { result: undefined, hostIds }
   })
 }

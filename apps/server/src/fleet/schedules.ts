@@ -9,7 +9,7 @@ import type {
   ScheduleRemoveRequest,
   ScheduleUpdateRequest,
 } from '@restic-manager/contract/requests'
-import { notify } from '../db/bus.ts'
+import { notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, schedules } from '../db/schema.ts'
 import { checkSchedule } from './schedule-checks.ts'
@@ -31,8 +31,7 @@ export async function editSchedules<T>(db: Db, hostId: string, edit: (tx: Db) =>
       .returning({ id: hosts.id })
     if (raised === undefined) throw new Refusal('host_not_found', 'There is no such host.')
     const result = await edit(tx)
-    await notify(tx, 'schedule', hostId)
-    await notify(tx, 'host', hostId)
+    await notifyAll(tx, { schedule: [hostId], host: [hostId] })
     return result
   })
 }

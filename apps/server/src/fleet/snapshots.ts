@@ -3,7 +3,7 @@ import { and, eq, ne, sql } from 'drizzle-orm'
 import type { Ack } from '@restic-manager/contract/fact'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { snapshotTags, type SnapshotsReport } from '@restic-manager/contract/snapshots'
-import { notify } from '../db/bus.ts'
+import { notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hostRepositories, repositories, snapshotReportPages } from '../db/schema.ts'
 import { takeFact, type Sender } from './facts.ts'
@@ -112,9 +112,11 @@ async function swapIn(tx: Db, sender: Sender, report: SnapshotsReport) {
     where ${isWhole} or snapshots.host_id is not distinct from excluded.host_id`)
   const touched = await countMirror(tx, repositoryId, isWhole ? undefined : sender.id)
   await tx.delete(snapshotReportPages).where(pagesOf(sender, report))
-  await notify(tx, 'snapshots', repositoryId)
-  await notify(tx, 'repository', repositoryId)
-  for (const id of new Set([sender.id, ...touched])) await notify(tx, 'host', id)
+  await notifyAll(tx, {
+    snapshots: [repositoryId],
+    repository: [repositoryId],
+    host: [sender.id, ...touched],
+  })
 }
 
 /** Counts the mirror of a repository again, of one host or of all. Answers whose count changed. */

@@ -7,11 +7,12 @@ import { toSlot } from '@restic-manager/contract/slots'
 import { timing } from '@restic-manager/contract/timing'
 import { connect, type Db } from '../db/open.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
-import { connectMachine, makeHost } from '../testing-fleet.ts'
-import { ackConfiguration } from './configuration.ts'
+import { connectMachine, enrolMachine, makeHost } from '../testing-fleet.ts'
+import { ackConfiguration, changeConfiguration } from './configuration.ts'
 import { fireSchedule } from './fires.ts'
 import { answerCommand, finishJob, startJob } from './job-reports.ts'
 import { nextOrders, nothingSent } from './orders.ts'
+import { pauseHosts, resumeHosts } from './pauses.ts'
 import { ackSchedules, scheduleSetFor } from './schedule-sets.ts'
 import { createSchedule } from './schedules.ts'
 
@@ -97,4 +98,19 @@ test('a slot that runs asks at most thirty-four things of the database, from its
     })
   })
   expect(questions, asked.join('\n')).toBeLessThanOrEqual(34)
+})
+
+test('a change that touches many hosts asks no more of the database than one that touches a single host', async () => {
+  const { db } = database
+  const many = await Promise.all(Array.from({ length: 5 }, () => enrolMachine(db)))
+  const hostIds = many.map(({ hostId }) => hostId)
+  const acts: [string, (ids: string[]) => Promise<unknown>][] = [
+    ['configuration', ids => changeConfiguration(noted, async () => ({ result: undefined, hostIds: ids }))],
+    ['pause', ids => noted.transaction(tx => pauseHosts(tx, ids, { by: 'Ada' }))],
+    ['resume', ids => noted.transaction(tx => resumeHosts(tx, ids))],
+  ]
+  for (const [act, on] of acts) {
+    const [one, all] = [await count(() => on(hostIds.slice(0, 1))), await count(() => on(hostIds.slice(1)))]
+    expect(all, `${act}: ${asked.join('\n')}`).toBe(one)
+  }
 })

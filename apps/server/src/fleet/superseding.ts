@@ -1,6 +1,6 @@
 // A newer slot takes the place of older ones that still wait.
 import { and, eq, inArray, lt, sql } from 'drizzle-orm'
-import { notify } from '../db/bus.ts'
+import { tellOfJobs } from './job-news.ts'
 import type { Db } from '../db/open.ts'
 import { jobs } from '../db/schema.ts'
 import type { ScheduleRow } from './schedule-rows.ts'
@@ -40,9 +40,5 @@ export async function supersede(tx: Db, { row, hostId, repositoryId, before }: N
       ),
     )
     .returning({ id: jobs.id, hostId: jobs.hostId })
-  for (const job of given) {
-    await notify(tx, 'job', job.id)
-    await notify(tx, 'host', job.hostId)
-    await notify(tx, 'orders', job.hostId)
-  }
+  await tellOfJobs(tx, given)
 }

@@ -3,6 +3,7 @@ import { sql as query, type SQL, type SQLWrapper } from 'drizzle-orm'
 import type postgres from 'postgres'
 import { timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
+import { createAlarm, type Sleeper } from './alarm.ts'
 import { listen } from './listen.ts'
 import type { Db } from './open.ts'
 
@@ -80,6 +81,7 @@ export async function startBus(
 ): Promise<Bus> {
   const readers = new Set<Reader>()
   const byKey = new Map<string, Set<Reader>>()
+  const wake = createAlarm()
 
   const listening = await listen(sql, channel, {
     hear(payload) {
@@ -103,7 +105,7 @@ export async function startBus(
   return {
     wakeups(watch, signal) {
       const keys = watch.map(({ topic, id }) => `${topic}:${id ?? '*'}`)
-      const reader = new Reader(() => {
+      const reader = new Reader(wake, () => {
         readers.delete(reader)
         for (const key of keys) {
           const set = byKey.get(key)
@@ -134,6 +136,7 @@ export async function startBus(
 /** One reader's unread wake-ups. */
 class Reader implements AsyncIterableIterator<Wakeup> {
   awakeAt = performance.now()
+  readonly #alarm: (sleeper: Sleeper) => void
   readonly #unregister: () => void
   #pending = new Map<string, BusChange>()
   #everything = true
@@ -141,31 +144,41 @@ class Reader implements AsyncIterableIterator<Wakeup> {
   #ended = false
   #wake: (() => void) | undefined
 
-  constructor(unregister: () => void) {
+  constructor(alarm: (sleeper: Sleeper) => void, unregister: () => void) {
+    this.#alarm = alarm
     this.#unregister = unregister
   }
 
   add(key: string, change: BusChange) {
     if (!this.#everything) this.#pending.set(key, change)
     if (this.#pending.size > mostPending) this.readAll()
-    else this.#wake?.()
+    else this.#ring()
   }
 
   readAll() {
     this.#everything = true
     this.#poll = false
     this.#pending.clear()
-    this.#wake?.()
+    this.#ring()
   }
 
   poll() {
     if (!this.#everything) this.#poll = true
-    this.#wake?.()
+    this.#ring()
   }
 
   end = () => {
     this.#ended = true
     this.#unregister()
+    this.wake()
+  }
+
+  /** Who is busy looks again by itself. */
+  #ring() {
+    if (this.#wake !== undefined) this.#alarm(this)
+  }
+
+  wake() {
     this.#wake?.()
   }
 

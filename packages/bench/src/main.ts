@@ -14,6 +14,7 @@ import { benchIdleMemory } from './idle-memory.ts'
 import { benchLogDropDay } from './log-drop-day.ts'
 import { benchLogDisk, benchLogIngest } from './log-ingest.ts'
 import { benchMidnight } from './midnight.ts'
+import { benchOrderFanout } from './order-fanout.ts'
 import { benchPage, pageParts, type PagePart } from './page.ts'
 import { benchReconnectStorm, type FleetFigure } from './reconnect-storm.ts'
 
@@ -32,6 +33,7 @@ const benches = {
   'log-drop-day': benchLogDropDay,
   'log-ingest': benchLogIngest,
   midnight: benchMidnight,
+  'order-fanout': benchOrderFanout,
   overview: benchOverview,
   page: benchPage,
   'reconnect-storm': benchReconnectStorm,

@@ -1,6 +1,7 @@
 // Builds the page into dist, and serves it in development with the server behind a proxy.
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
+import { compressed } from './compressed.ts'
 
 const server = process.env['RM_DEV_SERVER'] ?? 'http://127.0.0.1:8470'
 // The server checks the origin of every change, and behind this proxy the page comes from another port.
@@ -8,7 +9,7 @@ const proxied = { target: server, changeOrigin: true, headers: { origin: server 
 
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [react()],
+  plugins: [react(), compressed()],
   build: { outDir: 'dist', emptyOutDir: true, target: 'es2023', reportCompressedSize: true },
   server: { host: '127.0.0.1', proxy: { '/trpc': { ...proxied, ws: true }, '/auth': proxied } },
 })

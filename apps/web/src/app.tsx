@@ -15,11 +15,13 @@ import {
 } from '@tanstack/react-router'
 import { useEffect } from 'react'
 import { jobSpans, type JobSpan } from './job-spans.ts'
+import { listPagesOptions } from './list-pages.ts'
 import type { AttentionView } from './pages/attention.tsx'
 import { NotFound, PageProblem } from './parts/page-problem.tsx'
 import { ProofAsked } from './parts/proof-asked.tsx'
 import { Shell } from './parts/shell.tsx'
 import { dayOf, keyOf, pathOf, textOf, textsOf } from './query-string.ts'
+import { newestSnapshots, snapshotPages } from './snapshot-reads.ts'
 import { theme, tieVariables } from './theme.ts'
 import { kindWords, stateWords, statusWords } from './words.ts'
 import { onSignedOut, queryClient, saysSignedOut, trpc } from './trpc.ts'
@@ -51,7 +53,8 @@ const shell = createRoute({
   getParentRoute: () => root,
   id: 'shell',
   component: Shell,
-  beforeLoad: async ({ location }) => {
+  // Beside the code of the page and not before it: both are on their way at once.
+  loader: async ({ location }) => {
     try {
       await queryClient.ensureQueryData(trpc.me.get.queryOptions())
     } catch (error) {
@@ -64,6 +67,8 @@ const shell = createRoute({
 const overview = createRoute({
   getParentRoute: () => shell,
   path: '/',
+  // Asked for while the code of the page is still on its way.
+  loader: () => void queryClient.prefetchQuery(trpc.overview.get.queryOptions()),
   component: lazyRouteComponent(() => import('./pages/overview.tsx'), 'OverviewPage'),
 })
 
@@ -171,6 +176,11 @@ const snapshots = createRoute({
     repositoryId: textOf(search['repositoryId']),
     tag: textOf(search['tag']),
   }),
+  loaderDeps: ({ search }) => search,
+  loader: ({ deps }) => {
+    const { queryKey, read } = snapshotPages(deps)
+    void queryClient.prefetchInfiniteQuery(listPagesOptions(queryKey, read, () => true))
+  },
   component: lazyRouteComponent(() => import('./pages/snapshots.tsx'), 'SnapshotsPage'),
 })
 
@@ -192,6 +202,10 @@ const addRepository = createRoute({
 const repository = createRoute({
   getParentRoute: () => shell,
   path: '/repositories/$repositoryId',
+  loader: ({ params: { repositoryId } }) => {
+    void queryClient.prefetchQuery(trpc.repositories.get.queryOptions({ repositoryId }))
+    void queryClient.prefetchQuery(newestSnapshots({ repositoryId }))
+  },
   component: lazyRouteComponent(() => import('./pages/repository.tsx'), 'RepositoryPage'),
 })
 

@@ -10,7 +10,7 @@ import {
   complaintAboutCredential,
   RepositoryUrl,
 } from './repository.ts'
-import { ScheduleDraft } from './schedule.ts'
+import { ScheduleDraft, ScheduleKind } from './schedule.ts'
 import { Retention } from './retention.ts'
 import { Name, text } from './scalars.ts'
 import { HostState } from './views.ts'
@@ -198,7 +198,11 @@ export const SnapshotListRequest = z.object({
 })
 export const SnapshotRequest = z.object({ repositoryId: Id, snapshotId: z.string().regex(/^[0-9a-f]{64}$/) })
 
-export const ScheduleListRequest = z.object({ hostId: Id.optional(), repositoryId: Id.optional() })
+export const ScheduleListRequest = z.object({
+  hostId: Id.optional(),
+  repositoryId: Id.optional(),
+  kind: ScheduleKind.optional(),
+})
 export const ScheduleRequest = z.object({ scheduleId: Id })
 export const ScheduleCreateRequest = z.object({ requestId: RequestId, hostId: Id, schedule: ScheduleDraft })
 /** `version` is the one that was edited: a stale edit is refused with both. */

@@ -185,3 +185,13 @@ test('a host shows its policy, its drift, and that there is a newer agent', asyn
   })
   await expect(view(newId())).rejects.toMatchObject({ code: 'schedule_not_found' })
 })
+
+test('the list keeps to one kind when it is named', async () => {
+  const host = await newHost()
+  const thinned = await planOn(database.db, host)
+  const scheduleId = await planOn(database.db, host, {
+    ...{ kind: 'forget', retention: { daily: 7 }, paths: undefined, forgets: [thinned] },
+  })
+  const kept = await listSchedules(database.db, wholeFleet, { hostId: host.hostId, kind: 'forget' }, timing)
+  expect(kept.map(({ id }) => id)).toEqual([scheduleId])
+})

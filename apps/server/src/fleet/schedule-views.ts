@@ -23,7 +23,7 @@ type Periods = Pick<Timing, 'late' | 'missedGrace'>
 export async function listSchedules(
   db: Db,
   scope: Scope,
-  { hostId, repositoryId }: z.infer<typeof ScheduleListRequest>,
+  { hostId, repositoryId, kind }: z.infer<typeof ScheduleListRequest>,
   periods: Periods,
 ): Promise<ScheduleView[]> {
   return selectSchedules(
@@ -32,6 +32,7 @@ export async function listSchedules(
       ofHostsIn(scope, schedules.hostId),
       hostId === undefined ? undefined : eq(schedules.hostId, hostId),
       repositoryId === undefined ? undefined : arrayContains(schedules.repositoryIds, [repositoryId]),
+      kind === undefined ? undefined : eq(schedules.kind, kind),
     ),
     periods,
   )

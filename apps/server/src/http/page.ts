@@ -22,6 +22,8 @@ export async function addPage(app: FastifyInstance, pageDir: string) {
       root: pageDir,
       index: ['index.html'],
       cacheControl: false,
+      // The build lays them beside each file.
+      preCompressed: true,
       setHeaders: (reply, path) => {
         const hashed = path.includes(`${sep}assets${sep}`)
         reply.header('cache-control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache')

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { until } from '@restic-manager/testkit/until'
 import { createReadyCheck } from '../db/ready.ts'
@@ -41,6 +42,19 @@ describe('the page', () => {
     for (const path of ['/assets/app-old.js', '/auth/nothing', '/trpcx.json', '/../../etc/passwd.txt'])
       expect((await get(path)).status, path).toBe(404)
     expect((await get('/assets/..%2f..%2fpackage.json')).status).toBeGreaterThanOrEqual(400)
+  })
+
+  test('goes out as small as the browser can read it, and whole to one that cannot', async () => {
+    await writeFile(join(pageDir, 'assets/app-4711.js.gz'), gzipSync('export {}'))
+    for (const encoding of ['gzip', undefined]) {
+      const answer = await get('/assets/app-4711.js', {
+        headers: { 'accept-encoding': encoding ?? 'identity' },
+      })
+      expect(answer.headers.get('content-encoding') ?? undefined).toBe(encoding)
+      expect(answer.headers.get('vary')).toMatch(/accept-encoding/i)
+      expect(answer.headers.get('content-type')).toContain('javascript')
+      expect(await answer.text()).toBe('export {}')
+    }
   })
 
   test('runs no inline script, is framed by nobody and sends no referrer', async () => {

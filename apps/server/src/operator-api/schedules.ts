@@ -36,7 +36,7 @@ const thingsOfDraft = ({ schedule: { kind, repositoryIds } }: Draft): Thing[] =>
 const isTelling = ({ schedule }: Draft): boolean => removes(schedule.kind) || hasInlineHook(schedule)
 
 export const schedulesRouter = router({
-  /** Schedules, of one host, of one repository or of all. */
+  /** Schedules, of one host, of one repository or of all; of one kind, if it is named. */
   list: viewer({ input: ScheduleListRequest, of: 'fleet' })
     .output(z.array(ScheduleView))
     .query(({ ctx, input }) => listSchedules(ctx.db, ctx.scope, input, ctx.timing)),

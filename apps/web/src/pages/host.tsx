@@ -155,7 +155,7 @@ function HostBody({ host }: { host: HostView }) {
           {host.runningJob !== null && <RunningJob job={host.runningJob} online={host.online} />}
           <ScheduleList host={host} />
           <RecentJobs host={host} />
-          <SnapshotList of={{ hostId: host.id }} limit={20} />
+          <SnapshotList of={{ hostId: host.id }} />
           <HostEvents host={host} />
         </div>
         <div className="stack">

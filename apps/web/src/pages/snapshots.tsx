@@ -13,7 +13,8 @@ import { LinkButton } from '../parts/link-button.tsx'
 import { Empty, PageHead, Panel, SkeletonRows } from '../parts/panel.tsx'
 import { QueryProblem } from '../parts/query-problem.tsx'
 import { SnapshotTimeline } from '../parts/snapshot-timeline.tsx'
-import { client, trpc } from '../trpc.ts'
+import { snapshotPages } from '../snapshot-reads.ts'
+import { trpc } from '../trpc.ts'
 
 const route = getRouteApi('/shell/snapshots')
 
@@ -54,15 +55,8 @@ export function SnapshotsPage() {
     void navigate({ search: old => ({ ...old, ...change }), replace: true })
   const [emptied, setEmptied] = useState(0)
   const repositories = useQuery(trpc.repositories.list.queryOptions()).data ?? []
-  const input = { limit: 100, ...filter }
-  const {
-    query: snapshots,
-    rows,
-    newest,
-    onView,
-  } = useListPages(trpc.snapshots.list.infiniteQueryKey(input), (cursor, signal) =>
-    client.snapshots.list.query({ ...input, cursor }, { signal }),
-  )
+  const { queryKey, read } = snapshotPages(filter)
+  const { query: snapshots, rows, newest, onView } = useListPages(queryKey, read)
   const filtered = Object.values(filter).some(value => value !== undefined)
   return (
     <>

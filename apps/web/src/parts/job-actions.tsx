@@ -108,11 +108,11 @@ function MakeSchedule({ job }: { job: JobView }) {
   const isGood = job.status === 'succeeded' || job.status === 'incomplete'
   const schedules = useQuery(
     trpc.schedules.list.queryOptions(
-      { hostId: job.hostId },
+      { hostId: job.hostId, kind: 'backup' },
       { enabled: mayEdit && isGood && job.kind === 'backup' && job.scheduleId === null },
     ),
   ).data
-  if (schedules === undefined || schedules.some(({ schedule }) => schedule.kind === 'backup')) return null
+  if (schedules === undefined || schedules.length > 0) return null
   return (
     <LinkButton
       to="/hosts/$hostId/schedules/add"

@@ -15,7 +15,10 @@ const numberIn = (stats: JobView['stats'], name: string): number | undefined => 
 
 function Forgot({ job }: { job: JobView }) {
   const schedules = useQuery(
-    trpc.schedules.list.queryOptions({ repositoryId: job.repositoryId }, { enabled: job.stats !== null }),
+    trpc.schedules.list.queryOptions(
+      { repositoryId: job.repositoryId, kind: 'forget' },
+      { enabled: job.stats !== null },
+    ),
   ).data
   const result = forgetGroups(job.stats)
   if (result === undefined) return null

@@ -195,8 +195,8 @@ export function RepositoryMaintenance({ repository }: { repository: RepositoryVi
   const mayRun = useMay('operator')
   const mayEdit = useMay('admin')
   const [editing, setEditing] = useState(false)
-  const schedules = useQuery(trpc.schedules.list.queryOptions({ repositoryId: repository.id })).data ?? []
-  const retentions = schedules.filter(({ schedule }) => schedule.kind === 'forget')
+  const retentions =
+    useQuery(trpc.schedules.list.queryOptions({ repositoryId: repository.id, kind: 'forget' })).data ?? []
   const { maintenanceHost, checkRotation } = repository
   const access = adminAccess(repository)
   return (

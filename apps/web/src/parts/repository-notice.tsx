@@ -19,7 +19,10 @@ export function RepositoryNotice({ repository }: { repository: RepositoryView })
   const [choosing, setChoosing] = useState(false)
   const overdueSince = repository.retentionOverdueSince
   const schedules = useQuery(
-    trpc.schedules.list.queryOptions({ repositoryId: repository.id }, { enabled: overdueSince !== null }),
+    trpc.schedules.list.queryOptions(
+      { repositoryId: repository.id, kind: 'forget' },
+      { enabled: overdueSince !== null },
+    ),
   ).data
   const { idFor, done } = useRequestId()
   const run = useMutation(trpc.schedules.runNow.mutationOptions({ onSuccess: done }))
@@ -31,7 +34,7 @@ export function RepositoryNotice({ repository }: { repository: RepositoryView })
       </Notice>
     )
   if (overdueSince === null) return null
-  const retentions = schedules?.filter(({ schedule }) => schedule.kind === 'forget' && schedule.enabled) ?? []
+  const retentions = schedules?.filter(({ schedule }) => schedule.enabled) ?? []
   const worst = retentions.find(schedule => schedule.overdueSince !== null) ?? retentions[0]
   const nobody =
     worst !== undefined && runsOn('forget', { id: worst.hostId, name: worst.hostName }, repository) === null

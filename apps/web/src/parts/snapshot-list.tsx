@@ -1,22 +1,27 @@
-// Restore points by day, newest first, read page by page. Browsing into them is for plain restic.
-import type { Id } from '@restic-manager/contract/ids'
+// The newest restore points of a host or a repository, by day; the list of snapshots has the others. Browsing into them is for plain restic.
 import type { SnapshotRow } from '@restic-manager/contract/snapshot-views'
-import { useInfiniteQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { Button } from '@mantine/core'
 import { useNow } from '../clock.ts'
 import { countOf, formatBytes, formatClock, formatCount, formatDay, formatExact } from '../format.ts'
+import { newestSnapshots, type SnapshotsOf } from '../snapshot-reads.ts'
 import { useZone } from '../time-zone.ts'
-import { trpc } from '../trpc.ts'
+import { LinkButton } from './link-button.tsx'
 import { Empty, Panel, SkeletonRows } from './panel.tsx'
 import { QueryProblem } from './query-problem.tsx'
 import { HostName, ShortName } from './short-name.tsx'
 import './snapshot-list.css'
 import './table.css'
 
-type Of = { hostId?: Id; repositoryId?: Id }
-
-function Snapshot({ snapshot, of, zone }: { snapshot: SnapshotRow; of: Of; zone: string | undefined }) {
+function Snapshot({
+  snapshot,
+  of,
+  zone,
+}: {
+  snapshot: SnapshotRow
+  of: SnapshotsOf
+  zone: string | undefined
+}) {
   return (
     <li className="snapshot">
       <code className="mono" title={snapshot.id}>
@@ -54,25 +59,22 @@ function Snapshot({ snapshot, of, zone }: { snapshot: SnapshotRow; of: Of; zone:
 }
 
 /** Those of a host, of a repository, or of a host in a repository. */
-export function SnapshotList({ of, limit = 50 }: { of: Of; limit?: number }) {
+export function SnapshotList({ of }: { of: SnapshotsOf }) {
   const zone = useZone()
   const now = useNow(60_000)
-  const snapshots = useInfiniteQuery(
-    trpc.snapshots.list.infiniteQueryOptions({ limit, ...of }, { getNextPageParam: page => page.nextCursor }),
-  )
-  const rows = snapshots.data?.pages.flatMap(page => page.rows) ?? []
-  const total = snapshots.data?.pages[0]?.total
+  const snapshots = useQuery(newestSnapshots(of))
+  const { rows = [], total = 0 } = snapshots.data ?? {}
   const days = Map.groupBy(rows, row => formatDay(row.time, now, zone))
   return (
     <Panel
       title="Snapshots"
-      count={total !== undefined && formatCount(total)}
+      count={snapshots.isSuccess && formatCount(total)}
       flush
       foot={
-        snapshots.hasNextPage && (
-          <Button onClick={() => void snapshots.fetchNextPage()} loading={snapshots.isFetchingNextPage}>
-            Show older ones
-          </Button>
+        total > rows.length && (
+          <LinkButton to="/snapshots" search={of}>
+            All {formatCount(total)} snapshots
+          </LinkButton>
         )
       }
     >

@@ -8,6 +8,7 @@ import type {
   AuditListRequest,
   AuditPage,
 } from '@restic-manager/contract/audit'
+import { isOneOf } from '../db/listed.ts'
 import type { Db } from '../db/open.ts'
 import { auditEvents as events } from '../db/schema-operators.ts'
 import { hosts } from '../db/schema.ts'
@@ -49,7 +50,7 @@ async function withoutHidden(db: Db, scope: Scope, rows: AuditEventView[]): Prom
   const seen = await db
     .select({ id: hosts.id, name: hosts.name })
     .from(hosts)
-    .where(and(inArray(hosts.id, ids), hostsIn(scope)))
+    .where(and(isOneOf(hosts.id, ids), hostsIn(scope)))
   const known = new Set(seen.flatMap(({ id, name }) => [id, name]))
   const onlyKnown = (list: unknown) => (Array.isArray(list) ? list.filter(each => known.has(each)) : list)
   const cut = (state: AuditEventView['before']) =>

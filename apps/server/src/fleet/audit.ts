@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm'
 import { PgTransaction } from 'drizzle-orm/pg-core'
 import type { Principal } from '../context.ts'
 import { notify } from '../db/bus.ts'
+import { listedIds } from '../db/listed.ts'
 import type { Db } from '../db/open.ts'
 import { auditEventHosts, auditEvents } from '../db/schema-operators.ts'
 import { type AuditState, masked } from './audit-mask.ts'
@@ -91,8 +92,9 @@ export async function writeAudit(tx: Db, event: AuditEvent): Promise<void> {
   const before = now.hash === null ? firstHash : Buffer.from(now.hash, 'hex')
   await tx.insert(auditEvents).values({ ...row, hash: auditHash(before, row) })
   const { at, number } = row
-  const about = (row.hostIds ?? []).map(hostId => ({ hostId, at, number }))
-  if (about.length > 0) await tx.insert(auditEventHosts).values(about)
+  if (row.hostIds !== null && row.hostIds.length > 0)
+    await tx.execute(sql`insert into ${auditEventHosts} (host_id, at, number)
+      select id, ${at.toISOString()}::timestamptz, ${number}::bigint from ${listedIds(row.hostIds)}`)
   await notify(tx, 'audit', '')
 }
 

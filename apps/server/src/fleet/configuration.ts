@@ -3,6 +3,7 @@ import { and, asc, eq, inArray, sql } from 'drizzle-orm'
 import type { ConfigAck, ConfigUpdate, RepositoryAccess } from '@restic-manager/contract/repository'
 import type { HostSession } from '../context.ts'
 import { notifyAll, telling } from '../db/bus.ts'
+import { isOneOf } from '../db/listed.ts'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
 import type { SealPlace } from '../db/sealed-columns.ts'
@@ -29,13 +30,13 @@ async function changeOnce<T>(tx: Db, change: Change<T>): Promise<T> {
   await tx
     .select({ id: hosts.id })
     .from(hosts)
-    .where(inArray(hosts.id, touched))
+    .where(isOneOf(hosts.id, touched))
     .orderBy(asc(hosts.id))
     .for('no key update')
   const raised = await tx
     .update(hosts)
     .set({ configVersion: sql`${hosts.configVersion} + 1` })
-    .where(inArray(hosts.id, touched))
+    .where(isOneOf(hosts.id, touched))
     .returning({ id: hosts.id })
   const ids = raised.map(({ id }) => id)
   await notifyAll(tx, { orders: ids, host: ids })

@@ -10,6 +10,7 @@ import {
 } from '@restic-manager/contract/policy-rule'
 import { type Complaint, Refusal } from '@restic-manager/contract/refusal'
 import type { HostPolicyRow } from '@restic-manager/contract/views'
+import { isOneOf } from '../db/listed.ts'
 import type { Db } from '../db/open.ts'
 import { credentials, hosts, repositories } from '../db/schema.ts'
 import type { Place } from './placement.ts'
@@ -24,7 +25,7 @@ export async function policiesOf(db: Db, hostIds: readonly string[]): Promise<Ho
   const rows = await db
     .select({ id: hosts.id, name: hosts.name, policy: hosts.policy })
     .from(hosts)
-    .where(inArray(hosts.id, [...hostIds]))
+    .where(isOneOf(hosts.id, hostIds))
   return new Map(rows.map(({ id, name, policy }) => [id, { name, rules: readPolicy(policy) }]))
 }
 

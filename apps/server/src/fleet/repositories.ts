@@ -13,6 +13,7 @@ import type {
 } from '@restic-manager/contract/requests'
 import { timing } from '@restic-manager/contract/timing'
 import { notify, notifyAll } from '../db/bus.ts'
+import { isOneOf, listedIds } from '../db/listed.ts'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
 import { hasSqlState, uniqueViolation } from '../db/sql-state.ts'
@@ -162,7 +163,7 @@ export async function updateRepository(
       await tx
         .delete(hostRepositories)
         .where(
-          and(eq(hostRepositories.repositoryId, repositoryId), inArray(hostRepositories.hostId, removed)),
+          and(eq(hostRepositories.repositoryId, repositoryId), isOneOf(hostRepositories.hostId, removed)),
         )
     await giveAccess(tx, repositoryId, request.hostIds)
     await checkAccess(tx, repositoryId, newlyGiven(request, { before, had, maintenance }))
@@ -251,12 +252,10 @@ async function giveAccess(tx: Db, repositoryId: string, hostIds: readonly string
   const there = await tx
     .select({ hostId: hosts.id })
     .from(hosts)
-    .where(and(inArray(hosts.id, wanted), isNull(hosts.removedAt)))
+    .where(and(isOneOf(hosts.id, wanted), isNull(hosts.removedAt)))
     .for('key share')
   if (there.length < wanted.length)
     throw new Refusal('host_not_found', 'One of the chosen hosts is no longer here.')
-  await tx
-    .insert(hostRepositories)
-    .values(there.map(({ hostId }) => ({ hostId, repositoryId })))
-    .onConflictDoNothing()
+  await tx.execute(sql`insert into ${hostRepositories} (host_id, repository_id)
+    select id, ${repositoryId}::uuid from ${listedIds(wanted)} on conflict do nothing`)
 }

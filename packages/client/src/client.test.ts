@@ -114,36 +114,32 @@ describe('calls', () => {
 })
 
 describe('subscriptions', () => {
-  // Only in the long run until it is known why on some runs no log of the simulated agent arrives, so that there is nothing to tail.
-  test.runIf(process.env['RM_TEST_LONG'] === 'yes')(
-    'every line of a log comes once although the socket is cut again and again',
-    async () => {
-      const { server, agent, keyFor } = fleet
-      agent.behave({ workMs: { least: 100, most: 100 }, logLines: 5_000 })
-      await using client = createClient({ url: server.url, apiKey: await keyFor('jobs:read') })
-      // A simulated agent keeps no log over a cut of its own socket: nothing has cut it before this test.
-      const job = await until(
-        async () => {
-          const jobId = (await runNow(server)).jobIds[0] ?? ''
-          return until(
-            () => client.api.jobs.get.query({ jobId }),
-            ({ lastLogSeq, receivedLogSeq }) => lastLogSeq !== null && lastLogSeq === receivedLogSeq,
-            { timeoutMs: 10_000 },
-          ).catch(() => undefined)
-        },
-        found => found !== undefined,
-      )
-      const { id: jobId = '', lastLogSeq } = job ?? { lastLogSeq: null }
-      const lines: number[] = []
-      for await (const { data } of client.api.jobs.tail.subscribe({ jobId })) {
-        server.dropSockets()
-        lines.push(...data.entries.map(({ seq }) => seq))
-        if (data.nextSeq > (lastLogSeq ?? 0)) break
-      }
-      expect(lines).toEqual([...new Set(lines)].toSorted((a, b) => a - b))
-      expect(lines.at(-1) ?? -1).toBe(lastLogSeq)
-    },
-  )
+  test('every line of a log comes once although the socket is cut again and again', async () => {
+    const { server, agent, keyFor } = fleet
+    agent.behave({ workMs: { least: 100, most: 100 }, logLines: 5_000 })
+    await using client = createClient({ url: server.url, apiKey: await keyFor('jobs:read') })
+    // A simulated agent keeps no log over a cut of its own socket: nothing has cut it before this test.
+    const job = await until(
+      async () => {
+        const jobId = (await runNow(server)).jobIds[0] ?? ''
+        return until(
+          () => client.api.jobs.get.query({ jobId }),
+          ({ lastLogSeq, receivedLogSeq }) => lastLogSeq !== null && lastLogSeq === receivedLogSeq,
+          { timeoutMs: 10_000 },
+        ).catch(() => undefined)
+      },
+      found => found !== undefined,
+    )
+    const { id: jobId = '', lastLogSeq } = job ?? { lastLogSeq: null }
+    const lines: number[] = []
+    for await (const { data } of client.api.jobs.tail.subscribe({ jobId })) {
+      server.dropSockets()
+      lines.push(...data.entries.map(({ seq }) => seq))
+      if (data.nextSeq > (lastLogSeq ?? 0)) break
+    }
+    expect(lines).toEqual([...new Set(lines)].toSorted((a, b) => a - b))
+    expect(lines.at(-1) ?? -1).toBe(lastLogSeq)
+  })
 
   test('a job is followed to its end although the socket is cut under way', async () => {
     const { server, agent, keyFor } = fleet

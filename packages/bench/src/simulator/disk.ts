@@ -35,7 +35,8 @@ export type DiskSlot = {
   reason: string | undefined
 }
 
-export type DiskLog = { blocks: LogStreamBlock[]; nextSeq: number }
+/** `nextSeq`: what the server expects. `refused`: it never takes the rest. */
+export type DiskLog = { blocks: LogStreamBlock[]; nextSeq: number; refused?: true }
 
 export type Disk = {
   hostId: Id
@@ -176,7 +177,10 @@ export function recordOf(disk: Disk, connected: boolean): SimulatedRecord {
     jobs: [...jobs.values()].map(({ header, state, starts, end }) =>
       Object.assign({ header, state, starts }, end === undefined ? {} : { end }),
     ),
-    logs: [...logs].map(([jobId, { blocks }]) => ({ jobId, blocks: [...blocks], acked: !unsent.has(jobId) })),
+    logs: [...logs].map(([jobId, { blocks, refused }]) => {
+      const acked = refused !== true && !unsent.has(jobId)
+      return { jobId, blocks: [...blocks], acked }
+    }),
     orders: [...seen.orders],
     oldSession: { ...seen.oldSession },
     oldSessionTaken: [...seen.oldSessionTaken],

@@ -101,7 +101,7 @@ export function openLanes({ life, link, runner, slots, enter, onRedial }: LanePa
       if (started?.ackedAt === undefined) continue
       const log = disk.logs.get(jobId)
       const block = log?.blocks.find(({ firstSeq }) => firstSeq >= log.nextSeq)
-      if (block !== undefined) return block
+      if (block !== undefined && log?.refused !== true) return block
       disk.unsent.delete(jobId)
     }
     return undefined
@@ -134,7 +134,14 @@ export function openLanes({ life, link, runner, slots, enter, onRedial }: LanePa
     const { nextSeq } = await link.call('log.stream', block, LogAnswer)
     const isBoundary = log.blocks.some(each => [each.firstSeq, each.firstSeq + each.count].includes(nextSeq))
     if (isBoundary) log.nextSeq = nextSeq
-    else misread('log.stream', `of ${block.jobId} the server expects ${nextSeq}, where no block begins`)
+    else letGo(block, `of ${block.jobId} the server expects ${nextSeq}, where no block begins`)
+  }
+
+  /** What the server never takes is sent no more: the logs of other jobs wait behind it. */
+  function letGo({ jobId }: LogStreamBlock, why: string) {
+    misread('log.stream', why)
+    const log = disk.logs.get(jobId)
+    if (log !== undefined) log.refused = true
   }
 
   function goOn(waitMs: number) {
@@ -149,7 +156,7 @@ export function openLanes({ life, link, runner, slots, enter, onRedial }: LanePa
     if (error instanceof Misunderstood) misread('log.stream', error.message)
     const next = afterFailure(error)
     if (next === 'redial') return onRedial()
-    if (next === 'setAside') misread('log.stream', `a block of ${block.jobId} was refused: ${String(error)}`)
+    if (next === 'setAside') letGo(block, `a block of ${block.jobId} was refused: ${String(error)}`)
     goOn(between(random, 200, 1_000))
   }
 

@@ -17,13 +17,16 @@ export type Course = {
   exitCode: number
 }
 
+/** So many lines fit into the largest block that an agent cuts, with a gap before them. */
+const MOST_BLOCK_LINES = 600
+
 const failures = ['unreachable', 'storage_full', 'killed', 'failed'] as const
 
 /** Draws the course of a job. */
 export function drawCourse(random: Random, behaviour: Required<SimulatedBehaviour>, kind: string): Course {
   const { workMs, logLines, failing, incomplete } = behaviour
   const lines = between(random, 0, logLines)
-  const cuts = Math.min(lines, between(random, 1, 6))
+  const cuts = Math.max(Math.min(lines, between(random, 1, 6)), Math.ceil(lines / MOST_BLOCK_LINES))
   const blocks = Array.from({ length: cuts }, (_, at) => Math.ceil((lines - at) / cuts))
   const drawn = { workMs: between(random, workMs.least, workMs.most), blocks }
   const luck = random()

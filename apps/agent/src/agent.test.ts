@@ -81,6 +81,30 @@ test.concurrent('a server that is killed in mid-job finds everything when it is 
   expect(back.memory.sessions).toHaveLength(2)
 })
 
+test.concurrent('a server put back to a moment between the end of a job and its log is owed a gap in its place (row 19)', async () => {
+  await using desk = await openDesk()
+  const { memory } = desk.end
+  const order = backupOrder()
+  desk.end.order(order)
+  const { lastLogSeq } = await desk.ending(order.jobId)
+  const seen = () =>
+    desk.log(order.jobId).reduce((sum, entry) => sum + ('gap' in entry ? entry.gap.count : 1), 0)
+  await until(() => memory.facts.some(({ name }) => name === 'snapshots.report') && seen() === lastLogSeq + 1)
+  await until(() => desk.agent.facts().every(fact => fact.acked))
+  const written = desk.log(order.jobId)
+  expect(written.some(entry => 'gap' in entry)).toBe(false)
+
+  desk.end.dropSockets()
+  await until(() => memory.hellos.length === 2)
+  // It had everything: nothing was owed, or what was is ignored.
+  expect(desk.log(order.jobId)).toEqual(written)
+  memory.facts = memory.facts.filter(({ name }) => name !== 'snapshots.report')
+  memory.logs = []
+  desk.end.dropSockets()
+  await until(() => seen() === lastLogSeq + 1)
+  expect(desk.log(order.jobId)).toMatchObject([{ seq: 0, gap: { count: lastLogSeq + 1 } }])
+})
+
 test.concurrent('a fact whose ack is lost is sent again, and the repeat changes nothing', async () => {
   await using desk = await openDesk()
   const lost = new Set<string>()

@@ -23,6 +23,9 @@ export type Untold<N extends FactName> = Omit<FactPayloads[N], 'lane' | 'seq' | 
 /** A fact as it goes over the wire. */
 export type Fact = { [N in FactName]: { name: N; message: FactPayloads[N] } }[FactName]
 
+/** A moment in the life of a spool: facts of higher numbers were written later. */
+export type FactMark = AckedSeq & { epoch: string }
+
 /** `first`: the server waits for the answer. `rest`: told in the order it happened. */
 const lanes: Record<FactName, Lane> = {
   'schedule.fire': 'first',
@@ -121,6 +124,13 @@ export function reconcileFacts(state: State, acked: AckedSeq): JobFinished[] {
   )
   state.factsBell.ring()
   return again.map(toFact).flatMap(({ name, message }) => (name === 'job.finished' ? message : []))
+}
+
+/** How far this spool has numbered its facts. */
+export function numberedSoFar(state: State): FactMark {
+  const rows = state.all('select lane, last_seq from lanes')
+  const last = (lane: Lane) => Number(rows.find(row => row.lane === lane)?.last_seq ?? 0)
+  return { epoch: state.epoch, first: last('first'), rest: last('rest') }
 }
 
 /** Whether the server has committed facts that this spool has yet to number: it was put back from a copy. */

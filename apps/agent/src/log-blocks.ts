@@ -8,7 +8,9 @@ const rowBytes = 256
 /** A row takes a tenth of a millisecond to go. */
 const rowsAtOnce = 200
 const mostLogFileBytes = 16 * 1024 * 1024
-const version = 2
+const version = 3
+/** From this one on the file can shrink. */
+const shrinkingVersion = 2
 
 const tables = `
 create table if not exists blocks (
@@ -17,6 +19,9 @@ create table if not exists blocks (
   gap_bytes integer not null, unique (job_id, first_seq)
 ) strict;
 create table if not exists positions (job_id text primary key, next_seq integer not null) strict, without rowid;
+create table if not exists marks (
+  job_id text primary key, epoch text not null, first integer not null, rest integer not null
+) strict, without rowid;
 create index if not exists blocks_evictable on blocks (id) where is_head = 0 and gap_bytes = 0;
 create index if not exists blocks_heads on blocks (id) where is_head = 1 and gap_bytes = 0
 `
@@ -26,8 +31,9 @@ export function openBlocks(path: string): Store {
   const store = openStore(path, 'NORMAL')
   try {
     store.one(`pragma journal_size_limit = ${mostLogFileBytes}`)
-    if (Number(store.one('pragma user_version')?.user_version) < version) {
-      letShrink(store)
+    const found = Number(store.one('pragma user_version')?.user_version)
+    if (found < version) {
+      if (found < shrinkingVersion) letShrink(store)
       store.transaction(() => {
         for (const statement of tables.split(';')) store.run(statement)
         store.run(`pragma user_version = ${version}`)

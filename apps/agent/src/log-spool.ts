@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { LogStreamBlock } from '@restic-manager/contract/log'
 import type { Log } from '@restic-manager/runtime/log'
 import { createDoorbell, type Doorbell } from './doorbell.ts'
+import type { FactMark } from './facts.ts'
 import { gapBlock, type CutBlock } from './job-log.ts'
 import { beginningOf, BlockRows, openBlocks } from './log-blocks.ts'
 import { noReserve, type Reserve } from './reserve.ts'
@@ -17,8 +18,13 @@ export type LogSpool = {
   waitingJobs(): string[]
   /** The oldest block of a job that waits, or as many lines of its beginning as fit into `mostBytes`, one at least. */
   oldest(jobId: string, mostBytes?: number): LogStreamBlock | undefined
-  /** The server has everything before `nextSeq`. Safe to call twice. */
-  taken(jobId: string, nextSeq: number): void
+  /** The server has everything before `nextSeq`. `mark`: how far facts were numbered then. Safe to call twice. */
+  taken(jobId: string, nextSeq: number, mark?: FactMark): void
+  /**
+   * What the server has taken of logs since the newest fact that it has now: perhaps it was put back to a moment between the
+   * two. Usually the log of the last job, or none.
+   */
+  inDoubt(has: FactMark): { jobId: string; lastSeq: number }[]
   /** The server will not have this block: a gap takes its numbers. */
   giveUp(jobId: string, firstSeq: number, reason: string): void
   /** Numbers `fromSeq` to `toSeq − 1` are on neither end any more: a gap takes them. */
@@ -159,13 +165,31 @@ export function openLogSpool(
         const row = store.one('select * from blocks where job_id = ? order by first_seq limit 1', jobId)
         return row === undefined ? undefined : beginningOf(toBlock(row), mostBytes)
       }, undefined),
-    taken(jobId, nextSeq) {
+    taken(jobId, nextSeq, mark) {
       change(() => {
+        if (mark !== undefined)
+          store.run(
+            `insert into marks values (?, ?, ?, ?) on conflict (job_id) do update
+               set epoch = excluded.epoch, first = excluded.first, rest = excluded.rest`,
+            ...[jobId, mark.epoch, mark.first, mark.rest],
+          )
         const before = 'select * from blocks where job_id = ? and first_seq < ?'
         for (const row of store.all(before, jobId, nextSeq)) rows.cutBefore(row, nextSeq)
       })
       look(() => giveBackPages(store), false)
     },
+    inDoubt: has =>
+      look(
+        () =>
+          store
+            .all(
+              `select job_id, next_seq from marks join positions using (job_id)
+               where epoch = ? and first >= ? and rest >= ?`,
+              ...[has.epoch, has.first, has.rest],
+            )
+            .map(row => ({ jobId: String(row.job_id), lastSeq: Number(row.next_seq) - 1 })),
+        [],
+      ),
     giveUp(jobId, firstSeq, reason) {
       change(() => {
         const row = store.one('select * from blocks where job_id = ? and first_seq = ?', jobId, firstSeq)
@@ -195,6 +219,7 @@ export function openLogSpool(
         for (const row of store.all('select id, job_id, bytes from blocks where job_id = ?', jobId))
           rows.remove(row)
         store.run('delete from positions where job_id = ?', jobId)
+        store.run('delete from marks where job_id = ?', jobId)
       })
     },
     bytes: () => rows.textBytes,

@@ -80,6 +80,9 @@ export async function speak(parts: SessionParts, link: Link, onWelcome: () => vo
     throw new Error('the spool of this host was put back from a copy; all it holds is told anew')
   }
   for (const end of reconcileFacts(state, welcome.ackedSeq)) parts.spool.owe(end.jobId, end.lastLogSeq)
+  // It may have been put back to a moment after the last fact it has and before the end of a log.
+  for (const log of parts.spool.inDoubt({ epoch: state.epoch, ...welcome.ackedSeq }))
+    parts.spool.owe(log.jobId, log.lastSeq)
 
   const stopFollowing = state.onLost(() => link.close('the spool of this host was damaged and begun anew'))
 

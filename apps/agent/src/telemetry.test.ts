@@ -145,6 +145,27 @@ test('a server that is busy gets the same piece again, and one that lets lines g
   expect(spool.bytes()).toBe(0)
 })
 
+test('a log is in doubt when the server has no fact that was written after it took the log', async () => {
+  const [before, after] = [talkingJob(50), talkingJob(50)]
+  const { epoch } = state
+  send(async ({ firstSeq, count }) => ({ nextSeq: firstSeq + count }))
+  await until(() => spool.waitingJobs().length === 0)
+  const has = { first: 0, rest: 2 }
+  const doubted = (rest: number) => spool.inDoubt({ ...has, epoch, rest }).map(({ jobId }) => jobId)
+  expect(doubted(2).toSorted()).toEqual([before, after].toSorted())
+  expect(doubted(3)).toEqual([])
+  expect(spool.inDoubt({ ...has, epoch: newId() })).toEqual([])
+
+  // What it takes later is safe only with a later fact.
+  const later = talkingJob(50)
+  telemetry.wake()
+  await until(() => spool.waitingJobs().length === 0)
+  expect(doubted(3)).toEqual([later])
+  expect(spool.inDoubt({ ...has, epoch, rest: 3 })).toEqual([{ jobId: later, lastSeq: 49 }])
+  spool.forget(later)
+  expect(doubted(3)).toEqual([])
+})
+
 test('logs still go when what made their jobs known was forgotten for want of room, or lost with a damaged book', async () => {
   const [runs, ended] = [acceptedOrder(), acceptedOrder()].map(({ jobId }) => {
     markStarting(state, jobId)

@@ -6,7 +6,7 @@ import type { RepoStats } from '@restic-manager/contract/repository'
 import type { Log } from '@restic-manager/runtime/log'
 import { createDoorbell } from './doorbell.ts'
 import { afterFailure, sentenceOf, serverWord } from './failure.ts'
-import { nextFact } from './facts.ts'
+import { nextFact, numberedSoFar } from './facts.ts'
 import { mayTellLog } from './job-book.ts'
 import type { LogSpool } from './log-spool.ts'
 import { pauseFor } from './pause.ts'
@@ -97,7 +97,7 @@ export function createTelemetry(state: State, spool: LogSpool, log: Log): Teleme
         const { nextSeq } = await wire.log(piece)
         size.answered(performance.now() - sentAt)
         if (nextSeq < firstSeq) spool.fillHole(jobId, nextSeq, firstSeq)
-        else spool.taken(jobId, nextSeq)
+        else spool.taken(jobId, nextSeq, numberedSoFar(state))
         failures = nextSeq > firstSeq ? 0 : failures + 1
         if (refused === jobId) refused = undefined
         if (failures > 0) await pauseFor(waitAfter(failures), signal)

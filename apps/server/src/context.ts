@@ -8,7 +8,6 @@ import type { ReadyCheck } from './db/ready.ts'
 import type { Seal } from './db/seal.ts'
 import type { Arrivals, Place } from './fleet/arrivals.ts'
 import type { LogIntake } from './fleet/log-intake.ts'
-import type { HostNews } from './fleet/news.ts'
 import type { Release } from './fleet/orders.ts'
 import type { Presence } from './fleet/presence.ts'
 import type { TurnedAway } from './fleet/turned-away.ts'
@@ -55,7 +54,6 @@ export type AgentContext = Shared &
     connection: { spoolEpoch: string | undefined; place?: Place }
     presence: Presence
     logIntake: LogIntake
-    news: HostNews
     release: Release
   }
 

@@ -22,7 +22,6 @@ import { openSeal } from './db/open-seal.ts'
 import { createTroubleLog } from './db/trouble-log.ts'
 import { countFleet } from './fleet/fleet-counts.ts'
 import { createLogIntake } from './fleet/log-intake.ts'
-import { createHostNews } from './fleet/news.ts'
 import { createPresence } from './fleet/presence.ts'
 import { claimBearer } from './fleet/sessions.ts'
 import { countTurnedAway, type TurnedAwayRow } from './fleet/turned-away.ts'
@@ -133,7 +132,6 @@ export async function startServer(config: Config, options: StartOptions): Promis
       ...shared,
       presence,
       logIntake: createLogIntake(),
-      news: createHostNews(db),
       get release() {
         return { version, packageUrl: config.agentPackageUrl ?? publicUrl.is }
       },

@@ -11,7 +11,6 @@ import { operators, operatorSessions } from './db/schema-operators.ts'
 import { isOutage } from './db/outage.ts'
 import { createReadyCheck } from './db/ready.ts'
 import { createLogIntake } from './fleet/log-intake.ts'
-import { createHostNews } from './fleet/news.ts'
 import { createPresence } from './fleet/presence.ts'
 import { countTurnedAway } from './fleet/turned-away.ts'
 import { operatorRouter } from './operator-api/router.ts'
@@ -78,7 +77,6 @@ export async function routerParts({ broken = false } = {}) {
       connection: { spoolEpoch: undefined },
       presence: createPresence(),
       logIntake: createLogIntake(),
-      news: createHostNews(database.db),
       release: { version, packageUrl: 'https://packages.example.org' },
     }),
     async close() {

@@ -11,6 +11,7 @@ import {
 import { toInstant } from '@restic-manager/contract/scalars'
 import { offerKey } from '../fleet/host-keys.ts'
 import { greetAgent } from '../fleet/hello.ts'
+import { newsOf } from '../fleet/news.ts'
 import { isNewTo, nextOrders, nothingSent } from '../fleet/orders.ts'
 import { ordersGiven } from '../metrics.ts'
 import { version } from '../version.ts'
@@ -61,7 +62,7 @@ async function* tellOrders(
   const sent = nothingSent()
   for await (const { poll, changes } of ctx.bus.wakeups([{ topic: 'orders', id: ctx.host.id }], until)) {
     if (poll === true && changes.length === 0) {
-      const now = await unlessOutage(() => ctx.news(ctx.host))
+      const now = await unlessOutage(() => newsOf(ctx.db, ctx.host))
       if (now !== undefined && !isNewTo(sent, now)) continue
     }
     do {

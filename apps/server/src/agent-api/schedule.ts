@@ -12,6 +12,7 @@ import type { AgentContext } from '../context.ts'
 import { unlessOutage } from '../db/outage.ts'
 import { fireSchedule } from '../fleet/fires.ts'
 import { countForeignIds } from '../fleet/foreign-ids.ts'
+import { newsOf } from '../fleet/news.ts'
 import { keepNotRun } from '../fleet/not-run.ts'
 import { ackSchedules, scheduleSetFor } from '../fleet/schedule-sets.ts'
 import { withWireErrors } from '../wire-errors.ts'
@@ -46,7 +47,7 @@ async function* tellSchedules(
   let sent: number | undefined
   for await (const { poll, changes } of ctx.bus.wakeups([{ topic: 'schedule', id: ctx.host.id }], until)) {
     if (poll === true && changes.length === 0) {
-      const now = await unlessOutage(() => ctx.news(ctx.host))
+      const now = await unlessOutage(() => newsOf(ctx.db, ctx.host))
       if (now?.scheduleVersion === sent && sent !== undefined) continue
     }
     await ctx.room()

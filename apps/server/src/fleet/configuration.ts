@@ -8,7 +8,9 @@ import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
 import type { SealPlace } from '../db/sealed-columns.ts'
 import { credentials, hostRepositories, hosts, repositories } from '../db/schema.ts'
-import { fenced, isNewestSession } from './facts.ts'
+import { together } from '../db/together.ts'
+import { askedSessions, isAskedSession } from './asked-sessions.ts'
+import { fenced } from './facts.ts'
 
 type Change<T> = (tx: Db) => Promise<{ result: T; hostIds: Iterable<string> }>
 
@@ -59,8 +61,15 @@ export async function configurationOf(
   seal: Seal,
   { hostId, version, maxConcurrentRuns, hookShell }: Settings,
 ): Promise<ConfigUpdate> {
+  const rows = (await accessOf(db, hostId)) ?? []
+  const access = [...Map.groupBy(rows, row => row.repositoryId).values()].flatMap(of => accessFrom(of, seal))
+  return { version, maxConcurrentRuns, repositories: access, ...(hookShell == null ? {} : { hookShell }) }
+}
+
+const accessOf = together<string, AccessRow[]>(async (db, hostIds) => {
   const rows = await db
     .select({
+      hostId: hostRepositories.hostId,
       repositoryId: repositories.id,
       resticId: repositories.resticId,
       url: repositories.url,
@@ -80,11 +89,13 @@ export async function configurationOf(
         inArray(credentials.purpose, ['password', 'everyday']),
       ),
     )
-    .where(eq(hostRepositories.hostId, hostId))
+    .where(
+      sql`${hostRepositories.hostId} in (select jsonb_array_elements_text(${JSON.stringify(hostIds)}::jsonb)::uuid)`,
+    )
     .orderBy(asc(repositories.id))
-  const access = [...Map.groupBy(rows, row => row.repositoryId).values()].flatMap(of => accessFrom(of, seal))
-  return { version, maxConcurrentRuns, repositories: access, ...(hookShell == null ? {} : { hookShell }) }
-}
+  const byHost = Map.groupBy(rows, row => row.hostId)
+  return hostIds.map(id => byHost.get(id) ?? [])
+})
 
 type AccessRow = {
   repositoryId: string
@@ -127,13 +138,25 @@ function accessFrom(rows: AccessRow[], seal: Seal): RepositoryAccess[] {
  * applied it never takes back without a hello. Throws `session_fenced`.
  */
 export async function ackConfiguration(db: Db, host: HostSession, ack: ConfigAck): Promise<void> {
-  const acked = await db
-    .update(hosts)
-    .set({
-      appliedConfigVersion: sql`greatest(${hosts.appliedConfigVersion}, ${ack.version}::integer)`,
-      configAppliedAt: sql`case when ${hosts.appliedConfigVersion} <= ${ack.version} then ${ack.appliedAt}::timestamptz else ${hosts.configAppliedAt} end`,
-    })
-    .where(isNewestSession(host))
-    .returning({ id: hosts.id, told: telling('host', hosts.id) })
-  if (acked.length === 0) throw fenced()
+  const { id, session, timeline } = host
+  const { version, appliedAt } = ack
+  const acked = await keepAck(db, { id, session, timeline, version, appliedAt })
+  if (acked === undefined) throw fenced()
 }
+
+const keepAck = together<HostSession & ConfigAck, true>(async (db, acks, alone) => {
+  const answers: true[] = []
+  const rows = await db.execute<{ at: number }>(sql`
+    with held as (
+      select asked.* from hosts
+      join ${askedSessions(acks, sql`, version integer, "appliedAt" timestamptz`)} on ${isAskedSession}
+      order by hosts.id for no key update of hosts ${alone ? sql`` : sql`skip locked`}
+    )
+    update hosts set
+      applied_config_version = greatest(hosts.applied_config_version, held.version),
+      config_applied_at = case when hosts.applied_config_version <= held.version then held."appliedAt" else hosts.config_applied_at end
+    from held where hosts.id = held.id
+    returning held.at, ${telling('host', sql`hosts.id`)}`)
+  for (const { at } of rows) answers[at] = true
+  return answers
+})

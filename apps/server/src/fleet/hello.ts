@@ -1,6 +1,5 @@
 // Hello: what the server learns when an agent connects, and what both then agree on.
-import { and, eq, inArray, isNull, not, notInArray, or, type SQL, sql } from 'drizzle-orm'
-import type { PgColumn } from 'drizzle-orm/pg-core'
+import { type SQL, sql } from 'drizzle-orm'
 import type { AgentHello, AgentWelcome } from '@restic-manager/contract/agent'
 import { protocolComplaint, protocolWindow } from '@restic-manager/contract/protocol'
 import { Refusal } from '@restic-manager/contract/refusal'
@@ -10,8 +9,9 @@ import type { Log } from '@restic-manager/runtime/log'
 import type { HostSession } from '../context.ts'
 import { telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
-import { hosts, jobs, spools } from '../db/schema.ts'
-import { fenced, isNewestSession } from './facts.ts'
+import { together } from '../db/together.ts'
+import { askedSessions, isAskedSession } from './asked-sessions.ts'
+import { fenced } from './facts.ts'
 
 /** How much telemetry one agent may send. */
 const limits = {
@@ -45,38 +45,9 @@ export async function greetAgent(
     )
     throw new Refusal('protocol_mismatch', complaint)
   }
-  const ackedSeq = await db.transaction(async tx => {
-    const [greeted] = await tx
-      .update(hosts)
-      .set({
-        hostname: hello.hostname,
-        os: hello.os,
-        arch: hello.arch,
-        agentVersion: hello.agentVersion,
-        resticVersion: hello.resticVersion,
-        protocolVersion: hello.protocolVersion,
-        timeZone: hello.timeZone,
-        bootTime: hello.bootTime === undefined ? null : new Date(hello.bootTime),
-        policy: hello.policy,
-        spoolEpoch: hello.spoolEpoch,
-        spoolResetAt: hello.spoolResetAt === undefined ? null : new Date(hello.spoolResetAt),
-        online: true,
-        connectedAt: sql`now()`,
-        lastSeenAt: sql`now()`,
-        appliedConfigVersion: hello.appliedConfigVersion,
-        configVersion: raisedPast(hosts.configVersion, hello.appliedConfigVersion),
-        appliedScheduleVersion: hello.appliedScheduleVersion,
-        scheduleVersion: raisedPast(hosts.scheduleVersion, hello.appliedScheduleVersion),
-      })
-      .where(isNewestSession(host))
-      .returning({
-        told: telling('host', hosts.id),
-        toldOfEnrolment: telling('enrolment', hosts.enrolmentId),
-      })
-    if (greeted === undefined) throw fenced()
-    await settleJobs(tx, host.id, hello.knownJobs)
-    return openSpool(tx, host.id, hello.spoolEpoch)
-  })
+  const { id, session, timeline } = host
+  const ackedSeq = await greet(db, { ...factsOf(hello), id, session, timeline })
+  if (ackedSeq === undefined) throw fenced()
   return {
     hostId: host.id,
     protocol: protocolWindow,
@@ -88,71 +59,78 @@ export async function greetAgent(
   }
 }
 
-/** Applied above ours: this database comes from an older dump. Past it, so that the version never stands for two plans. */
-const raisedPast = (ours: PgColumn, applied: number): SQL =>
-  applied > HIGHEST_BELIEVED_VERSION
-    ? sql`${ours}`
-    : sql`case when ${ours} < ${applied} then ${applied}::integer + 1 else ${ours} end`
+type Greeting = HostSession & ReturnType<typeof factsOf>
 
-/**
- * Which of our guesses end when the agent says it has a job. One that waits here was taken on while the link was down: its fact is
- * on its way, but fires may overtake it. One that expired here is left to go on once restic runs. A wish of a person stands.
- */
-const givesWayTo = (status: 'accepted' | 'running') =>
-  or(
-    eq(jobs.status, 'lost'),
-    and(eq(jobs.status, 'queued'), isNull(jobs.cancelRequestedAt)),
-    status === 'running'
-      ? and(eq(jobs.status, 'expired'), not(jobs.reported), isNull(jobs.cancelRequestedBy))
-      : undefined,
-  )
-
-/** Believed under way here and unknown there: lost, until a fact says otherwise. Lost or waiting here and known there: under way. */
-async function settleJobs(tx: Db, hostId: string, known: AgentHello['knownJobs']) {
-  const idsOf = (status: string) => known.filter(job => job.status === status).map(job => job.jobId)
-  if (known.length < FULL_LIST)
-    await tx
-      .update(jobs)
-      .set({ status: 'lost', reason: 'agent_lost_it' })
-      .where(
-        and(
-          eq(jobs.hostId, hostId),
-          // A slot the host runs by itself is accepted there as soon as it is told of.
-          or(
-            inArray(jobs.status, ['accepted', 'running']),
-            and(eq(jobs.status, 'queued'), eq(jobs.decidedBy, 'agent')),
-          ),
-          notInArray(
-            jobs.id,
-            known.map(job => job.jobId),
-          ),
-        ),
-      )
-      .returning({ told: telling('job', jobs.id) })
-  for (const status of ['accepted', 'running'] as const) {
-    const ids = idsOf(status)
-    if (ids.length === 0) continue
-    await tx
-      .update(jobs)
-      .set({
-        status,
-        reason: null,
-        finishedAt: null,
-        acceptedAt: sql`coalesce(${jobs.acceptedAt}, now())`,
-        cancelRequestedAt: sql`case when ${jobs.status} = 'expired' then null else ${jobs.cancelRequestedAt} end`,
-      })
-      .where(and(eq(jobs.hostId, hostId), inArray(jobs.id, ids), givesWayTo(status)))
-      .returning({ told: telling('job', jobs.id) })
+/** What hello tells, as the statement below reads it. */
+const factsOf = ({ knownJobs, ...hello }: AgentHello) => {
+  const idsOf = (status: string) => knownJobs.filter(job => job.status === status).map(job => job.jobId)
+  const { appliedConfigVersion, appliedScheduleVersion } = hello
+  return {
+    ...hello,
+    believesConfig: appliedConfigVersion <= HIGHEST_BELIEVED_VERSION,
+    believesSchedule: appliedScheduleVersion <= HIGHEST_BELIEVED_VERSION,
+    knowsAll: knownJobs.length < FULL_LIST,
+    known: knownJobs.map(job => job.jobId),
+    accepted: idsOf('accepted'),
+    running: idsOf('running'),
   }
 }
 
-/** How far this spool has been committed. A spool never heard of begins at nothing. */
-async function openSpool(tx: Db, hostId: string, epoch: string) {
-  const [spool] = await tx
-    .insert(spools)
-    .values({ hostId, epoch })
-    .onConflictDoUpdate({ target: [spools.hostId, spools.epoch], set: { epoch } })
-    .returning({ first: spools.ackedFirst, rest: spools.ackedRest })
-  if (spool === undefined) throw new Error('a spool that was just written is not there')
-  return spool
-}
+const columns = sql`, hostname text, os text, arch text, "agentVersion" text, "resticVersion" text, "protocolVersion" integer,
+  "timeZone" text, "bootTime" timestamptz, policy jsonb, "spoolEpoch" uuid, "spoolResetAt" timestamptz,
+  "appliedConfigVersion" integer, "believesConfig" boolean, "appliedScheduleVersion" integer, "believesSchedule" boolean,
+  "knowsAll" boolean, known uuid[], accepted uuid[], running uuid[]`
+
+/** Applied above ours: this database comes from an older dump. Past it, so that the version never stands for two plans. */
+const raisedPast = (ours: SQL, applied: SQL, isBelieved: SQL): SQL =>
+  sql`case when ${isBelieved} and ${ours} < ${applied} then ${applied} + 1 else ${ours} end`
+
+/**
+ * Many hellos in one statement, each with how far its spool has been committed; one never heard of begins at nothing. Jobs:
+ * - believed under way here and unknown there: lost, until a fact says otherwise. A slot the host runs by itself is accepted there as
+ *   soon as it is told of.
+ * - known there: they are under way, and our guesses end. One that waits here was taken on while the link was down: its fact is on its
+ *   way, but fires may overtake it. One that expired here is left to go on once restic runs. A wish of a person stands.
+ */
+const greet = together<Greeting, AgentWelcome['ackedSeq']>(async (db, greetings, alone) => {
+  const rows = await db.execute<{ at: number; first: string; rest: string }>(sql`
+    with asked as materialized (select * from ${askedSessions(greetings, columns)}),
+    held as (
+      select asked.at from hosts join asked on ${isAskedSession}
+      order by hosts.id for no key update of hosts ${alone ? sql`` : sql`skip locked`}
+    ), greeted as (
+      update hosts set hostname = asked.hostname, os = asked.os, arch = asked.arch, agent_version = asked."agentVersion",
+        restic_version = asked."resticVersion", protocol_version = asked."protocolVersion", time_zone = asked."timeZone",
+        boot_time = asked."bootTime", policy = asked.policy, spool_epoch = asked."spoolEpoch",
+        spool_reset_at = asked."spoolResetAt", online = true, connected_at = now(), last_seen_at = now(),
+        applied_config_version = asked."appliedConfigVersion",
+        config_version = ${raisedPast(sql`hosts.config_version`, sql`asked."appliedConfigVersion"`, sql`asked."believesConfig"`)},
+        applied_schedule_version = asked."appliedScheduleVersion",
+        schedule_version = ${raisedPast(sql`hosts.schedule_version`, sql`asked."appliedScheduleVersion"`, sql`asked."believesSchedule"`)}
+      from asked join held on held.at = asked.at where hosts.id = asked.id
+      returning asked.*, ${telling('host', sql`hosts.id`)} as told, ${telling('enrolment', sql`hosts.enrolment_id`)} as told_too
+    ), lost as (
+      update jobs set status = 'lost', reason = 'agent_lost_it'
+      from greeted where jobs.host_id = greeted.id and greeted."knowsAll" and jobs.id <> all (greeted.known)
+        and (jobs.status in ('accepted', 'running') or (jobs.status = 'queued' and jobs.decided_by = 'agent'))
+      returning ${telling('job', sql`jobs.id`)} as told
+    ), found as (
+      update jobs set status = case when jobs.id = any (greeted.running) then 'running' else 'accepted' end, reason = null,
+        finished_at = null, accepted_at = coalesce(jobs.accepted_at, now()),
+        cancel_requested_at = case when jobs.status = 'expired' then null else jobs.cancel_requested_at end
+      from greeted where jobs.host_id = greeted.id and jobs.id = any (greeted.accepted || greeted.running)
+        and (jobs.status = 'lost' or (jobs.status = 'queued' and jobs.cancel_requested_at is null)
+          or (jobs.status = 'expired' and jobs.id = any (greeted.running) and not jobs.reported and jobs.cancel_requested_by is null))
+      returning ${telling('job', sql`jobs.id`)} as told
+    ), opened as (
+      insert into spools (host_id, epoch) select id, "spoolEpoch" from greeted
+      on conflict (host_id, epoch) do update set epoch = excluded.epoch
+      returning host_id, acked_first as first, acked_rest as rest
+    )
+    select greeted.at, opened.first, opened.rest, greeted.told, greeted.told_too,
+      (select count(told) from lost), (select count(told) from found)
+    from greeted join opened on opened.host_id = greeted.id`)
+  const answers: AgentWelcome['ackedSeq'][] = []
+  for (const { at, first, rest } of rows) answers[at] = { first: Number(first), rest: Number(rest) }
+  return answers
+})

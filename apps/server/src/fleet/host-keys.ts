@@ -1,5 +1,6 @@
 // Keys of hosts: which one a proof was signed with, and how another takes the place of the one a host was enrolled with.
 import { createPublicKey, verify } from 'node:crypto'
+import { promisify } from 'node:util'
 import { and, eq, isNull, ne, or, sql } from 'drizzle-orm'
 import { proofText, type SessionProof } from '@restic-manager/contract/join'
 import { Refusal } from '@restic-manager/contract/refusal'
@@ -20,10 +21,17 @@ export function keyBehind(host: Keys, proof: SessionProof): 'current' | 'next' |
   return undefined
 }
 
-function signatureFits(publicKey: string, { signature, ...proof }: SessionProof): boolean {
-  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' })
-  return verify(null, Buffer.from(proofText(proof)), key, Buffer.from(signature, 'base64url'))
-}
+const signatureFits = (publicKey: string, proof: SessionProof): boolean =>
+  verify(null, Buffer.from(proofText(proof)), keyOf(publicKey), signatureOf(proof))
+
+const keyOf = (x: string) => createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+const signatureOf = ({ signature }: SessionProof) => Buffer.from(signature, 'base64url')
+
+/** Whether it was signed with this key, found out beside the event loop: it is most of what a proof costs. */
+export const isSignedWith = (publicKey: string, proof: SessionProof): Promise<boolean> =>
+  promisify<boolean>(heard =>
+    verify(null, Buffer.from(proofText(proof)), keyOf(publicKey), signatureOf(proof), heard),
+  )()
 
 /** Asks a host for another key, now or when it comes back. Safe to call twice. Throws `host_not_found`. */
 export async function wantNewKey(db: Db, hostId: string): Promise<void> {

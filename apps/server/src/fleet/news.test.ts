@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { testDatabase, type TestDatabase } from '../testing.ts'
 import { connectMachine, makeHost } from '../testing-fleet.ts'
 import { cancelJob } from './jobs.ts'
-import { createHostNews } from './news.ts'
+import { newsOf } from './news.ts'
 import { isNewTo, nextOrders, nothingSent } from './orders.ts'
 
 let database: TestDatabase
@@ -20,8 +20,9 @@ test('hosts that look at the same time each learn what stands for themselves', a
   const { jobId } = await one.backUp()
   const unwanted = await one.backUp()
   await cancelJob(database.db, { jobId: unwanted.jobId, requestedBy: 'anna@example.com' })
-  const news = createHostNews(database.db)
-  const [first, second, again] = await Promise.all([news(one.sender), news(other.sender), news(one.sender)])
+  const [first, second, again] = await Promise.all(
+    [one, other, one].map(({ sender }) => newsOf(database.db, sender)),
+  )
   expect(first).toMatchObject({ queued: [jobId], cancelled: [unwanted.jobId] })
   expect(second).toMatchObject({ queued: [], cancelled: [] })
   expect(again).toEqual(first)
@@ -29,10 +30,9 @@ test('hosts that look at the same time each learn what stands for themselves', a
 
 test('it is news until the connection was told of it', async () => {
   const host = await makeHost(database.db, database.seal)
-  const news = createHostNews(database.db)
   const sent = nothingSent()
   const isNew = async () => {
-    const standing = await news(host.sender)
+    const standing = await newsOf(database.db, host.sender)
     return standing && isNewTo(sent, standing)
   }
   expect(await isNew()).toBe(true)
@@ -49,7 +49,6 @@ test('it is news until the connection was told of it', async () => {
 test('a session that was replaced hears nothing, whoever asks with it', async () => {
   const host = await makeHost(database.db, database.seal)
   const newest = await connectMachine(database.db, host.machine)
-  const news = createHostNews(database.db)
-  const answers = await Promise.all([news(host.sender), news(newest)])
+  const answers = await Promise.all([host.sender, newest].map(session => newsOf(database.db, session)))
   expect(answers).toMatchObject([undefined, { queued: [] }])
 })

@@ -7,13 +7,12 @@ import { toInstant } from '@restic-manager/contract/scalars'
 import type { HostSession } from '../context.ts'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
-import { hosts, jobs } from '../db/schema.ts'
+import { jobs } from '../db/schema.ts'
 import { isOlderVersion } from '../version.ts'
 import { configurationOf } from './configuration.ts'
 import { elevatedAccessOf } from './elevated-access.ts'
-import { fenced, isNewestSession } from './facts.ts'
-import type { Standing } from './news.ts'
-import { cancelledOf, queuedOf } from './orders-due.ts'
+import { fenced } from './facts.ts'
+import { newsOf, type Standing } from './news.ts'
 
 /** What was said on one connection. A new connection begins with nothing, so whatever is not answered is said again. */
 export type Sent = {
@@ -43,7 +42,7 @@ const BATCH = 50
 /** Whether this connection was not told all of `now` yet. */
 export const isNewTo = (sent: Sent, now: Standing): boolean =>
   now.configVersion !== sent.configVersion ||
-  (now.keyWanted && !sent.toldOfKey) ||
+  (now.keyWantedAt !== null && !sent.toldOfKey) ||
   now.queued.some(id => !sent.runs.has(id)) ||
   now.cancelled.some(id => !sent.cancels.has(id))
 
@@ -59,18 +58,7 @@ export async function nextOrders(
   sent: Sent,
   release?: Release,
 ): Promise<AgentOrder[]> {
-  const [look] = await db
-    .select({
-      configVersion: hosts.configVersion,
-      maxConcurrentRuns: hosts.maxConcurrentRuns,
-      hookShell: hosts.hookShell,
-      agentVersion: hosts.agentVersion,
-      keyChangeWantedAt: hosts.keyChangeWantedAt,
-      queued: queuedOf,
-      cancelled: cancelledOf,
-    })
-    .from(hosts)
-    .where(isNewestSession(host))
+  const look = await newsOf(db, host)
   if (look === undefined) throw fenced()
 
   const cancels = unsent(look.cancelled, sent.cancels)
@@ -95,16 +83,16 @@ export async function nextOrders(
       packageUrl: release.packageUrl,
     })
 
-  const wantedAt = look.keyChangeWantedAt
-  if (wantedAt !== null && !sent.toldOfKey)
-    orders.push({ order: 'agent.rotateKey', wantedAt: toInstant(wantedAt) })
+  const { keyWantedAt } = look
+  if (keyWantedAt !== null && !sent.toldOfKey)
+    orders.push({ order: 'agent.rotateKey', wantedAt: toInstant(new Date(keyWantedAt)) })
 
   // Only now, when nothing can fail any more: what was not handed over is to be said again.
   sent.configVersion = look.configVersion
   for (const id of cancels) sent.cancels.add(id)
   for (const id of runs) sent.runs.add(id)
   sent.toldOfRelease = true
-  sent.toldOfKey = wantedAt !== null
+  sent.toldOfKey = keyWantedAt !== null
   sent.hasMore = cancels.length === BATCH || runs.length === BATCH
   return orders
 }

@@ -5,32 +5,41 @@ import type { HostSession } from '../context.ts'
 import { telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, schedules } from '../db/schema.ts'
+import { together } from '../db/together.ts'
+import { askedSessions, isAskedSession } from './asked-sessions.ts'
 import { expectSlots } from './expectations.ts'
 import { fenced, isNewestSession } from './facts.ts'
 import { pauseOf } from './pauses.ts'
 import { countedTimetableOf, scheduleOf, type ScheduleRow, timetableOf } from './schedule-rows.ts'
 
-/** Everything a host is to do by itself: one statement, so that version and content belong together. Throws `session_fenced`. */
+/** Everything a host is to do by itself. Throws `session_fenced`. */
 export async function scheduleSetFor(db: Db, host: HostSession): Promise<ScheduleSet> {
+  const set = await setOf(db, host)
+  if (set === undefined) throw fenced()
+  return set
+}
+
+/** One statement, so that version and content belong together. */
+const setOf = together<HostSession, ScheduleSet>(async (db, sessions) => {
   const rows = await db
     .select({
-      ...{ version: hosts.scheduleVersion, configVersion: hosts.configVersion, schedule: schedules },
+      ...{ at: sql<number>`asked.at`, schedule: schedules },
+      ...{ version: hosts.scheduleVersion, configVersion: hosts.configVersion },
       ...{ pausedAt: hosts.pausedAt, pausedUntil: hosts.pausedUntil },
     })
     .from(hosts)
+    .innerJoin(askedSessions(sessions), isAskedSession)
     .leftJoin(schedules, and(eq(schedules.hostId, hosts.id), isNull(schedules.deletedAt)))
-    .where(isNewestSession(host))
     .orderBy(asc(schedules.createdAt), asc(schedules.id))
-  const [first] = rows
-  if (first === undefined) throw fenced()
-  const pause = pauseOf(first)
-  return {
-    ...(pause === undefined ? {} : { pause }),
-    version: first.version,
-    configVersion: first.configVersion,
-    schedules: rows.flatMap(({ schedule }) => (schedule === null ? [] : scheduleOf(schedule))),
+  const answers: ScheduleSet[] = []
+  for (const { at, schedule, ...host } of rows) {
+    const pause = pauseOf(host)
+    const { version, configVersion } = host
+    answers[at] ??= { ...(pause === undefined ? {} : { pause }), version, configVersion, schedules: [] }
+    if (schedule !== null) answers[at].schedules.push(scheduleOf(schedule))
   }
-}
+  return answers
+})
 
 /** A clock that runs ahead is believed this far: counting that began later would never find a slot missed. */
 const MOST_AHEAD_MS = 24 * 3_600_000
@@ -41,6 +50,9 @@ const MOST_AHEAD_MS = 24 * 3_600_000
  * `session_fenced`.
  */
 export async function ackSchedules(db: Db, host: HostSession, ack: ScheduleAck): Promise<void> {
+  const { id, session, timeline } = host
+  const rejects = (ack.rejected ?? []).length > 0
+  if (!rejects && (await keepAgain(db, { id, session, timeline, version: ack.version }))) return
   await db.transaction(async tx => {
     const [acked] = await tx
       .update(hosts)
@@ -73,6 +85,31 @@ export async function ackSchedules(db: Db, host: HostSession, ack: ScheduleAck):
     for (const row of rows) await recount(tx, row, { appliedAt: new Date(ack.appliedAt), isCurrent })
   })
 }
+
+/**
+ * The ack of a host that comes back and works by what it worked by before: nothing is rejected, was, or is counted in another way.
+ * It is kept for many hosts at once. Undefined: there is more to it, and nothing was done.
+ */
+const keepAgain = together<HostSession & { version: number }, true>(async (db, acks) => {
+  const answers: true[] = []
+  const rows = await db.execute<{ at: number }>(sql`
+    with held as (
+      select asked.at, hosts.id from hosts
+      join ${askedSessions(acks, sql`, version integer`)} on ${isAskedSession}
+      where hosts.schedule_version = asked.version and hosts.applied_schedule_version <= asked.version
+        and not exists (select 1 from schedules plan where plan.host_id = hosts.id and (
+          case when plan.enabled and not plan.manual and plan.deleted_at is null and plan.rejected_code is null
+            then plan.cron || ' ' || plan.time_zone end
+            is distinct from plan.counted_cron || ' ' || plan.counted_time_zone
+          or (plan.rejected_code is not null and plan.deleted_at is null)))
+      order by hosts.id for no key update of hosts skip locked
+    )
+    update hosts set applied_schedule_version = hosts.schedule_version, schedule_applied_at = now()
+    from held where hosts.id = held.id
+    returning held.at, ${telling('host', sql`hosts.id`)}`)
+  for (const { at } of rows) answers[at] = true
+  return answers
+})
 
 async function keepRejections(tx: Db, hostId: string, rejected: NonNullable<ScheduleAck['rejected']>) {
   await tx.execute(sql`

@@ -1,6 +1,6 @@
 // Sessions: each connection proves the host's key anew, and two machines with one key give themselves away.
 import { createHash, randomBytes } from 'node:crypto'
-import { and, eq, gt, inArray, isNull, or, sql } from 'drizzle-orm'
+import { and, eq, gt, inArray, or, sql } from 'drizzle-orm'
 import { type ChallengeAnswer, type ProofAnswer, type SessionProof } from '@restic-manager/contract/join'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { toInstant } from '@restic-manager/contract/scalars'
@@ -10,9 +10,11 @@ import { telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { agentSessions, hosts, sessionChallenges } from '../db/schema.ts'
 import { currentTimeline } from '../db/timeline.ts'
+import { together } from '../db/together.ts'
 import { raiseAlert } from './alerts.ts'
 import { keyBehind, takeOverKey } from './host-keys.ts'
 import { isLeftOut, quarantineHost } from './quarantine.ts'
+import { beginReturn, type KeptBearer } from './returns.ts'
 
 const hashOf = (bearer: string) => createHash('sha256').update(bearer).digest('hex')
 
@@ -43,14 +45,24 @@ const unproven = (sentence: string) => new Refusal('session_unproven', sentence)
 /** A nonce that is good for one proof of this host. */
 export async function challengeSession(db: Db, hostId: string, lifeMs: number): Promise<ChallengeAnswer> {
   const nonce = randomBytes(32).toString('base64url')
-  const [kept] = await db.execute<{ expires_at: string }>(sql`
-    insert into session_challenges (nonce, host_id, expires_at)
-    select ${nonce}, id, now() + ${lifeMs} * interval '1 millisecond' from hosts
-    where id = ${hostId} and removed_at is null
-    returning expires_at`)
-  if (kept === undefined) throw await whyUnknown(db, hostId)
-  return { nonce, expiresAt: toInstant(new Date(kept.expires_at)) }
+  const expiresAt = await keepChallenge(db, { nonce, hostId, lifeMs })
+  if (expiresAt === undefined) throw await whyUnknown(db, hostId)
+  return { nonce, expiresAt: toInstant(new Date(expiresAt)) }
 }
+
+const keepChallenge = together<{ nonce: string; hostId: string; lifeMs: number }, string>(
+  async (db, challenges) => {
+    const rows = await db.execute<{ nonce: string; expires_at: string }>(sql`
+      insert into session_challenges (nonce, host_id, expires_at)
+      select nonce, id, now() + "lifeMs" * interval '1 millisecond' from hosts
+      join jsonb_to_recordset(${JSON.stringify(challenges)}::jsonb) as asked(nonce text, "hostId" uuid, "lifeMs" integer)
+        on "hostId" = id
+      where removed_at is null
+      returning nonce, expires_at`)
+    const kept = new Map(rows.map(row => [row.nonce, row.expires_at]))
+    return challenges.map(({ nonce }) => kept.get(nonce))
+  },
+)
 
 async function whyUnknown(db: Db, hostId: string): Promise<Refusal> {
   const known = await db.select({ id: hosts.id }).from(hosts).where(eq(hosts.id, hostId))
@@ -87,6 +99,9 @@ export async function proveSession(
   { log, bearerLife }: { log: Log; bearerLife: number },
 ): Promise<ProofAnswer> {
   const bearer = randomBytes(32).toString('base64url')
+  const kept = { bearerHash: hashOf(bearer), lifeMs: bearerLife }
+  const until = await beginReturn(db, proof, kept)
+  if (until !== undefined) return { bearer, expiresAt: toInstant(until) }
   const outcome = await db.transaction(async tx => {
     const spent = tx.$with('spent').as(
       tx
@@ -146,7 +161,7 @@ export async function proveSession(
       await quarantineHost(tx, proof.hostId)
       return { refused: quarantined(), clone: true }
     }
-    const expiresAt = await beginSession(tx, proof, hashOf(bearer), bearerLife)
+    const expiresAt = await beginSession(tx, proof, kept)
     if (signedBy === 'next') await takeOverKey(tx, proof.hostId)
     return { expiresAt, verdict }
   })
@@ -186,7 +201,7 @@ async function usedSessions(
  * that was paused, must not come after the host has gone on, or its session would look like a copy's. One that another proof is using
  * at this moment is left to it: both would wait for each other.
  */
-async function beginSession(tx: Db, proof: SessionProof, bearerHash: string, lifeMs: number): Promise<Date> {
+async function beginSession(tx: Db, proof: SessionProof, { bearerHash, lifeMs }: KeptBearer): Promise<Date> {
   // In SQL as it is: an identity column takes no value but its default, which Drizzle has no word for.
   const [session] = await tx.execute<{ expires_at: string }>(sql`
     with begun as (
@@ -210,29 +225,31 @@ async function beginSession(tx: Db, proof: SessionProof, bearerHash: string, lif
 /** Takes a bearer, once, and says whose newest session it opens. Throws `session_unproven`, `host_quarantined` or `host_removed`. */
 export async function claimBearer(db: Db, bearer: string): Promise<HostSession> {
   const hash = hashOf(bearer)
-  const isGood = and(eq(agentSessions.bearerHash, hash), gt(agentSessions.bearerExpiresAt, sql`now()`))
-  // One statement: a whole fleet may come at once, and each of its hosts comes through here.
-  const [claimed] = await db
-    .update(agentSessions)
-    .set({ bearerHash: null, bearerExpiresAt: null })
-    .from(hosts)
-    .where(
-      and(
-        isGood,
-        eq(hosts.id, agentSessions.hostId),
-        eq(hosts.sessionNumber, agentSessions.number),
-        isNull(hosts.quarantinedAt),
-        isNull(hosts.removedAt),
-      ),
-    )
-    .returning({ id: agentSessions.hostId, session: agentSessions.number, timeline: currentTimeline })
+  const claimed = await spendBearer(db, hash)
   if (claimed !== undefined) return claimed
   const [shut] = await db
     .select({ quarantinedAt: hosts.quarantinedAt, removedAt: hosts.removedAt })
     .from(agentSessions)
     .innerJoin(hosts, eq(hosts.id, agentSessions.hostId))
-    .where(isGood)
+    .where(and(eq(agentSessions.bearerHash, hash), gt(agentSessions.bearerExpiresAt, sql`now()`)))
   if (shut !== undefined && shut.removedAt !== null) throw removed()
   if (shut !== undefined && shut.quarantinedAt !== null) throw quarantined()
   throw unproven('The bearer is unknown, used or too old. Prove the session again.')
 }
+
+const spendBearer = together<string, HostSession>(async (db, hashes) => {
+  const rows = await db.execute<{ hash: string; id: string; session: string; timeline: string }>(sql`
+    update agent_sessions set bearer_hash = null, bearer_expires_at = null
+    from hosts, jsonb_array_elements_text(${JSON.stringify(hashes)}::jsonb) as asked(hash)
+    where agent_sessions.bearer_hash = asked.hash and agent_sessions.bearer_expires_at > now()
+      and hosts.id = agent_sessions.host_id and hosts.session_number = agent_sessions.number
+      and hosts.quarantined_at is null and hosts.removed_at is null
+    returning asked.hash, hosts.id, hosts.session_number as session, ${currentTimeline} as timeline`)
+  const claimed = new Map(rows.map(({ hash, session, ...of }) => [hash, { ...of, session: Number(session) }]))
+  // Of several who show the same bearer the first has it.
+  return hashes.map(hash => {
+    const answer = claimed.get(hash)
+    claimed.delete(hash)
+    return answer
+  })
+})

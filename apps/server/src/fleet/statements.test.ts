@@ -7,7 +7,7 @@ import { toSlot } from '@restic-manager/contract/slots'
 import { timing } from '@restic-manager/contract/timing'
 import { connect, type Db } from '../db/open.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
-import { connectMachine, enrolMachine, makeHost } from '../testing-fleet.ts'
+import { connectMachine, enrolMachine, type Machine, makeHost } from '../testing-fleet.ts'
 import { ackConfiguration, changeConfiguration } from './configuration.ts'
 import { fireSchedule } from './fires.ts'
 import { answerCommand, finishJob, startJob } from './job-reports.ts'
@@ -39,17 +39,25 @@ async function count(work: () => Promise<unknown>): Promise<number> {
 
 const ackNow = (version: number) => ({ version, appliedAt: toInstant(Date.now()) })
 
-test('a host that comes back asks at most fourteen things of the database until it is told everything', async () => {
+async function comeBack(machine: Machine) {
+  const host = await connectMachine(noted, machine)
+  const [config] = await nextOrders(noted, database.seal, host, nothingSent())
+  expect(config).toMatchObject({ order: 'config.update' })
+  const set = await scheduleSetFor(noted, host)
+  await ackConfiguration(noted, host, ackNow(1))
+  await ackSchedules(noted, host, ackNow(set.version))
+}
+
+test('a host that comes back asks at most ten things of the database until it is told everything', async () => {
   const { machine } = await makeHost(database.db, database.seal)
-  const questions = await count(async () => {
-    const host = await connectMachine(noted, machine)
-    const [config] = await nextOrders(noted, database.seal, host, nothingSent())
-    expect(config).toMatchObject({ order: 'config.update' })
-    const set = await scheduleSetFor(noted, host)
-    await ackConfiguration(noted, host, ackNow(1))
-    await ackSchedules(noted, host, ackNow(set.version))
-  })
-  expect(questions, asked.join('\n')).toBeLessThanOrEqual(14)
+  expect(await count(() => comeBack(machine)), asked.join('\n')).toBeLessThanOrEqual(10)
+})
+
+test('a fleet that comes back at once asks far fewer: the same things of many hosts are asked together', async () => {
+  const machines: Machine[] = []
+  for (let made = 0; made < 30; made += 1) machines.push(await enrolMachine(database.db, `web-${made}`))
+  const questions = await count(() => Promise.all(machines.map(comeBack)))
+  expect(questions, asked.join('\n')).toBeLessThanOrEqual(2 * machines.length)
 })
 
 test('a slot that runs asks at most thirty-four things of the database, from its fire to its end', async () => {

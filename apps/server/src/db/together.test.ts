@@ -1,0 +1,80 @@
+// Many in one statement: everybody gets their own answer, and nobody pays for another.
+import { expect, test } from 'vitest'
+import type { Db } from './open.ts'
+import { DatabaseBusy } from './gate.ts'
+import { together } from './together.ts'
+
+const db = {} as Db
+
+/** Doubles numbers, and notes who was asked for together. Does not know 13 in company, nor 14 at all, and breaks at 15. */
+function makeDouble() {
+  const batches: number[][] = []
+  const double = together<number, number>(async (_db, numbers, alone) => {
+    batches.push([...numbers])
+    if (numbers.includes(15)) throw new Error('15 breaks it')
+    return numbers.map(n => (n === 14 || (n === 13 && !alone) ? undefined : 2 * n))
+  })
+  return { double, batches }
+}
+
+test('who asks at the same time is asked for in one statement, and each gets their own answer', async () => {
+  const { double, batches } = makeDouble()
+  expect(await Promise.all([3, 1, 3, 2].map(n => double(db, n)))).toEqual([6, 2, 6, 4])
+  expect(batches).toEqual([[3, 1, 3, 2]])
+})
+
+test('who comes while one statement is under way is in the next, so that nothing older is answered', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const batches: number[][] = []
+  const slow = together<number, number>(async (_db, numbers) => {
+    batches.push([...numbers])
+    if (batches.length === 1) await promise
+    return numbers
+  })
+  const first = slow(db, 1)
+  const others = new Promise<unknown>(done => {
+    setImmediate(() => {
+      done(Promise.all([slow(db, 2), slow(db, 3)]))
+      resolve()
+    })
+  })
+  expect(await first).toBe(1)
+  expect(await others).toEqual([2, 3])
+  expect(batches).toEqual([[1], [2, 3]])
+})
+
+test('who cannot be answered in company is asked for alone, and may get no answer then', async () => {
+  const { double, batches } = makeDouble()
+  expect(await Promise.all([1, 13, 14].map(n => double(db, n)))).toEqual([2, 26, undefined])
+  expect(batches).toEqual([[1, 13, 14], [13], [14]])
+})
+
+test('one that breaks the statement breaks it for nobody else', async () => {
+  const { double } = makeDouble()
+  const answers = await Promise.allSettled([1, 15, 2].map(n => double(db, n)))
+  expect(answers).toMatchObject([
+    { value: 2 },
+    { status: 'rejected', reason: { message: '15 breaks it' } },
+    { value: 4 },
+  ])
+})
+
+test('when the database is away everybody hears of it at once, and nobody asks again', async () => {
+  let asked = 0
+  const away = together<number, number>(async () => {
+    asked += 1
+    throw new DatabaseBusy('no place')
+  })
+  const answers = await Promise.allSettled([1, 2, 3].map(n => away(db, n)))
+  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+  expect(asked).toBe(1)
+  await expect(away(db, 4)).rejects.toBeInstanceOf(DatabaseBusy)
+})
+
+test('more than fit into one statement are asked for in several, and different databases never in one', async () => {
+  const { double, batches } = makeDouble()
+  const [others, many] = [double({} as Db, 7), Array.from({ length: 501 }, (_, n) => double(db, n + 100))]
+  expect(await others).toBe(14)
+  expect(await Promise.all(many)).toHaveLength(501)
+  expect(batches.map(batch => batch.length)).toEqual([1, 500, 1])
+})

@@ -1,0 +1,77 @@
+// One statement for many: who asks the same at about the same time is answered by one way to the database.
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
+import type { Db } from './open.ts'
+import { outageIn } from './outage.ts'
+import { hasSqlState, lockNotAvailable } from './sql-state.ts'
+
+type Answers<O> = readonly (O | undefined)[]
+
+/**
+ * A verb for many. Answers in the order of `inputs`, and undefined to whom it cannot answer in company: a row of theirs is held by
+ * somebody else, for whom the others are not to wait, or something about them is out of the ordinary. Such a one is asked for
+ * again, `alone`: then it waits for its row, and undefined is the answer.
+ */
+type AskAll<I, O> = (db: Db, inputs: readonly I[], alone: boolean) => Promise<Answers<O>>
+
+type Waiting<I, O> = { input: I; resolve(answer: O | undefined): void; reject(error: unknown): void }
+
+/** The least time from one statement to the next. Who asks when it is quiet waits for nobody. */
+const APART_MS = 20
+/** Inputs of one statement. */
+const MOST = 500
+
+/** Makes of a verb for many a verb for one. Each `db` gathers for itself, so that a transaction is never mixed with others. */
+export function together<I, O>(askAll: AskAll<I, O>): (db: Db, input: I) => Promise<O | undefined> {
+  const lines = new WeakMap<Db, (input: I) => Promise<O | undefined>>()
+  return (db, input) => {
+    let ask = lines.get(db)
+    if (ask === undefined) {
+      ask = openLine((inputs, alone) => askAll(db, inputs, alone))
+      lines.set(db, ask)
+    }
+    return ask(input)
+  }
+}
+
+/** One statement at a time. Who comes meanwhile is in the next. */
+function openLine<I, O>(askAll: (inputs: readonly I[], alone: boolean) => Promise<Answers<O>>) {
+  let waiting: Waiting<I, O>[] = []
+  let isAsking = false
+
+  async function askFor(batch: readonly Waiting<I, O>[]) {
+    const inputs = batch.map(({ input }) => input)
+    let answers: Answers<O> = []
+    try {
+      answers = await askAll(inputs, false)
+    } catch (error) {
+      if (isAway(error)) return batch.forEach(({ reject }) => reject(error))
+    }
+    batch.forEach(({ input, resolve, reject }, at) => {
+      const answer = answers[at]
+      if (answer === undefined) askAll([input], true).then(([own]) => resolve(own), reject)
+      else resolve(answer)
+    })
+  }
+
+  async function askAsLongAsSomebodyWaits() {
+    isAsking = true
+    await turn() // all who ask now come together
+    while (waiting.length > 0) {
+      const next = sleep(APART_MS)
+      const batch = waiting.slice(0, MOST)
+      waiting = waiting.slice(MOST)
+      await askFor(batch)
+      await next
+    }
+    isAsking = false
+  }
+
+  return (input: I) =>
+    new Promise<O | undefined>((resolve, reject) => {
+      waiting.push({ input, resolve, reject })
+      if (!isAsking) void askAsLongAsSomebodyWaits()
+    })
+}
+
+/** Then nobody fares better alone. Anything else may be about one of them, and the others are not to suffer for it. */
+const isAway = (error: unknown) => outageIn(error) !== undefined && !hasSqlState(error, lockNotAvailable)

@@ -42,6 +42,8 @@ type Wire = {
   closed: AbortSignal
   /** Resolves when the reader has taken most of what it was sent; closes the socket when it never does. */
   room: () => Promise<void>
+  /** `room` for what is too large for many to be held at once: taken before it is read, given back once it is said. */
+  floor: () => Promise<Disposable>
 }
 
 /**

@@ -55,7 +55,9 @@ export async function routerParts({ broken = false } = {}) {
     admin: await signedIn(db, 'admin'),
   }
   if (broken) await database.sql`drop table hosts cascade`
-  const wire = (closed = new AbortController().signal) => ({ closed, room: async () => {} })
+  const wire = (closed = new AbortController().signal) => ({
+    ...{ closed, room: async () => {}, floor: async () => ({ [Symbol.dispose]() {} }) },
+  })
   return {
     database,
     bus,

@@ -50,7 +50,7 @@ async function* tellSchedules(
       const now = await unlessOutage(() => newsOf(ctx.db, ctx.host))
       if (now?.scheduleVersion === sent && sent !== undefined) continue
     }
-    await ctx.room()
+    using _floor = await ctx.floor()
     const set = await unlessOutage(() => scheduleSetFor(ctx.db, ctx.host))
     if (set === undefined || set.version === sent) continue
     if (until.aborted) return

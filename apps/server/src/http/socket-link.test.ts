@@ -21,7 +21,7 @@ afterEach(() => {
 
 /** A server with one link to a client that can be held up. `gate` holds every call of `slow`. */
 async function connectOne(wish: Partial<LinkLimits> = {}) {
-  const counts = { said: 0, ended: 0, running: 0, most: 0 }
+  const counts = { said: 0, ended: 0, running: 0, most: 0, held: 0, mostHeld: 0, mostQueued: 0 }
   const gate = Promise.withResolvers<void>()
   const t = initTRPC.context<{ link: Link }>().create()
   const router = t.router({
@@ -37,6 +37,17 @@ async function connectOne(wish: Partial<LinkLimits> = {}) {
         counts.ended += 1
       }
     }),
+    pages: t.procedure.subscription(async function* ({ ctx, signal }) {
+      while (!ctx.link.closed.aborted && !signal?.aborted) {
+        using _floor = await ctx.link.floor()
+        counts.held += 1
+        counts.mostHeld = Math.max(counts.mostHeld, counts.held)
+        yield 'x'.repeat(MiB)
+        counts.held -= 1
+        counts.said += 1
+      }
+    }),
+    large: t.procedure.query(() => 'x'.repeat(MiB)),
     slow: t.procedure.mutation(async () => {
       counts.running += 1
       counts.most = Math.max(counts.most, counts.running)
@@ -55,7 +66,13 @@ async function connectOne(wish: Partial<LinkLimits> = {}) {
         wss: acceptor,
         router,
         createContext: () => ctx,
-        experimental_encoder: link.encoder,
+        experimental_encoder: {
+          ...link.encoder,
+          encode(message) {
+            counts.mostQueued = Math.max(counts.mostQueued, webSocket.bufferedAmount)
+            return link.encoder.encode(message)
+          },
+        },
       })(webSocket, request)
       accepted.resolve(link)
     }),
@@ -87,6 +104,24 @@ test('a paused reader of an endless subscription holds up the writer after about
   expect((held - raw.frames.length) * 64 * 1024).toBeLessThan(48 * MiB)
   raw.socket.resume()
   await until(() => counts.said > held + 20)
+})
+
+test('a reader that has asked for very much and stops reading costs a few mebibytes, in values that wait and in bytes that are queued', async () => {
+  const { raw, counts, link } = await connectOne({ mostWaitMs: 300 })
+  raw.socket.pause()
+  for (let id = 0; id < 40; id += 1) raw.call(id, 'subscription', 'pages')
+  for (let id = 40; id < 64; id += 1) raw.call(id, 'subscription', 'flood')
+  await until(() => link.closed.aborted)
+  expect(counts.mostQueued).toBeLessThanOrEqual(4 * MiB)
+  expect(counts.mostHeld).toBe(1)
+})
+
+test('answers that nobody reads are queued up to a few mebibytes, then their reader is given up', async () => {
+  const { raw, counts, link } = await connectOne()
+  raw.socket.pause()
+  for (let id = 0; id < 60; id += 1) raw.call(id, 'query', 'large')
+  await until(() => link.closed.aborted)
+  expect(counts.mostQueued).toBeLessThanOrEqual(7 * MiB)
 })
 
 test('a reader that never reads is given up with 1013, and its subscription reaches its end', async () => {

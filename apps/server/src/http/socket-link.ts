@@ -26,8 +26,13 @@ export type LinkLimits = {
 export type Link = {
   /** Aborted when the socket is closed or given up. */
   closed: AbortSignal
-  /** Waits until more may be said, and at least one turn of the event loop: look at `closed` afterwards. */
+  /**
+   * Waits until more may be said, and at least one turn of the event loop: look at `closed` afterwards. Whoever waits is let on one
+   * after another, so that what the one before said counts.
+   */
   room(): Promise<void>
+  /** The same for values too large for many to be held at once: to be taken before such a value is read, and given back once it is said. */
+  floor(): Promise<Disposable>
   encoder: Encoder
   /** Calls that still run. */
   pending(): number
@@ -87,6 +92,7 @@ export function makeLink(
   }
 
   function giveUp() {
+    if (leaving) return
     turnAway('reader_too_slow')
     close('slow')
     gone.abort()
@@ -114,16 +120,31 @@ export function makeLink(
     socket.close(closeCodes[reason], reason)
   }
 
+  let lastInLine: Promise<void> = Promise.resolve()
+  let lastOnFloor: Promise<void> = Promise.resolve()
+
+  const room = () => (lastInLine = lastInLine.then(untilRoom))
+
+  async function untilRoom() {
+    // A socket that broke takes everything at once. A writer that never waits would then never hear of its end.
+    await turn()
+    const deadline = performance.now() + limits.mostWaitMs
+    while (socket.bufferedAmount > limits.roomBytes && !gone.signal.aborted) {
+      if (socket.bufferedAmount > limits.mostBytes || performance.now() > deadline) return giveUp()
+      await sleep(20)
+    }
+  }
+
   return {
     closed: gone.signal,
-    async room() {
-      const deadline = performance.now() + limits.mostWaitMs
-      // A socket that broke takes everything at once. A writer that never waits would then never hear of its end.
-      await turn()
-      while (socket.bufferedAmount > limits.roomBytes && !gone.signal.aborted) {
-        if (socket.bufferedAmount > limits.mostBytes || performance.now() > deadline) return giveUp()
-        await sleep(20)
-      }
+    room,
+    async floor() {
+      const before = lastOnFloor
+      const said = Promise.withResolvers<void>()
+      lastOnFloor = before.then(() => said.promise)
+      await before
+      await room()
+      return { [Symbol.dispose]: said.resolve }
     },
     encoder: {
       decode(data) {
@@ -148,7 +169,11 @@ export function makeLink(
           if (error !== undefined || result?.type === 'stopped') subscriptions.delete(String(id))
         }
         readOrNot()
-        return JSON.stringify(message)
+        const text = JSON.stringify(message)
+        // Answers wait for nobody: who asks for many at once and reads none is given up before they are queued.
+        const waiting = socket.bufferedAmount
+        if (waiting > limits.roomBytes && waiting + Buffer.byteLength(text) > limits.mostBytes) giveUp()
+        return text
       },
     },
     pending: () => calls.size,

@@ -1,5 +1,5 @@
 // The WebSockets of /agent and /trpc: who they are is settled at the upgrade, before tRPC sees a byte.
-import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
@@ -13,20 +13,24 @@ import type { GetPrincipal } from '../auth/principal.ts'
 import type { AgentContext, HostSession, OperatorContext, Principal } from '../context.ts'
 import { operatorRouter } from '../operator-api/router.ts'
 import { type Arrivals, Busy } from '../fleet/arrivals.ts'
-import type { TurnedAway, TurnedAwayReason } from '../fleet/turned-away.ts'
+import type { TurnedAway } from '../fleet/turned-away.ts'
 import type { AgentSockets } from './agent-sockets.ts'
 import { describeError } from './error-log.ts'
 import { watchOperatorSockets } from './operator-sockets.ts'
 import { clientAddress } from './address.ts'
 import { isForeign } from './origin.ts'
+import { type Answer, refuse } from './refused-upgrade.ts'
 import { type Link, type LinkLimits, makeLink } from './socket-link.ts'
 import { isPrivate, plainHttpSentence, type TransportRules } from './transport.ts'
 import { mostCalls, noteError } from './trpc-routes.ts'
 import { countUnproven } from './unproven.ts'
 
 export type SocketParts = {
-  agent: Omit<AgentContext, 'host' | 'connection' | 'closed' | 'room'>
-  operator: Omit<OperatorContext, 'principal' | 'address' | 'closed' | 'room' | 'turnedAway' | 'takeCall'>
+  agent: Omit<AgentContext, 'host' | 'connection' | 'closed' | 'room' | 'floor'>
+  operator: Omit<
+    OperatorContext,
+    'principal' | 'address' | 'closed' | 'room' | 'floor' | 'turnedAway' | 'takeCall'
+  >
   claimBearer: (bearer: string) => Promise<HostSession>
   getPrincipal: GetPrincipal
   keyLimits: KeyLimits
@@ -46,6 +50,8 @@ export type SocketLimits = LinkLimits & {
   headersMs: number
   /** Calls of one agent without an answer: fewer than the database has connections, so that no host takes them all. */
   agentPending: number
+  /** Subscriptions of one agent, which needs two. */
+  agentSubscriptions: number
   /** Agents on their way in at once, from the challenge until they were told their first orders; and how long that may take. */
   arriving: number
   arrivingMs: number
@@ -62,25 +68,20 @@ export type Sockets = {
   drain(spreadMs: number): Promise<void>
 }
 
-type Answer = {
-  status: number
-  sentence: string
-  reason: TurnedAwayReason
-  retryAfterSeconds?: number
-}
 type Operator = { principal: Principal; headers: Headers }
 
 const MiB = 1024 * 1024
 /** What a server allows unless a test says otherwise. Pings keep to `Timing`. */
 export const standardLimits: Omit<SocketLimits, 'pingMs' | 'pongMs'> = {
   roomBytes: MiB,
-  mostBytes: 16 * MiB,
+  mostBytes: 6 * MiB,
   mostWaitMs: 10_000,
   mostPending: 64,
   mostSubscriptions: 64,
   mostCalls,
   unproven: 512,
   agentPending: 8,
+  agentSubscriptions: 8,
   arriving: 64,
   arrivingMs: 20_000,
   headersMs: 10_000,
@@ -179,11 +180,19 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
   }
 
   function beginAgent(socket: WebSocket, request: IncomingMessage, host: HostSession) {
-    const link = open(socket, request, { ...limits, mostPending: limits.agentPending })
+    const { agentPending: mostPending, agentSubscriptions: mostSubscriptions } = limits
+    const link = open(socket, request, { ...limits, mostPending, mostSubscriptions })
     const place = parts.arrivals.seat(host.id)
     link.closed.addEventListener('abort', place.leave, { once: true })
     const connection = { spoolEpoch: undefined, place }
-    const ctx: AgentContext = { ...agent, host, connection, closed: link.closed, room: link.room }
+    const ctx: AgentContext = {
+      ...agent,
+      host,
+      connection,
+      closed: link.closed,
+      room: link.room,
+      floor: link.floor,
+    }
     agents.add(host, link)
     hand(socket, request, () =>
       getWSConnectionHandler({
@@ -202,7 +211,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
     const { by } = principal
     const ctx: OperatorContext = {
       ...operator,
-      ...{ principal, address, turnedAway, closed: link.closed, room: link.room },
+      ...{ principal, address, turnedAway, closed: link.closed, room: link.room, floor: link.floor },
       ...(by.kind === 'key' && { takeCall: () => parts.keyLimits.take(by.keyId, 1) }),
     }
     watched.add(principal, headers, link)
@@ -278,17 +287,4 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
       acceptor.close()
     },
   }
-}
-
-function refuse(socket: Duplex, { status, sentence, retryAfterSeconds }: Omit<Answer, 'reason'>) {
-  if (socket.destroyed) return
-  const body = JSON.stringify({ message: sentence })
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
-    'Connection: close',
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    ...(retryAfterSeconds === undefined ? [] : [`Retry-After: ${retryAfterSeconds}`]),
-  ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }

@@ -18,7 +18,7 @@ import { isForeign } from './origin.ts'
 import { isPrivate, plainHttpSentence, type TransportRules } from './transport.ts'
 
 export type TrpcParts = {
-  operator: Omit<OperatorContext, 'principal' | 'address' | 'closed' | 'room' | 'turnedAway'>
+  operator: Omit<OperatorContext, 'principal' | 'address' | 'closed' | 'room' | 'floor' | 'turnedAway'>
   join: Omit<JoinContext, 'address'>
   getPrincipal: GetPrincipal
   keyLimits: KeyLimits
@@ -30,6 +30,8 @@ export type TrpcParts = {
 
 /** Calls in one request. */
 export const mostCalls = 32
+
+const nothingHeld: Disposable = { [Symbol.dispose]() {} }
 
 /** Why a call was turned away; undefined for a bug. */
 function reasonOf({ code, cause }: { code: string; cause?: unknown }): TurnedAwayReason | undefined {
@@ -90,7 +92,7 @@ export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) 
     return {
       ...operator,
       ...{ principal, address: addressOf(req), turnedAway },
-      ...{ closed: left.signal, room: async () => {} },
+      ...{ closed: left.signal, room: async () => {}, floor: async () => nothingHeld },
     }
   }
   app.addHook('onRequest', async (request, reply) => {

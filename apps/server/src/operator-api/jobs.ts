@@ -107,7 +107,7 @@ function thingsOfRun({ kind, spec, repositoryId }: JobRunRequest): Thing[] {
   ]
 }
 
-type Watcher = Pick<OperatorContext, 'db' | 'bus' | 'closed' | 'room'> & { scope: Scope }
+type Watcher = Pick<OperatorContext, 'db' | 'bus' | 'closed' | 'room' | 'floor'> & { scope: Scope }
 
 /** Status and numbers of one job. Newest wins: what a slow reader missed is not said again. */
 async function* followJob(
@@ -134,7 +134,7 @@ async function* followJob(
 
 /** The log as it comes. Every value is tracked by the number to go on from, so a broken tail is taken up where it ended. */
 async function* tailLog(
-  { db, bus, closed, room, scope }: Watcher,
+  { db, bus, closed, floor, scope }: Watcher,
   { jobId, fromSeq, lastEventId }: z.infer<typeof JobTailRequest>,
   signal: AbortSignal | undefined,
 ) {
@@ -143,14 +143,12 @@ async function* tailLog(
   let isFirst = true
   for await (const _ of bus.wakeups([{ topic: 'log', id: jobId }], until)) {
     for (;;) {
+      using _floor = await floor()
       const page: LogPage | undefined = await unlessOutage(() =>
         readLog(db, { jobId, fromSeq: nextSeq, limit: TAIL_LINES }, scope),
       )
       if (page === undefined || until.aborted) break
-      if (page.entries.length > 0 || isFirst) {
-        await room()
-        yield tracked(String(page.nextSeq), page)
-      }
+      if (page.entries.length > 0 || isFirst) yield tracked(String(page.nextSeq), page)
       isFirst = false
       nextSeq = page.nextSeq
       // No entries before the end: that part of the log is gone, and asking at once again would not bring it back.

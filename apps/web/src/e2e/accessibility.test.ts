@@ -44,10 +44,14 @@ async function screensOf({ api }: TestServer): Promise<[string, string][]> {
 }
 
 /** What axe finds and calls serious or critical, as lines a person can act on. */
-async function seriousIn(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
-  const { violations } = await page.evaluate((): Promise<axe.AxeResults> =>
-    (globalThis as unknown as { axe: typeof axe }).axe.run({ resultTypes: ['violations'] }),
+async function seriousIn(page: Page, rules: string[] = []): Promise<string[]> {
+  const { violations } = await page.evaluate(
+    (runOnly): Promise<axe.AxeResults> =>
+      (globalThis as unknown as { axe: typeof axe }).axe.run({
+        resultTypes: ['violations'],
+        ...(runOnly.length > 0 && { runOnly }),
+      }),
+    rules,
   )
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
@@ -58,22 +62,37 @@ async function seriousIn(page: Page): Promise<string[]> {
     )
 }
 
+/** Resolves when nothing is on its way to its new colours: a page that is looked at meanwhile has some of both. */
+async function turnDark(page: Page): Promise<void> {
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await page.locator('html[data-mantine-color-scheme="dark"]').waitFor()
+  await page.evaluate(async () => {
+    await new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+    const ending = document
+      .getAnimations()
+      .filter(animation => Number.isFinite(animation.effect?.getComputedTiming().endTime))
+    await Promise.allSettled(ending.map(animation => animation.finished))
+  })
+}
+
 test.skipIf('missing' in chromium)('no screen has a serious violation, in light and in dark', async () => {
   await build()
   await using server = await startServer({ pageDir: path.join(root, 'apps/web/dist') })
-  await seedServer(server, { hosts: 40, jobs: 1_500 })
+  await seedServer(server, { hosts: 12, jobs: 500 })
   const { email, password } = await server.createOperator({ email: 'noor@example.org' })
   await using browser = await launchChromium()
   const page = await newPage(browser)
   const found: string[] = []
-  /** Comes anew in each theme: a page that changes its colours while it is looked at has some of both. */
   const look = async (at: string, sign: string) => {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme })
-      await page.goto(`${server.url}${at}`)
-      await page.getByText(sign).first().waitFor()
-      for (const line of await seriousIn(page)) found.push(`${at} ${colorScheme} ${line}`)
-    }
+    await page.emulateMedia({ colorScheme: 'light' })
+    await page.goto(`${server.url}${at}`)
+    await page.getByText(sign).first().waitFor()
+    await page.evaluate(axe.source)
+    for (const line of await seriousIn(page)) found.push(`${at} light ${line}`)
+    await turnDark(page)
+    // Themes differ in colours alone.
+    for (const line of await seriousIn(page, ['color-contrast', 'link-in-text-block']))
+      found.push(`${at} dark ${line}`)
   }
 
   await look('/sign-in', 'Sign in')

@@ -66,7 +66,7 @@ const isAway = ({ agent }: Scene) =>
   until(() => agent.status().link?.state === 'connecting', undefined, { what: 'the agent to notice' })
 
 test('three slots with the server stopped are three backups on time, told once with their true times (row 13)', async () => {
-  await using plan = await openPlan()
+  await using plan = await openPlan({}, { serverProcess: true })
   const { scene, server, agent, restic, clock, scheduleId, jobIdOf } = plan
   await server.kill()
   await isAway(scene)
@@ -104,7 +104,7 @@ test('a host that slept through eight slots runs the newest and tells of the oth
 })
 
 test('a paused host skips its slots, with the server there and away, and goes on when it is resumed', async () => {
-  await using plan = await openPlan()
+  await using plan = await openPlan({}, { serverProcess: true })
   const { scene, server, restic, clock, hostId, scheduleId, jobIdOf } = plan
   // The server's own clock: an end in its future, later than every slot of the past that the host lives in.
   await server.api.hosts.pause.mutate({ hostId, reason: 'new disks', until: new Date(Date.now() + hour) })
@@ -147,7 +147,7 @@ test('a host that slept and catches nothing up tells of all slots in one range (
 })
 
 test('a server that answered a fire and dies before the order is not waited for, and the backup is one job (row 28)', async () => {
-  await using plan = await openPlan()
+  await using plan = await openPlan({}, { serverProcess: true })
   const { scene, server, restic, link, clock, scheduleId, jobIdOf } = plan
   // What the server says from here on is lost, also the order.
   await link.set('dropDown')

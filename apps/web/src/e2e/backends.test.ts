@@ -11,7 +11,7 @@ import { startServer, type TestServer } from '@restic-manager/server/testing'
 import { appendOnlyStore } from '@restic-manager/testkit/append-only-store'
 import { makeFiles } from '@restic-manager/testkit/files'
 import { lightenRepository } from '@restic-manager/testkit/light-repository'
-import { currentRestic, findTool } from '@restic-manager/testkit/restic'
+import { currentRestic, findTool, isLongRun } from '@restic-manager/testkit/restic'
 import { resticRepository } from '@restic-manager/testkit/restic-repository'
 import { complaintAboutSsh, sshServer } from '@restic-manager/testkit/ssh-server'
 import { until } from '@restic-manager/testkit/until'
@@ -171,7 +171,7 @@ await currentRestic(restic => {
     SLOW,
   )
 
-  /** Every kind of job on a repository that this one host both backs up to and maintains. */
+  /** Every kind of job on a repository that this one host both backs up to and maintains: in the long run, since the agent has a test of each of these ways. */
   async function everyKind(
     access: { url: string; credential?: string },
     { dir, programs }: { dir: string; programs: string },
@@ -211,7 +211,7 @@ await currentRestic(restic => {
     await rm(folder, { recursive: true })
   }
 
-  test.skipIf(noSsh !== undefined)(
+  test.skipIf(noSsh !== undefined || !isLongRun)(
     `every kind of job works over SFTP${noSsh === undefined ? '' : ` (${noSsh})`}`,
     async () => {
       await using ssh = await sshServer({ path: pathOf(sshd) })
@@ -220,7 +220,7 @@ await currentRestic(restic => {
     SLOW,
   )
 
-  test.skipIf('missing' in rclone)(
+  test.skipIf('missing' in rclone || !isLongRun)(
     `every kind of job works through rclone${'missing' in rclone ? ` (${rclone.missing})` : ''}`,
     async () => {
       await using dav = await webdavServer({ path: pathOf(rclone), password: 'canary-dav' })

@@ -36,6 +36,7 @@ async function openSceneOn(url: string, serverEnv: Record<string, string>): Prom
     await openScene({
       script: { runs: { backup: { steps } } },
       beside: { databaseUrl: url, db, secretKeyFile: path.join(folder, 'secret.key') },
+      serverProcess: true,
       serverEnv,
     }),
   )

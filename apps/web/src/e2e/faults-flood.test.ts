@@ -1,5 +1,6 @@
 // A restic that says more than anybody can keep: nobody slows it, nobody drowns, and the log says what is missing.
 import { readFileSync } from 'node:fs'
+import { isLongRun } from '@restic-manager/testkit/restic'
 import { until } from '@restic-manager/testkit/until'
 import { expect, test } from 'vitest'
 import { checkInvariants } from './invariants.ts'
@@ -13,23 +14,27 @@ function peakOf(pid: number | undefined): number {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
 }
 
-/** 100 MB here; a gigabyte, as fast as it is read, on demand. */
-const floodBytes = process.env['RM_TEST_LONG'] === 'yes' ? 1_000 * MB : 100 * MB
+/** Twenty times what is kept of a log; a gigabyte in the long run. */
+const floodBytes = isLongRun ? 1_000 * MB : 20 * MB
+const longLineBytes = isLongRun ? 100 * MB : 20 * MB
 
 test.runIf(process.platform === 'linux')(
-  `${floodBytes / MB} MB of lines at full speed and one line of 100 MB neither fail the job nor fill a memory, and head, gap and tail of the log are there (row 37)`,
+  `${floodBytes / MB} MB of lines at full speed and one line of ${longLineBytes / MB} MB neither fail the job nor fill a memory, and head, gap and tail of the log are there (row 37)`,
   async () => {
     // Lines of 200 bytes, as fast as they are read.
     const flood = { lines: floodBytes / 200, text: 'x'.repeat(192) }
     const steps = [
       { print: 'the very first line' },
       { flood },
-      { longLine: { bytes: 100 * MB } },
+      { longLine: { bytes: longLineBytes } },
       { print: 'the very last line' },
       { wait: 'said' },
       { summary: {} },
     ]
-    await using scene = await openScene({ script: { runs: { backup: [{ steps: [] }, { steps }] } } })
+    await using scene = await openScene({
+      serverProcess: true,
+      script: { runs: { backup: [{ steps: [] }, { steps }] } },
+    })
     const { server, agent, restic } = scene
     // The first job warms both processes up.
     await scene.ending(await scene.run('backup'))

@@ -1,6 +1,7 @@
 // Orders, cancels and ends that meet on a real wire, with cuts at moments drawn from a seed.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Id } from '@restic-manager/contract/ids'
+import { isLongRun } from '@restic-manager/testkit/restic'
 import { is, until } from '@restic-manager/testkit/until'
 import { expect, test } from 'vitest'
 import { checkInvariants, pathOf } from './invariants.ts'
@@ -11,7 +12,7 @@ test(`of a cancel and an end that race, one stands, the same on both ends (seed 
   await using scene = await openScene()
   const { server, agent, restic } = scene
   const random = randomOf(seed)
-  const rounds = 10
+  const rounds = isLongRun ? 10 : 4
   const seen: Record<string, number> = {}
   for (let round = 0; round < rounds; round += 1) {
     const gate = `round-${round}`
@@ -80,12 +81,13 @@ test('an end that was committed and whose answer was lost is told again, and cou
   expect(await pathOf(server.db, jobId)).toEqual(['queued', 'accepted', 'running', 'succeeded'])
 })
 
-test(`thirty jobs run exactly once each, whatever the link does meanwhile (seed ${seed}) (row 35)`, async () => {
+test(`of many jobs each runs exactly once, whatever the link does meanwhile (seed ${seed}) (row 35)`, async () => {
   await using scene = await openScene({ agentTiming: { answer: 2_000 } })
   const { restic, link, agent } = scene
   const random = randomOf(seed)
+  const jobs = isLongRun ? 30 : 10
   const jobIds: Id[] = []
-  for (let n = 0; n < 30; n += 1) jobIds.push((await scene.run('backup')) as Id)
+  for (let n = 0; n < jobs; n += 1) jobIds.push((await scene.run('backup')) as Id)
 
   const healed = new AbortController()
   const harm = (async () => {
@@ -102,16 +104,16 @@ test(`thirty jobs run exactly once each, whatever the link does meanwhile (seed 
     }
     return cuts
   })()
-  await until(() => restic.runs('backup').filter(run => run.exitCode === 0).length >= 15, undefined, {
+  await until(() => restic.runs('backup').filter(run => run.exitCode === 0).length >= jobs / 2, undefined, {
     what: 'half of the jobs to have run',
     timeoutMs: 120_000,
     everyMs: 300,
   })
   healed.abort()
-  expect(await harm).toBeGreaterThan(5)
+  expect(await harm).toBeGreaterThan(2)
 
   for (const jobId of jobIds) expect(await scene.ending(jobId)).toMatchObject({ status: 'succeeded' })
   await checkInvariants(scene)
-  expect(restic.runs('backup')).toHaveLength(30)
+  expect(restic.runs('backup')).toHaveLength(jobs)
   expect(agent.output()).not.toContain('set aside')
 })

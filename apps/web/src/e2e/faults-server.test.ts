@@ -11,7 +11,7 @@ const talk = (lines: number, linesPerSecond?: number) => ({
 
 test('a server killed in mid-job and started again has the whole job, which ran once (row 8)', async () => {
   const steps = [talk(500), { wait: 'kill' }, talk(500), { wait: 'end' }, { summary: {} }]
-  await using scene = await openScene({ script: { runs: { backup: { steps } } } })
+  await using scene = await openScene({ serverProcess: true, script: { runs: { backup: { steps } } } })
   const { server, agent, restic } = scene
   const jobId = await scene.run('backup')
   await restic.reached('kill')
@@ -34,7 +34,7 @@ test('a server killed in mid-job and started again has the whole job, which ran 
 })
 
 test('a server killed right after it committed a fact is told again, and the repeat changes nothing (row 8)', async () => {
-  await using scene = await openScene()
+  await using scene = await openScene({ serverProcess: true })
   const { server, agent, restic } = scene
   for (const moment of ['accepted', 'running', 'succeeded'] as const) {
     const before = restic.runs('backup').length
@@ -80,7 +80,7 @@ function killBackends({ db }: TestServer) {
 
 test('while the connections to its database are killed again and again, jobs are asked for, run and told, and nothing is half done (row 15)', async () => {
   const steps = [talk(1_200, 1_000), { summary: {} }]
-  await using scene = await openScene({ script: { runs: { backup: { steps } } } })
+  await using scene = await openScene({ serverProcess: true, script: { runs: { backup: { steps } } } })
   const { server, restic } = scene
   const pid = server.pid()
   const calm = killBackends(server)
@@ -130,7 +130,10 @@ async function dumpDatabase(server: TestServer) {
 test('after an older dump is put back the agent is taken in with a warning, and tells again what the dump does not know (row 19)', async () => {
   const brief = { steps: [talk(20), { summary: {} }] }
   const long = { steps: [talk(20), { wait: 'end' }, talk(20), { summary: {} }] }
-  await using scene = await openScene({ script: { runs: { backup: [brief, brief, brief, long] } } })
+  await using scene = await openScene({
+    serverProcess: true,
+    script: { runs: { backup: [brief, brief, brief, long] } },
+  })
   const { server, agent, restic, hostId, repositoryId } = scene
   const first = await scene.run('backup')
   await scene.ending(first)

@@ -26,7 +26,9 @@ export type SceneOptions = {
   agentTiming?: Partial<Timing>
   /** The time the agent lives in. */
   clock?: TestClock
-  /** Other periods of the server, which then runs in this process: the program itself takes none. */
+  /** Runs the server's own program, which can be killed and whose log can be read. Else it is one in this process, which costs far less. */
+  serverProcess?: boolean
+  /** Other periods of the server. */
   serverTiming?: Partial<Timing>
   serverEnv?: Record<string, string>
   /** A database that is not one of the run's. */
@@ -67,15 +69,12 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   undo.defer(() => rm(folder, { recursive: true, force: true }))
   const restic = fakeRestic(path.join(folder, 'fake'), options.script)
   const server = undo.use(
-    await startServer(
-      options.serverTiming === undefined
-        ? {
-            process: true,
-            env: { RM_LOG_LEVEL: 'warn', ...options.serverEnv },
-            ...(options.beside && { beside: options.beside }),
-          }
-        : { timing: options.serverTiming },
-    ),
+    await startServer({
+      process: options.serverProcess ?? false,
+      timing: options.serverTiming ?? {},
+      ...(options.serverProcess && { env: { RM_LOG_LEVEL: 'warn', ...options.serverEnv } }),
+      ...(options.beside && { beside: options.beside }),
+    }),
   )
   await recordStatuses(server.db)
   const link = undo.use(await startTcpProxy({ port: server.port }))

@@ -43,6 +43,7 @@ test('a server restored from its own backup takes its host in and is told once a
   const brief = { steps: [{ flood: { lines: 20, text: 'a line' } }, { summary: {} }] }
   const waits = (gate: string) => ({ steps: [{ wait: gate }, { summary: {} }] })
   await using scene = await openScene({
+    serverProcess: true,
     script: { runs: { backup: [brief, waits('backup'), brief, waits('restore')] } },
   })
   const { server, agent, restic, hostId, repositoryId, folder } = scene

@@ -33,6 +33,8 @@ export type EnrollingServer = { url: string; createEnrolment(): Promise<string |
 export type AgentOptions = {
   /** True: a process of its own, which can be killed. */
   process?: boolean
+  /** What Node is told for an agent of its own process. */
+  nodeFlags?: readonly string[]
   /** The restic to run; the one on PATH when left out. */
   restic?: string
   /** A folder where ssh and rclone are looked for first. */
@@ -118,13 +120,13 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
   }
 
   async function startProgram() {
-    const { clock } = current
+    const { clock, nodeFlags = [] } = current
     const program = await testProgram(clock === undefined ? 'agent' : 'agent-with-clock')
     const child: ChildProcess = spawn(
       process.execPath,
       clock === undefined
-        ? [program, 'run', '--state-dir', stateDir]
-        : [program, stateDir, String(clock.now())],
+        ? [...nodeFlags, program, 'run', '--state-dir', stateDir]
+        : [...nodeFlags, program, stateDir, String(clock.now())],
       {
         env: {
           PATH: process.env.PATH,

@@ -78,14 +78,21 @@ const socket = createWSClient({
   },
 })
 
+/** Of what is asked together each answer comes when it is ready: none waits for the slowest. */
+const calls = (maxItems: number) => httpBatchStreamLink({ url: '/trpc', transformer: SuperJSON, maxItems })
+
 export const client = createTRPCClient<OperatorRouter>({
   links: [
     proofLink(proveItIsYou),
     splitLink({
       condition: op => op.type === 'subscription',
       true: wsLink({ client: socket, transformer: SuperJSON }),
-      // Of what is asked together each answer comes when it is ready: none waits for the slowest.
-      false: httpBatchStreamLink({ url: '/trpc', transformer: SuperJSON, maxItems: 10 }),
+      false: splitLink({
+        // A page is drawn once it is known who is signed in, however long the rest takes.
+        condition: op => op.path === 'me.get',
+        true: calls(1),
+        false: calls(10),
+      }),
     }),
   ],
 })

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { benchAgentBackup } from './agent-backup.ts'
 import { benchAgentIdle } from './agent-idle.ts'
+import { benchAgentSoak } from './agent-soak.ts'
 import { benchAgentStream } from './agent-stream.ts'
 import { benchAgentMutation } from './agent-mutation.ts'
 import { benchAuditList } from './audit-list.ts'
@@ -21,6 +22,7 @@ import { benchReconnectStorm, type FleetFigure } from './reconnect-storm.ts'
 const benches = {
   'agent-backup': benchAgentBackup,
   'agent-idle': benchAgentIdle,
+  'agent-soak': benchAgentSoak,
   'agent-stream': benchAgentStream,
   'agent-mutation': benchAgentMutation,
   'audit-list': benchAuditList,

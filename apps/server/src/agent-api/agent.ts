@@ -17,7 +17,6 @@ import { ordersGiven } from '../metrics.ts'
 import { version } from '../version.ts'
 import type { AgentContext } from '../context.ts'
 import { unlessOutage } from '../db/outage.ts'
-import { withWireErrors } from '../wire-errors.ts'
 import { helloProcedure, procedure, router } from './trpc.ts'
 
 export const agentNoun = router({
@@ -50,15 +49,14 @@ export const agentNoun = router({
     .output(z.void())
     .mutation(({ ctx, input }) => offerKey(ctx.db, ctx.host, input.publicKey)),
 
-  orders: procedure.subscription(({ ctx, signal }) => withWireErrors(tellOrders(ctx, signal))),
+  orders: procedure.subscription(({ ctx, signal = ctx.closed }) => tellOrders(ctx, signal)),
 })
 
 /** Whatever this connection was not told yet, as it comes. A database that is away for a while only makes it wait. */
 async function* tellOrders(
   ctx: Omit<AgentContext, 'presence'>,
-  signal: AbortSignal | undefined,
+  until: AbortSignal,
 ): AsyncGenerator<AgentOrder> {
-  const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
   const sent = nothingSent()
   for await (const { poll, changes } of ctx.bus.wakeups([{ topic: 'orders', id: ctx.host.id }], until)) {
     if (poll === true && changes.length === 0) {

@@ -15,11 +15,10 @@ import { countForeignIds } from '../fleet/foreign-ids.ts'
 import { newsOf } from '../fleet/news.ts'
 import { keepNotRun } from '../fleet/not-run.ts'
 import { ackSchedules, scheduleSetFor } from '../fleet/schedule-sets.ts'
-import { withWireErrors } from '../wire-errors.ts'
 import { procedure, router } from './trpc.ts'
 
 export const scheduleNoun = router({
-  set: procedure.subscription(({ ctx, signal }) => withWireErrors(tellSchedules(ctx, signal))),
+  set: procedure.subscription(({ ctx, signal = ctx.closed }) => tellSchedules(ctx, signal)),
   ack: procedure
     .input(ScheduleAck)
     .output(z.void())
@@ -41,9 +40,8 @@ export const scheduleNoun = router({
 /** The whole set at once, then whenever its version moved. A database that is away for a while only makes it wait. */
 async function* tellSchedules(
   ctx: Omit<AgentContext, 'presence'>,
-  signal: AbortSignal | undefined,
+  until: AbortSignal,
 ): AsyncGenerator<ScheduleSet> {
-  const until = signal === undefined ? ctx.closed : AbortSignal.any([ctx.closed, signal])
   let sent: number | undefined
   for await (const { poll, changes } of ctx.bus.wakeups([{ topic: 'schedule', id: ctx.host.id }], until)) {
     if (poll === true && changes.length === 0) {

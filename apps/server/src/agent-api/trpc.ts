@@ -18,7 +18,7 @@ export const helloProcedure = t.procedure.use(async ({ next }) => {
 export const procedure = t.procedure.use(async ({ ctx, next }) => {
   const { spoolEpoch } = ctx.connection
   if (spoolEpoch === undefined) throw refusalError('hello_first', 'Call agent.hello before anything else.')
-  const result = await next({ ctx: { ...ctx, sender: { ...ctx.host, spoolEpoch } } })
+  const result = await next({ ctx: { sender: { ...ctx.host, spoolEpoch } } })
   if (!result.ok) throw asWireError(result.error)
   return result
 })

@@ -2,18 +2,19 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { TRPCError } from '@trpc/server'
 import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { Refusal, refusals } from '@restic-manager/contract/refusal'
 import type { Timing } from '@restic-manager/contract/timing'
 import type { Log } from '@restic-manager/runtime/log'
-import { agentRouter } from '../agent-api/router.ts'
 import type { KeyLimits } from '../auth/key-limits.ts'
 import type { GetPrincipal } from '../auth/principal.ts'
 import type { AgentContext, HostSession, OperatorContext, Principal } from '../context.ts'
 import { operatorRouter } from '../operator-api/router.ts'
 import { type Arrivals, Busy } from '../fleet/arrivals.ts'
 import type { TurnedAway } from '../fleet/turned-away.ts'
+import { serveFrames } from './agent-frames.ts'
 import type { AgentSockets } from './agent-sockets.ts'
 import { describeError } from './error-log.ts'
 import { watchOperatorSockets } from './operator-sockets.ts'
@@ -179,6 +180,9 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
     return { status: 404, sentence: 'There is nothing at this address.', reason: 'nothing_here' }
   }
 
+  const noteAgentError = (path: string | undefined, error: TRPCError) =>
+    noteError({ log, turnedAway }, path, error)
+
   function beginAgent(socket: WebSocket, request: IncomingMessage, host: HostSession) {
     const { agentPending: mostPending, agentSubscriptions: mostSubscriptions } = limits
     const link = open(socket, request, { ...limits, mostPending, mostSubscriptions })
@@ -194,15 +198,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
       floor: link.floor,
     }
     agents.add(host, link)
-    hand(socket, request, () =>
-      getWSConnectionHandler({
-        wss: acceptor,
-        router: agentRouter,
-        createContext: () => ctx,
-        experimental_encoder: link.encoder,
-        onError: ({ path, error }) => noteError({ log, turnedAway }, path, error),
-      }),
-    )
+    serveFrames({ socket, encoder: link.encoder, ctx, onError: noteAgentError })
   }
 
   function beginOperator(socket: WebSocket, request: IncomingMessage, { principal, headers }: Operator) {

@@ -15,12 +15,16 @@ import { WebSocket } from 'ws'
 import { newId } from '@restic-manager/contract/ids'
 import type { Timing } from '@restic-manager/contract/timing'
 import type { Secret } from '@restic-manager/testkit/canaries'
-import { signedIn, type SignedIn } from '@restic-manager/testkit/signed-in'
+import { keepSignedIn, type SignedIn } from '@restic-manager/testkit/signed-in'
 import { createApiKey } from './auth/api-keys.ts'
+import { openAuthSecret } from './auth/auth-secret.ts'
 import { createOperator, hashOf } from './auth/operators.ts'
+import { createSignIn } from './auth/sign-in.ts'
 import type { Principal } from './context.ts'
 import { readConfig } from './config.ts'
 import type { Db } from './db/open.ts'
+import { makeSeal } from './db/seal.ts'
+import { loadSealingKey } from './db/sealing-keys.ts'
 import { createEnrolment } from './fleet/enrolments.ts'
 import type { SocketLimits } from './http/sockets.ts'
 import type { OperatorRouter } from './operator-api/router.ts'
@@ -44,6 +48,10 @@ export { unlockStale } from './fleet/stale-locks.ts'
 
 /** From here up the log of a server in this process is shown. All of it is kept, and searched for secrets at the end. */
 const shownLevel = process.env['RM_TEST_LOG_LEVEL'] ?? 'error'
+
+/** Of everybody who is given none: to make the hash of a password, or to check one, takes a tenth of a second of a processor. */
+const usualPassword = randomBytes(12).toString('base64url')
+let usualHash: Promise<string> | undefined
 
 export type TestServerOptions = {
   /** Another server, whose database and sealing key this one shares. Stop this one first. */
@@ -105,7 +113,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   const dataDir = await mkdtemp('/tmp/rm-test-server-')
   undo.defer(() => rm(dataDir, { recursive: true, force: true }))
   const secretKeyFile = beside?.secretKeyFile ?? join(dataDir, 'secret.key')
-  const env = {
+  const env: Record<string, string> = {
     HOST: '127.0.0.1',
     PORT: '0',
     DATABASE_URL: database.url,
@@ -126,15 +134,17 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
 
   const makeOperator: TestServer['createOperator'] = async ({ role = 'admin', email, password } = {}) => {
     const name = email ?? `${randomBytes(6).toString('hex')}@example.org`
-    const secret = password ?? randomBytes(12).toString('base64url')
-    const passwordHash = await hashOf(secret)
+    const secret = password ?? usualPassword
+    const passwordHash = await (password === undefined ? (usualHash ??= hashOf(secret)) : hashOf(secret))
     const operatorId = await createOperator(db, { email: name, name, passwordHash, role })
     const apiKey = await createApiKey(db, { email: name, name: 'test' })
     known.push({ name: 'the password of an operator', value: secret }, { name: 'an API key', value: apiKey })
     return { operatorId, email: name, password: secret, apiKey }
   }
-  const { apiKey, ...admin } = await makeOperator()
-  const client = operatorClient(running.url, apiKey, signedIn(running.url, admin))
+  const { apiKey, operatorId } = await makeOperator()
+  const publicUrl = env['RM_PUBLIC_URL'] ?? running.url
+  const session = keepSignedIn(() => beginSession({ db, secretKeyFile, publicUrl, operatorId }))
+  const client = operatorClient(running.url, apiKey, session)
   undo.defer(client.close)
   const owned = undo.move()
   return {
@@ -152,6 +162,18 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     statusOf: async jobId => (await client.api.jobs.get.query({ jobId })).status,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+type Beginning = { db: Db; secretKeyFile: string; publicUrl: string; operatorId: string }
+
+/** Begins a session as the server does once it has seen a password, and answers the cookie. */
+async function beginSession({ db, secretKeyFile, publicUrl, operatorId }: Beginning): Promise<string> {
+  const seal = makeSeal(await loadSealingKey(secretKeyFile, { make: false }))
+  const secret = (await openAuthSecret(db, seal)).reveal()
+  const { headers } = await createSignIn({ db, secret, publicUrl }).api.beginSession({
+    ...{ body: { operatorId, by: 'password' }, headers: new Headers(), returnHeaders: true },
+  })
+  return headers.getSetCookie()[0]?.split(';')[0] ?? ''
 }
 
 async function startHere(env: Record<string, string>, { timing, socketLimits = {} }: TestServerOptions) {

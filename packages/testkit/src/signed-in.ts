@@ -3,15 +3,19 @@ export type SignedIn = () => Promise<{ cookie: string }>
 
 const signInEveryMs = 4 * 60_000
 
-/** Signs in with the first call and every few minutes after. While the server cannot do that, the last cookie goes on. */
-export function signedIn(url: string, operator: { email: string; password: string }): SignedIn {
+/** Signs in with a password. */
+export const signedIn = (url: string, operator: { email: string; password: string }): SignedIn =>
+  keepSignedIn(() => signIn(url, operator))
+
+/** Begins a session with the first call and every few minutes after. While that cannot be done, the last cookie goes on. */
+export function keepSignedIn(begin: () => Promise<string>): SignedIn {
   let cookie: Promise<string> | undefined
   let triedAt = -Infinity
   return async () => {
     if (performance.now() - triedAt > signInEveryMs) {
       triedAt = performance.now()
       const before = cookie
-      cookie = signIn(url, operator).catch((error: unknown) => {
+      cookie = begin().catch((error: unknown) => {
         triedAt = -Infinity
         if (before === undefined) throw error
         return before

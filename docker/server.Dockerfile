@@ -15,7 +15,8 @@ FROM node:26-trixie-slim
 ENV NODE_ENV=production \
     HOST=0.0.0.0 \
     PORT=8470 \
-    RM_DATA_DIR=/var/lib/restic-manager
+    RM_DATA_DIR=/var/lib/restic-manager \
+    MALLOC_ARENA_MAX=2
 WORKDIR /opt/restic-manager
 COPY --from=build /src/node_modules node_modules
 COPY --from=build /src/apps/server/package.json apps/server/package.json

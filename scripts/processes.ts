@@ -38,6 +38,9 @@ export const agentEnvironment = (stateDir: string): Environment => ({
   MALLOC_ARENA_MAX: '1',
 })
 
+/** The same for the server, whose threads would otherwise each keep what they have used of memory for themselves. */
+export const serverEnvironment: Environment = { MALLOC_ARENA_MAX: '2' }
+
 /** A program of ours that runs. `exited` resolves with how it ended and never rejects. */
 export type Program = {
   name: string
@@ -127,7 +130,7 @@ export async function startServerProgram(env: Environment, quiet = false): Promi
   let ready: (url: string) => void = () => {}
   const url = new Promise<string>(resolve => (ready = resolve))
   const program = startProgram('server', [entries.server], {
-    env,
+    env: { ...serverEnvironment, ...env },
     quiet,
     onLine: line => {
       const link = /^set-up link: (\S+)$/.exec(line)?.[1]

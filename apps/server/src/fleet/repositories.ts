@@ -158,7 +158,8 @@ export async function updateRepository(
     if (maintenance.maintenanceHostId !== before.maintenanceHostId)
       await moveWaitingJobs(tx, repositoryId, maintenance.maintenanceHostId)
     const had = await accessOf(tx, repositoryId)
-    const removed = had.filter(id => !request.hostIds.includes(id))
+    const wanted = new Set(request.hostIds)
+    const removed = had.filter(id => !wanted.has(id))
     if (removed.length > 0)
       await tx
         .delete(hostRepositories)
@@ -191,9 +192,10 @@ function newlyGiven(
 ) {
   const moves =
     url !== before.url || !isDeepStrictEqual(environment, before.environment) || credential !== undefined
+  const known = new Set(had)
   const isKept = maintenanceHostId === before.maintenanceHostId && adminCredential === undefined
   return {
-    hostIds: moves ? hostIds : hostIds.filter(id => !had.includes(id)),
+    hostIds: moves ? hostIds : hostIds.filter(id => !known.has(id)),
     maintenanceHostId: moves || !isKept ? maintenanceHostId : null,
   }
 }

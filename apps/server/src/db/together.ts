@@ -16,7 +16,7 @@ type AskAll<I, O> = (db: Db, inputs: readonly I[], alone: boolean) => Promise<An
 type Waiting<I, O> = { input: I; resolve(answer: O | undefined): void; reject(error: unknown): void }
 
 /** The least time from one statement to the next. Who asks when it is quiet waits for nobody. */
-const APART_MS = 20
+const APART_MS = 50
 /** Inputs of one statement. */
 const MOST = 500
 

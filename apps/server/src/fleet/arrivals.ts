@@ -44,7 +44,7 @@ export class Busy extends Refusal {
 /** An agent waits between once and twice what it is asked. */
 const LONGEST_WAIT_SECONDS = 30
 /** How many hosts get in each second, until it is known better. Too high costs a host another short call, too low leaves places empty. */
-const FIRST_GUESS_PER_SECOND = 60
+const FIRST_GUESS_PER_SECOND = 200
 /** The longest time between two hosts that is believed: longer, and nobody was coming. */
 const LONGEST_GAP_MS = 1_000
 

@@ -144,19 +144,24 @@ export async function ackConfiguration(db: Db, host: HostSession, ack: ConfigAck
   if (acked === undefined) throw fenced()
 }
 
+/** What is known already is only looked at: a fleet that comes back with what it had writes nothing. */
 const keepAck = together<HostSession & ConfigAck, true>(async (db, acks, alone) => {
   const answers: true[] = []
   const rows = await db.execute<{ at: number }>(sql`
-    with held as (
-      select asked.* from hosts
-      join ${askedSessions(acks, sql`, version integer, "appliedAt" timestamptz`)} on ${isAskedSession}
+    with asked as materialized (
+      select asked.*, hosts.applied_config_version > asked.version
+        or (hosts.applied_config_version = asked.version and hosts.config_applied_at is not null) as "isKnown"
+      from hosts join ${askedSessions(acks, sql`, version integer, "appliedAt" timestamptz`)} on ${isAskedSession}
+    ), held as (
+      select asked.* from hosts join asked on ${isAskedSession} and not asked."isKnown"
       order by hosts.id for no key update of hosts ${alone ? sql`` : sql`skip locked`}
+    ), kept as (
+      update hosts set applied_config_version = greatest(hosts.applied_config_version, held.version),
+        config_applied_at = case when hosts.applied_config_version <= held.version then held."appliedAt" else hosts.config_applied_at end
+      from held where hosts.id = held.id
+      returning held.at, ${telling('host', sql`hosts.id`)} as told
     )
-    update hosts set
-      applied_config_version = greatest(hosts.applied_config_version, held.version),
-      config_applied_at = case when hosts.applied_config_version <= held.version then held."appliedAt" else hosts.config_applied_at end
-    from held where hosts.id = held.id
-    returning held.at, ${telling('host', sql`hosts.id`)}`)
+    select at, null as told from asked where "isKnown" union all select at, told::text from kept`)
   for (const { at } of rows) answers[at] = true
   return answers
 })

@@ -104,8 +104,10 @@ const greet = together<Greeting, AgentWelcome['ackedSeq']>(async (db, greetings,
         boot_time = asked."bootTime", policy = asked.policy, spool_epoch = asked."spoolEpoch",
         spool_reset_at = asked."spoolResetAt", online = true, connected_at = now(), last_seen_at = now(),
         applied_config_version = asked."appliedConfigVersion",
+        config_applied_at = case when hosts.applied_config_version = asked."appliedConfigVersion" then hosts.config_applied_at end,
         config_version = ${raisedPast(sql`hosts.config_version`, sql`asked."appliedConfigVersion"`, sql`asked."believesConfig"`)},
         applied_schedule_version = asked."appliedScheduleVersion",
+        schedule_applied_at = case when hosts.applied_schedule_version = asked."appliedScheduleVersion" then hosts.schedule_applied_at end,
         schedule_version = ${raisedPast(sql`hosts.schedule_version`, sql`asked."appliedScheduleVersion"`, sql`asked."believesSchedule"`)}
       from asked join held on held.at = asked.at where hosts.id = asked.id
       returning asked.*, ${telling('host', sql`hosts.id`)} as told, ${telling('enrolment', sql`hosts.enrolment_id`)} as told_too

@@ -88,25 +88,29 @@ export async function ackSchedules(db: Db, host: HostSession, ack: ScheduleAck):
 
 /**
  * The ack of a host that comes back and works by what it worked by before: nothing is rejected, was, or is counted in another way.
- * It is kept for many hosts at once. Undefined: there is more to it, and nothing was done.
+ * What is known already is only looked at. Undefined: there is more to it, and nothing was done.
  */
 const keepAgain = together<HostSession & { version: number }, true>(async (db, acks) => {
   const answers: true[] = []
   const rows = await db.execute<{ at: number }>(sql`
-    with held as (
-      select asked.at, hosts.id from hosts
-      join ${askedSessions(acks, sql`, version integer`)} on ${isAskedSession}
+    with asked as materialized (
+      select asked.*, hosts.applied_schedule_version = asked.version and hosts.schedule_applied_at is not null as "isKnown"
+      from hosts join ${askedSessions(acks, sql`, version integer`)} on ${isAskedSession}
       where hosts.schedule_version = asked.version and hosts.applied_schedule_version <= asked.version
         and not exists (select 1 from schedules plan where plan.host_id = hosts.id and (
           case when plan.enabled and not plan.manual and plan.deleted_at is null and plan.rejected_code is null
             then plan.cron || ' ' || plan.time_zone end
             is distinct from plan.counted_cron || ' ' || plan.counted_time_zone
           or (plan.rejected_code is not null and plan.deleted_at is null)))
+    ), held as (
+      select asked.* from hosts join asked on ${isAskedSession} and hosts.schedule_version = asked.version and not asked."isKnown"
       order by hosts.id for no key update of hosts skip locked
+    ), kept as (
+      update hosts set applied_schedule_version = hosts.schedule_version, schedule_applied_at = now()
+      from held where hosts.id = held.id
+      returning held.at, ${telling('host', sql`hosts.id`)} as told
     )
-    update hosts set applied_schedule_version = hosts.schedule_version, schedule_applied_at = now()
-    from held where hosts.id = held.id
-    returning held.at, ${telling('host', sql`hosts.id`)}`)
+    select at, null as told from asked where "isKnown" union all select at, told::text from kept`)
   for (const { at } of rows) answers[at] = true
   return answers
 })

@@ -1,4 +1,5 @@
 // What hosts do by the thousand costs the database few questions: each one is a way there and back, and work at both ends.
+import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/postgres-js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
@@ -58,6 +59,26 @@ test('a fleet that comes back at once asks far fewer: the same things of many ho
   for (let made = 0; made < 30; made += 1) machines.push(await enrolMachine(database.db, `web-${made}`))
   const questions = await count(() => Promise.all(machines.map(comeBack)))
   expect(questions, asked.join('\n')).toBeLessThanOrEqual(2 * machines.length)
+})
+
+test('a host that comes back with what it had and acks it again has nothing written for it', async () => {
+  const { machine, hostId } = await makeHost(database.db, database.seal)
+  await comeBack(machine)
+  const versions = { appliedConfigVersion: 2, appliedScheduleVersion: 1 }
+  const host = await connectMachine(database.db, machine, versions)
+  const read = async () => {
+    const [row] = await database.db.execute<{ row: string; config: string; plan: string }>(
+      sql`select xmin::text as row, config_applied_at as config, schedule_applied_at as plan from hosts where id = ${hostId}`,
+    )
+    return row
+  }
+  await ackConfiguration(database.db, host, ackNow(2))
+  await ackSchedules(database.db, host, ackNow(1))
+  const before = await read()
+  expect(before).toMatchObject({ config: expect.any(String), plan: expect.any(String) })
+  await ackConfiguration(database.db, host, ackNow(2))
+  await ackSchedules(database.db, host, ackNow(1))
+  expect(await read()).toEqual(before)
 })
 
 test('a slot that runs asks at most thirty-four things of the database, from its fire to its end', async () => {

@@ -58,7 +58,9 @@ export async function shootSeeded(browser: Browser, album: Album, folder: string
       { name: 'repository', at: `/repositories/${(await api.repositories.list.query())[0]?.id}` },
       { name: 'settings', at: '/settings' },
       { name: 'users', at: '/settings/users' },
+      { name: 'sign-in-settings', at: '/settings/sign-in' },
       { name: 'audit', at: '/settings/audit' },
+      { name: 'about', at: '/settings/about' },
       { name: 'account', at: '/account' },
       { name: 'not-found', at: '/nowhere' },
     ])

@@ -27,6 +27,21 @@ export const SettingsView = z.object({
 })
 export type SettingsView = z.infer<typeof SettingsView>
 
+/** So many hosts run this version; null: they have not told of one. */
+const VersionCount = z.object({ version: z.string().nullable(), hosts: z.number() })
+
+/** What runs here. `startedAt`: of the server that answers. `agents` and `restics`: of the hosts one may see, most hosts first. */
+export const AboutView = z.object({
+  version: z.string(),
+  startedAt: z.date(),
+  node: z.string(),
+  postgres: z.string(),
+  databaseBytes: z.number(),
+  agents: z.array(VersionCount),
+  restics: z.array(VersionCount),
+})
+export type AboutView = z.infer<typeof AboutView>
+
 /** How much the server that answers turned away since it started, by reason, most first. Each replica counts for itself. */
 export const TurnedAwayView = z.array(z.object({ reason: z.string(), count: z.number(), lastAt: z.date() }))
 export type TurnedAwayView = z.infer<typeof TurnedAwayView>

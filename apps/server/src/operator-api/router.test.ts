@@ -60,6 +60,7 @@ const whoMay = {
   'audit.list': 'admin',
   'audit.export': 'admin',
   'settings.get': 'viewer',
+  'settings.about': 'viewer',
   'settings.turnedAway': 'admin',
   'settings.update': 'admin',
   'account.get': 'viewer',

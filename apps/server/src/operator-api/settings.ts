@@ -1,6 +1,12 @@
 // settings.*: what holds for the whole installation.
 import { z } from 'zod'
-import { SettingsUpdateRequest, SettingsView, TurnedAwayView } from '@restic-manager/contract/settings'
+import {
+  AboutView,
+  SettingsUpdateRequest,
+  SettingsView,
+  TurnedAwayView,
+} from '@restic-manager/contract/settings'
+import { about } from '../fleet/about.ts'
 import { logDaySizes } from '../fleet/log-days.ts'
 import { readAuditDays, readJobDays, readLogDays, updateSettings } from '../fleet/settings.ts'
 import { admin, router, viewer } from './trpc.ts'
@@ -15,6 +21,10 @@ export const settingsRouter = router({
       auditDays: await readAuditDays(ctx.db),
       logSizes: await logDaySizes(ctx.db),
     })),
+  /** What runs here: versions of the server, its database and the hosts one may see. */
+  about: viewer({ of: 'fleet' })
+    .output(AboutView)
+    .query(({ ctx }) => about(ctx.db, ctx.scope)),
   /** How much this server turned away since it started, by reason. */
   turnedAway: admin({ of: 'installation' })
     .output(TurnedAwayView)

@@ -19,6 +19,7 @@ import { RepositoryMaintenance } from '../parts/repository-maintenance.tsx'
 import { RepositoryNotice } from '../parts/repository-notice.tsx'
 import { RepositorySizes } from '../parts/repository-sizes.tsx'
 import { RevealKit } from '../parts/reveal-kit.tsx'
+import { ShowAll } from '../parts/show-all.tsx'
 import { HostName } from '../parts/short-name.tsx'
 import { SnapshotList } from '../parts/snapshot-list.tsx'
 import { TestRepository } from '../parts/test-repository.tsx'
@@ -134,15 +135,19 @@ function Side({ repository, mayEdit }: { repository: RepositoryView; mayEdit: bo
         {repository.hosts.length === 0 && (
           <p className="dim">No host uses it. Edit the repository to give it to one.</p>
         )}
-        <ul className="stack stack-sm">
-          {repository.hosts.map(host => (
-            <li key={host.id}>
-              <Link to="/hosts/$hostId" params={{ hostId: host.id }} aria-label={host.name}>
-                <HostName name={host.name} />
-              </Link>
-            </li>
-          ))}
-        </ul>
+        <ShowAll all={repository.hosts} most={12} noun="hosts">
+          {shown => (
+            <ul className="stack stack-sm">
+              {shown.map(host => (
+                <li key={host.id}>
+                  <Link to="/hosts/$hostId" params={{ hostId: host.id }} aria-label={host.name}>
+                    <HostName name={host.name} />
+                  </Link>
+                </li>
+              ))}
+            </ul>
+          )}
+        </ShowAll>
       </Panel>
       <RepositoryLocks repository={repository} />
       <Panel title="Details">

@@ -16,6 +16,7 @@ import { trpc } from '../trpc.ts'
 import { MaintenanceForm } from './maintenance-form.tsx'
 import { Details, Panel } from './panel.tsx'
 import { MutationProblem } from './query-problem.tsx'
+import { ShowAll } from './show-all.tsx'
 import { JobStatusMark } from './status.tsx'
 import { Ago, When } from './when.tsx'
 import './repository-maintenance.css'
@@ -195,8 +196,13 @@ export function RepositoryMaintenance({ repository }: { repository: RepositoryVi
   const mayRun = useMay('operator')
   const mayEdit = useMay('admin')
   const [editing, setEditing] = useState(false)
-  const retentions =
-    useQuery(trpc.schedules.list.queryOptions({ repositoryId: repository.id, kind: 'forget' })).data ?? []
+  const schedules = useQuery(
+    trpc.schedules.list.queryOptions({ repositoryId: repository.id, kind: 'forget' }),
+  ).data
+  // What is overdue, the longest first, is never among those that are not shown.
+  const retentions = (schedules ?? []).toSorted(
+    (a, b) => (a.overdueSince?.getTime() ?? Infinity) - (b.overdueSince?.getTime() ?? Infinity) || 0,
+  )
   const { maintenanceHost, checkRotation } = repository
   const access = adminAccess(repository)
   return (
@@ -247,11 +253,15 @@ export function RepositoryMaintenance({ repository }: { repository: RepositoryVi
         </ul>
       )}
       {retentions.length > 0 && (
-        <ul className="maintenance-list" aria-label="Retention">
-          {retentions.map(schedule => (
-            <RetentionRow key={schedule.id} schedule={schedule} repository={repository} />
-          ))}
-        </ul>
+        <ShowAll all={retentions} most={5} noun="retentions">
+          {shown => (
+            <ul className="maintenance-list" aria-label="Retention">
+              {shown.map(schedule => (
+                <RetentionRow key={schedule.id} schedule={schedule} repository={repository} />
+              ))}
+            </ul>
+          )}
+        </ShowAll>
       )}
       {editing && <MaintenanceForm repository={repository} onClose={() => setEditing(false)} />}
     </Panel>

@@ -10,9 +10,10 @@ export function SettingsTabs() {
   const tabs = [
     { to: '/settings', word: 'General', may: true },
     { to: '/settings/users', word: 'Users', may: mayUsers },
+    { to: '/settings/sign-in', word: 'Sign-in', may: mayUsers },
     { to: '/settings/audit', word: 'Audit log', may: mayAudit },
+    { to: '/settings/about', word: 'About', may: true },
   ] as const
-  if (!mayAudit) return null
   return (
     <nav className="settings-tabs" aria-label="Settings">
       {tabs

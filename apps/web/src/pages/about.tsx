@@ -43,11 +43,11 @@ export function AboutPage() {
           <Panel
             title="This server"
             foot={
-              <>
+              <span>
                 restic-manager is free software under the{' '}
                 <a href="https://www.apache.org/licenses/LICENSE-2.0">Apache License 2.0</a>. It runs{' '}
                 <a href="https://restic.net">restic</a>, which is not part of it.
-              </>
+              </span>
             }
           >
             <Details

@@ -29,17 +29,17 @@ function Ways({ users }: { users: UserView[] }) {
       {weak.length > 0 && (
         <Notice
           tone="warn"
-          title={`A stolen password is enough to be ${weak.length === 1 ? weak[0]?.name : countOf(weak.length, 'user')}.`}
+          title={`${weak.length === 1 ? weak[0]?.name : countOf(weak.length, 'user')} ${weak.length === 1 ? 'signs' : 'sign'} in with a password alone.`}
         >
-          They can add an authenticator app under <Link to="/account">Account</Link>, or sign in with a
-          passkey instead.
+          Whoever learns it is let in. An authenticator app or a passkey, added under{' '}
+          <Link to="/account">Account</Link>, asks for more.
         </Notice>
       )}
       <Panel title="Ways in" foot="Everybody adds and removes their own under Account.">
         <Details
           items={[
             { term: 'Password', value: count('password') },
-            { term: 'Authenticator app', value: count('code') },
+            { term: 'App codes', value: count('code') },
             { term: 'Passkey', value: count('passkey') },
             ...(typeof provider.data === 'string' ? [{ term: provider.data, value: count('provider') }] : []),
           ]}

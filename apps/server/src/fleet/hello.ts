@@ -13,12 +13,15 @@ import { together } from '../db/together.ts'
 import { askedSessions, isAskedSession } from './asked-sessions.ts'
 import { fenced } from './facts.ts'
 
-/** How much telemetry one agent may send. */
+/**
+ * How much telemetry one agent may send. restic says where it stands once a second: an agent that waited a whole one after each word, and
+ * for its answer, would tell each a little later than the one before, up to a second late.
+ */
 const limits = {
   logBlockBytes: 64 * 1024,
   logFlushMs: 250,
   logBytesPerSecond: 1024 * 1024,
-  progressIntervalMs: 1_000,
+  progressIntervalMs: 750,
 }
 
 /** A version above this is no older dump but a lie, and following it would leave no number for the next change. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { decodeBlock, encodeGap, encodeLine } from './log.ts'
+import { checkBlock, decodeBlock, encodeGap, encodeLine } from './log.ts'
 
 const startedAt = '2026-11-23T07:00:00.000Z'
 const start = Date.parse(startedAt)
@@ -40,5 +40,25 @@ describe('a log block', () => {
     ['a gap that is no JSON', '5\tg\t{\n', 1],
   ])('is refused with %s', (_, block, count) => {
     expect(() => decodeBlock({ firstSeq: 0, count, startedAt, block })).toThrow()
+    expect(() => checkBlock({ firstSeq: 0, count, startedAt, block })).toThrow()
+  })
+
+  test('is checked without being read: what can be read passes, gaps, odd payloads and empty lines included', () => {
+    const lines = [
+      encodeLine(0, 'stdout', 'a\tb\nc\\'),
+      encodeLine(1e12, 'event', ''),
+      encodeLine(3, 'stderr', '☃'),
+    ]
+    const gap = encodeGap(5, { count: 10, bytes: 1, reason: 'too much' })
+    for (const [block, count] of [
+      [lines.join(''), 3],
+      [lines.join('\n'), 3],
+      [lines.join('').slice(0, -1), 3],
+      [lines.join(gap), 23],
+      [gap, 10],
+    ] as const) {
+      checkBlock({ firstSeq: 7, count, startedAt, block })
+      expect(() => checkBlock({ firstSeq: 7, count: count + 1, startedAt, block })).toThrow()
+    }
   })
 })

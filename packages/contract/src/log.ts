@@ -94,3 +94,18 @@ export function decodeBlock(block: Omit<LogStreamBlock, 'jobId'>): LogEntry[] {
     throw new SyntaxError(`the block says ${block.count} lines and has ${seq - block.firstSeq}`)
   return entries
 }
+
+const plainLines = /^(?:\d{1,15}\t[oev]\t[^\t\n]*\n)+$/
+
+/** Throws as `decodeBlock` does when the text is not a block of `count` lines. Cheaper where it holds no gap, as nearly all do. */
+export function checkBlock(block: Omit<LogStreamBlock, 'jobId'>): void {
+  const { block: text, count } = block
+  if (plainLines.test(text) && countOf('\n', text) === count) return
+  decodeBlock(block)
+}
+
+function countOf(char: string, text: string): number {
+  let count = 0
+  for (let at = text.indexOf(char); at !== -1; at = text.indexOf(char, at + 1)) count += 1
+  return count
+}

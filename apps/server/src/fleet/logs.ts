@@ -1,8 +1,14 @@
 // Job logs: blocks are appended in order, kept as they came, and read back by number.
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { and, asc, eq, gte, type SQL, sql } from 'drizzle-orm'
 import { ZodError } from 'zod'
-import { decodeBlock, type LogAnswer, type LogEntry, type LogStreamBlock } from '@restic-manager/contract/log'
+import {
+  checkBlock,
+  decodeBlock,
+  type LogAnswer,
+  type LogEntry,
+  type LogStreamBlock,
+} from '@restic-manager/contract/log'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { toInstant } from '@restic-manager/contract/scalars'
 import type { LogPage } from '@restic-manager/contract/views'
@@ -20,6 +26,8 @@ import { jobsIn, type Scope, wholeFleet } from './scope.ts'
 const BLOCKS_AT_ONCE = 16
 const MOST_PAGE_CHARS = 1024 * 1024
 const MOST_BLOCK_BYTES = 4 * 1024 * 1024
+/** A third of the work of the usual level is saved, and a line takes a thirtieth more. */
+const fastest = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 /** A host that never stops must not stop the others whose logs are of that day. */
 const MOST_COUNTED = 2_147_483_646
 
@@ -29,7 +37,7 @@ const MOST_COUNTED = 2_147_483_646
  * `bad_input` for a malformed block, `job_not_found`, `session_fenced`.
  */
 export async function appendLog(db: Db, sender: Sender, block: LogStreamBlock): Promise<LogAnswer> {
-  checkBlock(block)
+  refuseMalformed(block)
   const { jobId } = block
   const nextSeq = block.firstSeq + block.count
   if (await store(db, sender, block, nextSeq)) {
@@ -75,15 +83,15 @@ function appendStatement(sender: Sender, block: LogStreamBlock, nextSeq: number)
     ), kept as (
       insert into log_blocks (day, job_id, host_id, first_seq, count, started_at, block)
       select log_day, id, host_id, ${firstSeq}::bigint, ${count}::bigint, ${startedAt}::timestamptz,
-        ${zstdCompressSync(block.block)}::bytea
+        ${zstdCompressSync(block.block, fastest)}::bytea
       from expected where not exists (select from late)
     )
     select 1 as one from expected`
 }
 
-function checkBlock(block: LogStreamBlock) {
+function refuseMalformed(block: LogStreamBlock) {
   try {
-    decodeBlock(block)
+    checkBlock(block)
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof ZodError)
       throw new Refusal('bad_input', 'The log block is not in the form the contract describes.')

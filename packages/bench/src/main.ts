@@ -12,12 +12,16 @@ import { benchLists, benchOverview } from './fleet-reads.ts'
 import { benchGrowth } from './growth.ts'
 import { benchIdleFleet } from './idle-fleet.ts'
 import { benchIdleMemory } from './idle-memory.ts'
+import { benchLiveProgress } from './live-progress.ts'
 import { benchLogDropDay } from './log-drop-day.ts'
 import { benchLogDisk, benchLogIngest } from './log-ingest.ts'
+import { benchLogLine } from './log-line.ts'
 import { benchMidnight } from './midnight.ts'
 import { benchOrderFanout } from './order-fanout.ts'
 import { benchPage, pageParts, type PagePart } from './page.ts'
 import { benchReconnectStorm, type FleetFigure } from './reconnect-storm.ts'
+import { benchReplicaLag } from './replica-lag.ts'
+import { benchStalledReader } from './stalled-reader.ts'
 
 const benches = {
   'agent-backup': benchAgentBackup,
@@ -31,14 +35,18 @@ const benches = {
   'idle-fleet': benchIdleFleet,
   'idle-memory': benchIdleMemory,
   lists: benchLists,
+  'live-progress': benchLiveProgress,
   'log-disk': benchLogDisk,
   'log-drop-day': benchLogDropDay,
   'log-ingest': benchLogIngest,
+  'log-line': benchLogLine,
   midnight: benchMidnight,
   'order-fanout': benchOrderFanout,
   overview: benchOverview,
   page: benchPage,
   'reconnect-storm': benchReconnectStorm,
+  'replica-lag': benchReplicaLag,
+  'stalled-reader': benchStalledReader,
 } as const
 const names = Object.keys(benches) as (keyof typeof benches)[]
 

@@ -25,7 +25,7 @@ export async function startFleet() {
     RM_LOG_LEVEL: 'warn',
   }
   const server = await startServerProgram(env)
-  const { api } = await makeOperator(
+  const { api, ...operator } = await makeOperator(
     { url: server.url, env },
     { email: 'bench@example.net', name: 'Bench', folder },
   )
@@ -44,7 +44,7 @@ export async function startFleet() {
   const hostId = rows[0]?.id ?? ''
   return {
     folder,
-    api,
+    ...{ api, operator },
     hostId,
     url: server.url,
     env,

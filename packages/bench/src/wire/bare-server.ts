@@ -34,7 +34,8 @@ async function say(text: string) {
 async function flood(text: string, times: number) {
   const [socket] = sockets
   for (let sent = 0; sent < times; sent += 1) {
-    socket?.send(text)
+    // Each a text of its own: the same one would be held once.
+    socket?.send(`${sent} ${text}`)
     if (sent % 16 === 0) await turn()
   }
   answer({ buffered: socket?.bufferedAmount ?? 0 })

@@ -1,13 +1,11 @@
 // A process full of connections that do one thing: to our server as enrolled agents, to a bare one as plain sockets.
-import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AgentOrder } from '@restic-manager/contract/agent'
-import { PROTOCOL } from '@restic-manager/contract/protocol'
 import { toInstant } from '@restic-manager/contract/scalars'
 import { timing } from '@restic-manager/contract/timing'
-import { enrol, makeKey, openDoor, prove } from '../simulator/join.ts'
 import { dial, type SimulatedLink } from '../simulator/link.ts'
 import { createTimerWheel } from '../simulator/timer-wheel.ts'
+import { proveAgent } from './lone-agent.ts'
 
 export type Member = { hostname: string; token: string; localAddress: string | undefined }
 
@@ -62,15 +60,11 @@ async function openBare(url: string, { localAddress }: Member): Promise<Connecti
 }
 
 async function openAgent(url: string, { hostname, token, localAddress }: Member): Promise<Connection> {
-  const door = openDoor({ url, localAddress, waitMs: timing.handshake + timing.answer })
-  const key = makeKey(Math.random)
-  const hostId = await enrol(door, { token, hostname, key })
-  const bearer = await prove(door, { hostId, key, confirmed: null, next: randomUUID() })
-  door.connection.destroy()
+  const { hostId, bearer, hello } = await proveAgent(url, token, hostname, localAddress)
   const opened: { link?: SimulatedLink } = {}
   opened.link = await dial({ url, bearer, localAddress, ...watched(() => opened.link) })
   const link = opened.link
-  await link.call('agent.hello', helloAs(hostname), anything)
+  await link.call('agent.hello', hello, anything)
   const heard = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const
   link.subscribe('agent.orders', order => {
     heard[0].resolve()
@@ -80,12 +74,6 @@ async function openAgent(url: string, { hostname, token, localAddress }: Member)
   await Promise.all(heard.map(({ promise }) => promise))
   return { link, hostId }
 }
-
-const helloAs = (hostname: string) => ({
-  ...{ protocolVersion: PROTOCOL, agentVersion: '0.1.0', resticVersion: '0.18.0', hostname, os: 'linux' },
-  ...{ arch: 'amd64', timeZone: 'UTC', spoolEpoch: randomUUID(), policy: { hooks: 'off' }, knownJobs: [] },
-  ...{ appliedScheduleVersion: 0, appliedConfigVersion: 0 },
-})
 
 function take(link: SimulatedLink, received: unknown) {
   const order = AgentOrder.parse(received)

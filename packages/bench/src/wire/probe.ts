@@ -4,7 +4,8 @@ import { Session } from 'node:inspector/promises'
 
 /** `gc`: what is garbage goes first; the program was started with --expose-gc for that. */
 export type ProbeOrder = { probe: 'memory' } | { probe: 'profile' } | { probe: 'writeProfile'; file: string }
-export type ProbeAnswer = { probed: { rss: number; heapUsed: number } }
+/** `external`: what the heap refers to and does not hold, as bytes that wait for a socket. */
+export type ProbeAnswer = { probed: { rss: number; heapUsed: number; external: number } }
 
 const session = new Session()
 
@@ -19,8 +20,8 @@ async function obey(order: ProbeOrder) {
     session.disconnect()
     await writeFile(order.file, JSON.stringify(profile))
   } else for (let round = 0; round < 3; round += 1) globalThis.gc?.()
-  const { rss, heapUsed } = process.memoryUsage()
-  process.send?.({ probed: { rss, heapUsed } } satisfies ProbeAnswer)
+  const { rss, heapUsed, external } = process.memoryUsage()
+  process.send?.({ probed: { rss, heapUsed, external } } satisfies ProbeAnswer)
 }
 
 process.on('message', order => {

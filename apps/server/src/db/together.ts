@@ -61,7 +61,7 @@ function openLine<I, O>(askAll: (inputs: readonly I[], alone: boolean) => Promis
       const batch = waiting.slice(0, MOST)
       waiting = waiting.slice(MOST)
       await askFor(batch)
-      await next
+      if (waiting.length < MOST) await next // more than enough goes on at once
     }
     isAsking = false
   }

@@ -89,9 +89,7 @@ const accessOf = together<string, AccessRow[]>(async (db, hostIds) => {
         inArray(credentials.purpose, ['password', 'everyday']),
       ),
     )
-    .where(
-      sql`${hostRepositories.hostId} in (select jsonb_array_elements_text(${JSON.stringify(hostIds)}::jsonb)::uuid)`,
-    )
+    .where(isOneOf(hostRepositories.hostId, hostIds))
     .orderBy(asc(repositories.id))
   const byHost = Map.groupBy(rows, row => row.hostId)
   return hostIds.map(id => byHost.get(id) ?? [])

@@ -1,5 +1,4 @@
 // What a host has to be told, and what this connection has told it already.
-import { inArray } from 'drizzle-orm'
 import type { AgentOrder } from '@restic-manager/contract/agent'
 import type { ElevatedAccess } from '@restic-manager/contract/command'
 import type { JobKind, JobStatus } from '@restic-manager/contract/job'
@@ -7,7 +6,9 @@ import { toInstant } from '@restic-manager/contract/scalars'
 import type { HostSession } from '../context.ts'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
+import { isOneOf } from '../db/listed.ts'
 import { jobs } from '../db/schema.ts'
+import { together } from '../db/together.ts'
 import { isOlderVersion } from '../version.ts'
 import { configurationOf } from './configuration.ts'
 import { elevatedAccessOf } from './elevated-access.ts'
@@ -116,9 +117,11 @@ type NamedJob = {
   retryOf: string | null
 }
 
-async function nameJobs(db: Db, jobIds: string[]): Promise<NamedJob[]> {
-  if (jobIds.length === 0) return []
-  return db
+const nameJobs = async (db: Db, jobIds: string[]) =>
+  jobIds.length === 0 ? [] : ((await jobsNamed(db, jobIds)) ?? [])
+
+const jobsNamed = together<string[], NamedJob[]>(async (db, lists) => {
+  const rows = await db
     .select({
       jobId: jobs.id,
       kind: jobs.kind,
@@ -131,8 +134,10 @@ async function nameJobs(db: Db, jobIds: string[]): Promise<NamedJob[]> {
       retryOf: jobs.retryOf,
     })
     .from(jobs)
-    .where(inArray(jobs.id, jobIds))
-}
+    .where(isOneOf(jobs.id, lists.flat()))
+  const byId = new Map(rows.map(row => [row.jobId, row]))
+  return lists.map(ids => ids.flatMap(id => byId.get(id) ?? []))
+})
 
 const headerOf = ({ jobId, kind, repositoryId, scheduleId, scheduledFor, retryOf }: NamedJob) => ({
   jobId,

@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm'
 import type { SessionProof } from '@restic-manager/contract/join'
 import { telling } from '../db/bus.ts'
+import { isOneOf } from '../db/listed.ts'
 import type { Db } from '../db/open.ts'
 import { together } from '../db/together.ts'
 import { isSignedWith } from './host-keys.ts'
@@ -44,7 +45,7 @@ const knownOf = together<string, Known>(async (db, hostIds) => {
     select id, public_key as "publicKey", session_id as "sessionId", session_number as "sessionNumber",
       removed_at is null and quarantined_at is null and awaits_approval_since is null
         and (released_after is null or session_number > released_after) as "isOrdinary"
-    from hosts where id in (select jsonb_array_elements_text(${JSON.stringify(hostIds)}::jsonb)::uuid)`)
+    from hosts where ${isOneOf(sql`hosts.id`, hostIds)}`)
   const byId = new Map(rows.map(({ id, ...known }) => [id, known]))
   return hostIds.map(id => byId.get(id.toLowerCase()))
 })

@@ -80,7 +80,7 @@ async function turnDark(page: Page): Promise<void> {
 test.skipIf('missing' in chromium)('no screen has a serious violation, in light and in dark', async () => {
   await build()
   await using server = await startServer({ pageDir: path.join(root, 'apps/web/dist') })
-  await seedServer(server, { hosts: 12, jobs: 500 })
+  await seedServer(server, { hosts: 40, jobs: 1_500 })
   const { email, password } = await server.createOperator({ email: 'noor@example.org' })
   await using browser = await launchChromium()
   const page = await newPage(browser)

@@ -16,9 +16,9 @@ const patience = { testTimeout: 300_000, hookTimeout: 120_000 }
 export default defineConfig({
   test: {
     reporters: ['default', './scripts/closing-line.ts'],
-    // Tests here mostly wait for other programs: one file more than there are processors has something to do meanwhile.
+    // Tests here mostly wait for other programs: two files more than there are processors have something to do meanwhile.
     // Projects run in the order of their names, in each the longest file first.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: availableParallelism() + 2,
     projects: [
       {
         test: {

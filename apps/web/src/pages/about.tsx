@@ -40,16 +40,7 @@ export function AboutPage() {
       )}
       {data !== undefined && (
         <>
-          <Panel
-            title="This server"
-            foot={
-              <span>
-                restic-manager is free software under the{' '}
-                <a href="https://www.apache.org/licenses/LICENSE-2.0">Apache License 2.0</a>. It runs{' '}
-                <a href="https://restic.net">restic</a>, which is not part of it.
-              </span>
-            }
-          >
+          <Panel title="This server">
             <Details
               items={[
                 { term: 'restic-manager', value: data.version },
@@ -57,6 +48,10 @@ export function AboutPage() {
                 { term: 'Node', value: data.node },
                 { term: 'PostgreSQL', value: data.postgres },
                 { term: 'Database', value: formatBytes(data.databaseBytes) },
+                {
+                  term: 'Licence',
+                  value: <a href="https://www.apache.org/licenses/LICENSE-2.0">Apache License 2.0</a>,
+                },
               ]}
             />
           </Panel>

@@ -1,7 +1,6 @@
 // Settings, Sign-in: the ways people get in, how many use each, and whom a stolen password alone would let in.
 import type { UserView } from '@restic-manager/contract/operators'
 import { useQuery } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
 import { countOf } from '../format.ts'
 import { useMayForAll, useMe } from '../me.ts'
 import { Crumbs } from '../parts/crumbs.tsx'
@@ -31,11 +30,11 @@ function Ways({ users }: { users: UserView[] }) {
           tone="warn"
           title={`${weak.length === 1 ? weak[0]?.name : countOf(weak.length, 'user')} ${weak.length === 1 ? 'signs' : 'sign'} in with a password alone.`}
         >
-          Whoever learns it is let in. An authenticator app or a passkey, added under{' '}
-          <Link to="/account">Account</Link>, asks for more.
+          Whoever learns it is let in. An authenticator app or a passkey, which everybody adds under Account,
+          asks for more.
         </Notice>
       )}
-      <Panel title="Ways in" foot="Everybody adds and removes their own under Account.">
+      <Panel title="Ways in">
         <Details
           items={[
             { term: 'Password', value: count('password') },

@@ -1,5 +1,6 @@
 // Retention in words, and the policies a form begins with.
-import { countRules, durationRules, type Retention } from '@restic-manager/contract/retention'
+import type { Retention } from '@restic-manager/contract/retention'
+import { countRules, durationRules } from '@restic-manager/contract/retention-rules'
 import { countOf } from './format.ts'
 
 /** Policies by how much they keep. `counted`: by number of snapshots. `within`: by age, for storage that only appends. */

@@ -1,7 +1,8 @@
 // Which retention policies may run: none that could let go of everything.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { complaintAboutRetention, countRules, durationRules, Retention } from './retention.ts'
+import { countRules, durationRules } from './retention-rules.ts'
+import { complaintAboutRetention, Retention } from './retention.ts'
 
 describe('a retention that says nothing', () => {
   test.each([

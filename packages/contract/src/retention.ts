@@ -1,5 +1,6 @@
 // Retention: which snapshots are kept, in restic's own rules, and what makes a policy dangerous.
 import { z } from 'zod'
+import { countRules, durationRules } from './retention-rules.ts'
 import { text } from './scalars.ts'
 
 const rule = z.int().min(-1_000_000).max(1_000_000).optional() // a negative one is refused by name, not as bad input
@@ -22,16 +23,6 @@ export const Retention = z.strictObject({
   tags: z.array(text(100).min(1)).max(50).optional(),
 })
 export type Retention = z.infer<typeof Retention>
-
-export const countRules = ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const
-export const durationRules = [
-  'within',
-  'withinHourly',
-  'withinDaily',
-  'withinWeekly',
-  'withinMonthly',
-  'withinYearly',
-] as const
 
 /** At most six digits: 2562048h is more than restic can count, and turns into a rule that keeps nothing. */
 const durationShape = /^(?=.)(?:\d{1,6}y)?(?:\d{1,6}m)?(?:\d{1,6}d)?(?:\d{1,6}h)?$/

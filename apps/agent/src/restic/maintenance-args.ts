@@ -1,5 +1,6 @@
 // The arguments of what changes or reads a repository as a whole: forget, prune and check.
-import { countRules, durationRules, type Retention } from '@restic-manager/contract/retention'
+import type { Retention } from '@restic-manager/contract/retention'
+import { countRules, durationRules } from '@restic-manager/contract/retention-rules'
 import { globalArgs, retryLockArgs, type Target } from './args.ts'
 
 const keepFlags = {

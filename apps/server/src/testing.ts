@@ -39,6 +39,7 @@ export { expiryStep, growLogs, growSnapshots, growthReads } from './testing-grow
 export { openPlanReader } from './testing-plans.ts'
 export { type BigFleet, listReads, oneRow, openBigFleet, overviewRead } from './testing-big-fleet.ts'
 export { type LogStore, openLogStore } from './testing-log-store.ts'
+export { openSnapshotStore } from './testing-snapshot-store.ts'
 export { startEmbedded } from './db/embedded.ts'
 export { testDatabase, type TestDatabase } from './testing-database.ts'
 export { databaseUser, ownPostgres, type OwnPostgres } from './testing-own-postgres.ts'

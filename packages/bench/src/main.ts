@@ -19,6 +19,7 @@ import { benchLogLine } from './log-line.ts'
 import { benchMidnight } from './midnight.ts'
 import { benchOrderFanout } from './order-fanout.ts'
 import { benchPage, pageParts, type PagePart } from './page.ts'
+import { benchSnapshotReport } from './snapshot-report.ts'
 import { benchReconnectStorm, type FleetFigure } from './reconnect-storm.ts'
 import { benchReplicaLag } from './replica-lag.ts'
 import { benchStalledReader } from './stalled-reader.ts'
@@ -45,6 +46,7 @@ const benches = {
   overview: benchOverview,
   page: benchPage,
   'reconnect-storm': benchReconnectStorm,
+  'snapshot-report': benchSnapshotReport,
   'replica-lag': benchReplicaLag,
   'stalled-reader': benchStalledReader,
 } as const

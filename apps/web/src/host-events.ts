@@ -1,7 +1,7 @@
 // What happened to a host, from its alerts and from the acts on record, newest first.
 import type { AlertView } from '@restic-manager/contract/alerts'
 import type { AuditEventView } from '@restic-manager/contract/audit'
-import { alertKinds } from '@restic-manager/contract/attention'
+import { alertKinds } from '@restic-manager/contract/alert-kinds'
 import { actWord } from './act-words.ts'
 
 /** `tone`: how loud it was; what people did and what ended is quiet. */

@@ -1,5 +1,6 @@
 // Ids for acts that start something: the same act tried again carries the same id, so it starts only once.
-import { newId, type Id } from '@restic-manager/contract/ids'
+import type { Id } from '@restic-manager/contract/ids'
+import { newId } from '@restic-manager/contract/new-id'
 import { useState } from 'react'
 
 /** Gives an id for an input: the same one for the same input, until `done`. */

@@ -2,12 +2,8 @@
 import { and, eq, inArray, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AlertCounts, AlertListRequest, AlertPage, AlertView } from '@restic-manager/contract/alerts'
-import {
-  type AlertKind,
-  alertKinds,
-  type ClearAction,
-  type Severity,
-} from '@restic-manager/contract/attention'
+import { alertKinds } from '@restic-manager/contract/alert-kinds'
+import { type AlertKind, type ClearAction, type Severity } from '@restic-manager/contract/attention'
 import type { Overview } from '@restic-manager/contract/overview'
 import type { Db } from '../db/open.ts'
 import { alerts, hosts, repositories, schedules } from '../db/schema.ts'

@@ -1,6 +1,7 @@
 // Alerts: what needs a person, raised where it happens, counted while it goes on, and cleared by what ends it.
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
-import { type AlertKind, alertKinds } from '@restic-manager/contract/attention'
+import { alertKinds } from '@restic-manager/contract/alert-kinds'
+import type { AlertKind } from '@restic-manager/contract/attention'
 import { newId } from '@restic-manager/contract/ids'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { notify, notifyAll } from '../db/bus.ts'

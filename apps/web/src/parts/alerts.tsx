@@ -1,6 +1,7 @@
 // Alerts as notices on the page they are about.
 import type { AlertView } from '@restic-manager/contract/alerts'
-import { type AlertKind, alertKinds } from '@restic-manager/contract/attention'
+import { alertKinds } from '@restic-manager/contract/alert-kinds'
+import type { AlertKind } from '@restic-manager/contract/attention'
 import { Button } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'

@@ -1,6 +1,7 @@
 // What is wrong in one row: how bad and since when, whose, why, and the button that clears it.
 import type { AlertView } from '@restic-manager/contract/alerts'
-import { type AlertKind, alertKinds } from '@restic-manager/contract/attention'
+import { alertKinds } from '@restic-manager/contract/alert-kinds'
+import type { AlertKind } from '@restic-manager/contract/attention'
 import { ActionIcon, Menu } from '@mantine/core'
 import {
   IconAlertTriangle,

@@ -101,7 +101,7 @@ async function swapIn(tx: Db, sender: Sender, report: SnapshotsReport) {
       order by entry.id, page.page desc
     ), gone as (
       delete from snapshots where repository_id = ${repositoryId} and ${replaced}
-        and not exists (select 1 from listed where listed.id = snapshots.id)
+        and id not in (select listed.id from listed) -- hashed; as a join PostgreSQL, which cannot guess how long the list is, compares each with each
     )
     insert into snapshots (repository_id, id, short_id, taken_at, hostname, paths, tags, size_bytes, file_count, host_id, job_id)
     select ${repositoryId}::uuid, id, "shortId", time, hostname, paths, tags, "sizeBytes", "fileCount", ${hostId}, tagged_job
@@ -131,7 +131,7 @@ async function countMirror(tx: Db, repositoryId: string, hostId: string | undefi
       union all
       select held.host_id, 0 from snapshot_counts held
       where held.repository_id = ${repositoryId} and ${hostId === undefined ? sql`true` : sql`held.host_id = ${hostId}`}
-        and not exists (select 1 from counted where counted.host_id = held.host_id)
+        and held.host_id not in (select counted.host_id from counted)
     )
     insert into snapshot_counts (repository_id, host_id, count)
     select ${repositoryId}::uuid, host_id, count from wanted order by host_id

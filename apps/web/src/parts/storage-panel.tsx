@@ -48,14 +48,21 @@ function Row({ row }: { row: RepositoryGrowth }) {
 /** The largest first; the rest are a number and a link. What draws the chart weighs half of the page: it comes once somebody scrolls there. */
 export function StoragePanel({ storage }: { storage: Overview['storage'] }) {
   const hidden = storage.repositoryCount - storage.rows.length
+  const isMeasured = storage.rows.some(({ sizeBytes }) => sizeBytes !== null)
   const { ref, entry } = useIntersection({ rootMargin: '200px' })
   const [isNear, setNear] = useState(false)
   if (entry?.isIntersecting === true && !isNear) setNear(true)
   return (
     <Panel
       title="Storage"
-      count={`${formatBytes(storage.sizeBytes)} in ${storage.repositoryCount === 1 ? '1 repository' : `${storage.repositoryCount} repositories`}`}
-      actions={<span className="dim num strip-note">{changeInWords(storage.change30d)} in 30 d</span>}
+      count={
+        isMeasured
+          ? `${formatBytes(storage.sizeBytes)} in ${storage.repositoryCount === 1 ? '1 repository' : `${storage.repositoryCount} repositories`}`
+          : 'not measured yet'
+      }
+      actions={
+        isMeasured && <span className="dim num strip-note">{changeInWords(storage.change30d)} in 30 d</span>
+      }
       foot={hidden > 0 && <Link to="/repositories">and {countOf(hidden, 'more').replace(/s$/, '')}</Link>}
       flush
     >

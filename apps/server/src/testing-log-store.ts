@@ -1,17 +1,13 @@
 // For benchmarks only: a database as it is shipped, with a host in it whose logs go the server's own way.
-import { randomBytes } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
 import type { LogAnswer, LogStreamBlock } from '@restic-manager/contract/log'
-import { startEmbedded } from './db/embedded.ts'
-import { migrateDatabase } from './db/migrate.ts'
-import { type Db, openDatabase } from './db/open.ts'
-import { makeSeal } from './db/seal.ts'
+import type { Db } from './db/open.ts'
 import { jobs } from './db/schema.ts'
 import { logDaySizes, makeLogDay, turnLogDays } from './fleet/log-days.ts'
 import { createLogIntake } from './fleet/log-intake.ts'
 import { appendLog } from './fleet/logs.ts'
 import { updateSettings } from './fleet/settings.ts'
-import { makeHost } from './testing-fleet.ts'
+import { openShipped } from './testing-shipped.ts'
 
 export type LogStore = AsyncDisposable & {
   url: string
@@ -28,18 +24,11 @@ export type LogStore = AsyncDisposable & {
 
 /** Starts the database of `dataDir` and makes the host, its repository and the days of the next week. */
 export async function openLogStore(dataDir: string): Promise<LogStore> {
-  await using undo = new AsyncDisposableStack()
-  const database = await startEmbedded({ dataDir, role: 'server' })
-  undo.defer(() => database.stop())
-  await migrateDatabase(database.url)
-  const { db, close } = openDatabase(database.url, { max: 10 })
-  undo.defer(close)
-  const host = await makeHost(db, makeSeal(randomBytes(32)))
-  await turnLogDays(db)
+  const shipped = await openShipped(dataDir)
+  const { db, host } = shipped
   const intake = createLogIntake()
-  const owned = undo.move()
   return {
-    url: database.url,
+    url: shipped.url,
     db,
     async newJob(day) {
       const { jobId } = await host.backUp()
@@ -58,6 +47,6 @@ export async function openLogStore(dataDir: string): Promise<LogStore> {
       await updateSettings(db, { logDays })
       return (await turnLogDays(db)).removed
     },
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: () => shipped[Symbol.asyncDispose](),
   }
 }

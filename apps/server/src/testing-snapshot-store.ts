@@ -1,5 +1,4 @@
 // For benchmarks only: a database as it is shipped, with a repository of very many snapshots, and a host that reports its own.
-import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { newId } from '@restic-manager/contract/ids'
 import {
@@ -8,13 +7,10 @@ import {
   SnapshotsReport,
   snapshotTags,
 } from '@restic-manager/contract/snapshots'
-import { startEmbedded } from './db/embedded.ts'
-import { migrateDatabase } from './db/migrate.ts'
-import { openDatabase } from './db/open.ts'
-import { makeSeal } from './db/seal.ts'
 import { hosts } from './db/schema.ts'
 import { keepSnapshotReport } from './fleet/snapshots.ts'
-import { makeHost, makeKey } from './testing-fleet.ts'
+import { makeKey } from './testing-fleet.ts'
+import { openShipped } from './testing-shipped.ts'
 
 export type SnapshotStore = AsyncDisposable & {
   /** Other hosts of the repository get so many snapshots, evenly. */
@@ -29,15 +25,9 @@ export type SnapshotStore = AsyncDisposable & {
 
 /** Starts the database of `dataDir` and makes the host and its repository. */
 export async function openSnapshotStore(dataDir: string): Promise<SnapshotStore> {
-  await using undo = new AsyncDisposableStack()
-  const database = await startEmbedded({ dataDir, role: 'server' })
-  undo.defer(() => database.stop())
-  await migrateDatabase(database.url)
-  const { db, close } = openDatabase(database.url, { max: 10 })
-  undo.defer(close)
-  const host = await makeHost(db, makeSeal(randomBytes(32)))
+  const shipped = await openShipped(dataDir)
+  const { db, host } = shipped
   const { hostId, repositoryId, sender } = host
-  const owned = undo.move()
   return {
     async fill(snapshots, others) {
       const rows = Array.from({ length: others }, (_, at) => ({
@@ -70,7 +60,7 @@ export async function openSnapshotStore(dataDir: string): Promise<SnapshotStore>
       )
       return row?.held ?? 0
     },
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: () => shipped[Symbol.asyncDispose](),
   }
 }
 

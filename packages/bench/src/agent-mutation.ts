@@ -4,6 +4,7 @@ import { cpuSeconds } from './measure/process-cost.ts'
 import { startCrowd } from './wire/crowd.ts'
 import { profiled } from './wire/profiled.ts'
 import { type Side, startStand } from './wire/stand.ts'
+import type { WireOptions } from './wire/options.ts'
 
 const agents = 50
 /** One after another, as facts are told, and several under way at once. */
@@ -12,15 +13,7 @@ const fullTimes = 1_000
 const goal = 1.6
 
 /** Microseconds of the server's CPU for one call, ours and the echo in turn, with the same message over as many connections. */
-export async function benchAgentMutation({
-  runs,
-  scale,
-  profileDir,
-}: {
-  runs: number
-  scale: number
-  profileDir: string | undefined
-}): Promise<Figure[]> {
+export async function benchAgentMutation({ runs, scale, profileDir }: WireOptions): Promise<Figure[]> {
   await using stand = await startStand()
   await using ours = startCrowd(agents)
   await using bare = startCrowd(agents)

@@ -5,6 +5,7 @@ import { cpuSeconds, treeCpuSeconds } from './measure/process-cost.ts'
 import { profiled } from './wire/profiled.ts'
 import { startCrowd } from './wire/crowd.ts'
 import { startStand } from './wire/stand.ts'
+import type { WireOptions } from './wire/options.ts'
 
 const fullFleet = 10_000
 const windowSeconds = 12
@@ -12,15 +13,7 @@ const settleSeconds = 20
 const goals = { memoryKb: 40, heapKb: 20, cpuPercent: 6 }
 
 /** Both fleets are connected at once, so that each stretch of time is measured on both sides. */
-export async function benchIdleFleet({
-  runs,
-  scale,
-  profileDir,
-}: {
-  runs: number
-  scale: number
-  profileDir: string | undefined
-}): Promise<Figure[]> {
+export async function benchIdleFleet({ runs, scale, profileDir }: WireOptions): Promise<Figure[]> {
   const agents = Math.round(fullFleet * scale)
   await using stand = await startStand()
   await using ours = startCrowd(agents)

@@ -10,6 +10,7 @@ import { startCrowd } from './wire/crowd.ts'
 import { openLoneAgent } from './wire/lone-agent.ts'
 import { profiled } from './wire/profiled.ts'
 import { startStand } from './wire/stand.ts'
+import type { WireOptions } from './wire/options.ts'
 
 /** Agents that speak at the same time, of one block in flight each. */
 const agents = 4
@@ -20,15 +21,7 @@ const goal = 0.15
 const anything = { parse: (value: unknown) => value }
 
 /** Microseconds of CPU a line of 120 characters: the server with everything it does for a block, the echo with its frame only. */
-export async function benchLogLine({
-  runs,
-  scale,
-  profileDir,
-}: {
-  runs: number
-  scale: number
-  profileDir: string | undefined
-}): Promise<Figure[]> {
+export async function benchLogLine({ runs, scale, profileDir }: WireOptions): Promise<Figure[]> {
   await using stand = await startStand()
   await using bare = startCrowd(agents)
   await bare.join({ url: stand.bare.url, count: agents })

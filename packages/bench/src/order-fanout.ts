@@ -6,6 +6,7 @@ import { cpuSeconds } from './measure/process-cost.ts'
 import { type Crowd, startCrowd } from './wire/crowd.ts'
 import { profiled } from './wire/profiled.ts'
 import { startStand } from './wire/stand.ts'
+import type { WireOptions } from './wire/options.ts'
 
 /** Also the most hosts that may share a repository. */
 const fullFleet = 10_000
@@ -17,15 +18,7 @@ const goals = { seconds: 1, ratio: 2 }
  * All agents share a repository, which is edited: each is told its new configuration, and acks it. The bare server says the same text to
  * as many sockets, whose answers it sends back. Both in turn.
  */
-export async function benchOrderFanout({
-  runs,
-  scale,
-  profileDir,
-}: {
-  runs: number
-  scale: number
-  profileDir: string | undefined
-}): Promise<Figure[]> {
+export async function benchOrderFanout({ runs, scale, profileDir }: WireOptions): Promise<Figure[]> {
   const agents = Math.min(fullFleet, Math.max(1, Math.round(fullFleet * scale)))
   await using stand = await startStand()
   await using ours = startCrowd(agents)

@@ -10,7 +10,8 @@ import type { JoinRouter } from './join-api/router.ts'
 export type RawAgent = {
   hostId: string
   bearer(): Promise<string>
-  dial(): Promise<RawSocket>
+  /** `at`: the server to take the bearer to, if not the one that gave it. */
+  dial(at?: string): Promise<RawSocket>
   /** A machine with the same key, which knows of the sessions until now, at that server. */
   copyAt(url: string): RawAgent
 }
@@ -51,7 +52,8 @@ function machineOf(known: Known): RawAgent {
   return {
     hostId,
     bearer,
-    dial: async () => openSocket(`${url}/agent`, { ...headers, authorization: `Bearer ${await bearer()}` }),
+    dial: async (at = url) =>
+      openSocket(`${at}/agent`, { ...headers, authorization: `Bearer ${await bearer()}` }),
     copyAt: elsewhere => machineOf({ ...known, url: elsewhere, confirmed }),
   }
 }

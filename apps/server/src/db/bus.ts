@@ -7,9 +7,10 @@ import { createAlarm, type Sleeper } from './alarm.ts'
 import { listen } from './listen.ts'
 import type { Db } from './open.ts'
 
-/** What may change. The id is that of the noun, for `audit` none; for `orders` and `schedule` it is the host's, for `progress` and `log` the job's. */
+/** What may change. The id is that of the noun, for `audit` none; for `hello`, `orders` and `schedule` it is the host's, for `progress` and `log` the job's. */
 export type Topic =
   | 'host'
+  | 'hello'
   | 'job'
   | 'repository'
   | 'snapshots'

@@ -48,6 +48,16 @@ test('a bearer keeps the place of the host that proved itself here, and needs on
   expect(arrivals.isFull()).toBe(false)
 })
 
+test('a host that came in by another server gives its place back here, and one that came in here keeps it', async () => {
+  const arrivals = createArrivals({ ...limits, most: 1 })
+  await arrivals.step('a', done)
+  arrivals.greeted('a')
+  expect(arrivals.isFull()).toBe(false)
+  arrivals.seat('b')
+  arrivals.greeted('b')
+  expect(arrivals.isFull()).toBe(true)
+})
+
 test('who does not come on loses the place', async () => {
   const arrivals = createArrivals({ most: 1, placeMs: -1 })
   await arrivals.step('slow', done)

@@ -1,5 +1,6 @@
 // Agents on their way in, from the challenge until they were told their first orders: only so many at once.
 import { Refusal } from '@restic-manager/contract/refusal'
+import type { Bus } from '../db/bus.ts'
 
 export type ArrivalLimits = {
   /** Hosts on their way in at once. */
@@ -30,7 +31,12 @@ export type Arrivals = {
   stepOfBearer<T>(bearer: string, work: () => Promise<T>): Promise<T>
   /** The connection of a host that is let in keeps its place until it is told everything, or gone. */
   seat(hostId: string): Place
+  /** The host said hello, here or to another server: a place that still waits for its next step is free. */
+  greeted(hostId: string): void
 }
+
+/** `isSeated`: by a connection, which gives it back. */
+type Taken = { at: number; isSeated: boolean }
 
 /** There is no place. Nothing was done, and asking again is safe. */
 export class Busy extends Refusal {
@@ -53,8 +59,8 @@ export function createArrivals(
   { most, placeMs }: ArrivalLimits,
   random: () => number = Math.random,
 ): Arrivals {
-  /** By host, or by bearer while the host is not known; each with when it was taken. The oldest come first. */
-  const places = new Map<string, number>()
+  /** By host, or by bearer while the host is not known. The oldest come first. */
+  const places = new Map<string, Taken>()
   const bearers = new Map<string, { hostId: string; until: number }>()
   /** When the turn of the last one in the queue comes. */
   let queuedUntil = 0
@@ -65,7 +71,7 @@ export function createArrivals(
   function isFull() {
     if (places.size < most) return false
     const now = performance.now()
-    dropOld(places, taken => taken + placeMs < now)
+    dropOld(places, ({ at }) => at + placeMs < now)
     return places.size >= most
   }
 
@@ -84,9 +90,11 @@ export function createArrivals(
     lastInAt = places.size >= most ? now : undefined
   }
 
-  function take(key: string) {
+  function take(key: string, isSeated = false): Taken {
+    const taken = { at: performance.now(), isSeated }
     places.delete(key)
-    places.set(key, performance.now())
+    places.set(key, taken)
+    return taken
   }
 
   async function step<T>(key: string, work: () => Promise<T>): Promise<T> {
@@ -117,12 +125,11 @@ export function createArrivals(
       return done
     },
     seat(hostId) {
-      take(hostId)
-      const takenAt = places.get(hostId)
+      const taken = take(hostId, true)
       const missing = new Set<Part>(['orders', 'schedules'])
       const leave = () => {
         // A newer connection of the same host may have taken it over.
-        if (places.get(hostId) === takenAt) places.delete(hostId)
+        if (places.get(hostId) === taken) places.delete(hostId)
       }
       return {
         told(part) {
@@ -133,7 +140,16 @@ export function createArrivals(
         leave,
       }
     },
+    greeted(hostId) {
+      if (places.get(hostId)?.isSeated === false) places.delete(hostId)
+    },
   }
+}
+
+/** Frees places of hosts that came in by another server, until `signal` aborts. A greeting that was missed costs a place until it is old. */
+export async function hearGreetings(bus: Bus, arrivals: Arrivals, signal: AbortSignal): Promise<void> {
+  for await (const { changes } of bus.wakeups([{ topic: 'hello' }], signal))
+    for (const { id } of changes) arrivals.greeted(id)
 }
 
 /** Drops from the front of a map whose oldest entries come first. */

@@ -113,7 +113,8 @@ const greet = together<Greeting, AgentWelcome['ackedSeq']>(async (db, greetings,
         schedule_applied_at = case when hosts.applied_schedule_version = asked."appliedScheduleVersion" then hosts.schedule_applied_at end,
         schedule_version = ${raisedPast(sql`hosts.schedule_version`, sql`asked."appliedScheduleVersion"`, sql`asked."believesSchedule"`)}
       from asked join held on held.at = asked.at where hosts.id = asked.id
-      returning asked.*, ${telling('host', sql`hosts.id`)} as told, ${telling('enrolment', sql`hosts.enrolment_id`)} as told_too
+      returning asked.*, ${telling('host', sql`hosts.id`)} as told, ${telling('hello', sql`hosts.id`)} as told_of_hello,
+        ${telling('enrolment', sql`hosts.enrolment_id`)} as told_too
     ), lost as (
       update jobs set status = 'lost', reason = 'agent_lost_it'
       from greeted where jobs.host_id = greeted.id and greeted."knowsAll" and jobs.id <> all (greeted.known)
@@ -132,7 +133,7 @@ const greet = together<Greeting, AgentWelcome['ackedSeq']>(async (db, greetings,
       on conflict (host_id, epoch) do update set epoch = excluded.epoch
       returning host_id, acked_first as first, acked_rest as rest
     )
-    select greeted.at, opened.first, opened.rest, greeted.told, greeted.told_too,
+    select greeted.at, opened.first, opened.rest, greeted.told, greeted.told_of_hello, greeted.told_too,
       (select count(told) from lost), (select count(told) from found)
     from greeted join opened on opened.host_id = greeted.id`)
   const answers: AgentWelcome['ackedSeq'][] = []

@@ -86,3 +86,16 @@ test(
     for (const { raw } of [inside, ...back]) raw.socket.terminate()
   },
 )
+
+test('a host that proves itself to one server and comes in by another holds no place at the first', async () => {
+  await using first = await startServer({ socketLimits: { arriving: 1 } })
+  await using second = await startServer({ beside: first })
+  const wish = { requestId: newId(), lifeMinutes: 60, maxUses: 2, tags: [], createdBy: 'test' }
+  const { token } = await createEnrolment(first.db, wish)
+  const [crossing, other] = [await joinAsAgent(first.url, token), await joinAsAgent(first.url, token)]
+  const inside = await crossing.dial(second.url)
+  await expect(other.bearer()).rejects.toThrow('Many agents are coming at once')
+  inside.call(1, 'mutation', 'agent.hello', helloOf())
+  await until(() => other.bearer().catch(() => undefined))
+  inside.socket.terminate()
+})

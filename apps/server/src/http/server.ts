@@ -12,7 +12,7 @@ import type { Provider } from '../auth/provider.ts'
 import type { SignIn } from '../auth/sign-in.ts'
 import type { Config } from '../config.ts'
 import { outageIn } from '../db/outage.ts'
-import { createArrivals } from '../fleet/arrivals.ts'
+import { createArrivals, hearGreetings } from '../fleet/arrivals.ts'
 import type { TurnedAwayReason } from '../fleet/turned-away.ts'
 import { clientAddress, limitKey } from './address.ts'
 import { addAuthority, type Authority } from './authority.ts'
@@ -103,6 +103,8 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
     most: parts.limits?.arriving ?? standardLimits.arriving,
     placeMs: parts.limits?.arrivingMs ?? standardLimits.arrivingMs,
   })
+  const stopped = new AbortController()
+  void hearGreetings(parts.agent.bus, arrivals, stopped.signal)
   const join = { ...parts.join, arrivals }
   const keyLimits = createKeyLimits(config.apiCallsPerMinute)
   const trpc = {
@@ -143,6 +145,7 @@ export async function createHttpServer(parts: HttpParts): Promise<HttpServer> {
       return { url: `${tls ? 'https' : 'http'}://${host}:${port}`, port }
     },
     async stop() {
+      stopped.abort()
       const closing = app.close()
       await sockets.drain(3_000)
       app.server.closeIdleConnections()

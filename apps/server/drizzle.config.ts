@@ -3,6 +3,6 @@ import { defineConfig } from 'drizzle-kit'
 
 export default defineConfig({
   dialect: 'postgresql',
-  schema: ['./src/db/schema.ts', './src/db/schema-operators.ts', './src/db/schema-outcomes.ts'],
+  schema: './src/db/schema*.ts',
   out: '../../drizzle',
 })

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { createLog, type Log } from '@restic-manager/runtime/log'
 import { refuseSecrets, type Secret } from '@restic-manager/testkit/canaries'
 import type { Db } from './db/open.ts'
-import { credentials } from './db/schema.ts'
+import { credentials } from './db/schema-credentials.ts'
 import { makeSeal } from './db/seal.ts'
 import { loadSealingKey } from './db/sealing-keys.ts'
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { eq } from 'drizzle-orm'
 import { expect, test } from 'vitest'
-import { settings } from '../db/schema.ts'
+import { settings } from '../db/schema-server.ts'
 import { makeSeal } from '../db/seal.ts'
 import { testDatabase } from '../testing-database.ts'
 import { authSecretPlace, authSecretSetting, openAuthSecret } from './auth-secret.ts'

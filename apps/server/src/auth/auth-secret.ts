@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
 import type { Secret } from '@restic-manager/runtime/secret'
 import type { Db } from '../db/open.ts'
-import { settings } from '../db/schema.ts'
+import { settings } from '../db/schema-server.ts'
 import { type Seal, sealWithin } from '../db/seal.ts'
 import type { SealPlace } from '../db/sealed-columns.ts'
 

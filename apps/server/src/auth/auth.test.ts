@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { settings } from '../db/schema.ts'
+import { settings } from '../db/schema-server.ts'
 import { apiKeys, operators, operatorSessions } from '../db/schema-operators.ts'
 import { startServer, testDatabase, type TestServer } from '../testing.ts'
 import { createApiKey, createApiKeys } from './api-keys.ts'

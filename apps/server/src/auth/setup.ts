@@ -3,7 +3,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { Db } from '../db/open.ts'
-import { settings } from '../db/schema.ts'
+import { settings } from '../db/schema-server.ts'
 import { nobodyAt, writeAudit } from '../fleet/audit.ts'
 import { createOperator, hashOf, hasOperator, type NewOperator } from './operators.ts'
 

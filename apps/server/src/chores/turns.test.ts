@@ -2,7 +2,7 @@
 import { eq, sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import type { Db } from '../db/open.ts'
-import { choreTurns } from '../db/schema.ts'
+import { choreTurns } from '../db/schema-server.ts'
 import { testDatabase } from '../testing.ts'
 import { takeTurn } from './turns.ts'
 

@@ -6,11 +6,29 @@ import { timing as standardTiming, type Timing } from '@restic-manager/contract/
 import { readDatabaseUrl } from './address.ts'
 import { createGate, type GateLoad } from './gate.ts'
 import { guardClient } from './guard.ts'
+import * as tables from './schema.ts'
+import * as alertTables from './schema-alerts.ts'
+import * as credentialTables from './schema-credentials.ts'
+import * as enrolmentTables from './schema-enrolments.ts'
+import * as logTables from './schema-logs.ts'
 import * as operatorTables from './schema-operators.ts'
 import * as outcomeTables from './schema-outcomes.ts'
-import * as tables from './schema.ts'
+import * as serverTables from './schema-server.ts'
+import * as sessionTables from './schema-sessions.ts'
+import * as snapshotTables from './schema-snapshots.ts'
 
-const schema = { ...tables, ...operatorTables, ...outcomeTables }
+const schema = {
+  ...tables,
+  ...alertTables,
+  ...credentialTables,
+  ...enrolmentTables,
+  ...logTables,
+  ...operatorTables,
+  ...outcomeTables,
+  ...serverTables,
+  ...sessionTables,
+  ...snapshotTables,
+}
 
 /** The database, or a transaction in it: a verb cannot tell and need not. */
 export type Db = PgDatabase<PostgresJsQueryResultHKT, typeof schema>

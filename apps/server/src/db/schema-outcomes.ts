@@ -1,10 +1,9 @@
 // Tables of outcomes: what is added up of jobs and sizes, so that no page has to.
 import { sql } from 'drizzle-orm'
-import { bigint, date, index, integer, pgTable, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core'
+import { bigint, date, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import type { ScheduleKind } from '@restic-manager/contract/schedule'
+import { at } from './columns.ts'
 import { hosts, repositories, schedules } from './schema.ts'
-
-const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' })
 
 const outcomeCounts = {
   succeeded: integer().notNull().default(0),

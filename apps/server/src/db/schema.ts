@@ -1,63 +1,26 @@
-// Every table but those of operators and of outcomes, which are in schema-operators.ts and schema-outcomes.ts. Times are timestamptz with milliseconds, sizes are bytes, ids are UUIDs. A host's rows hang on it by composite keys.
+// Tables of hosts, repositories, schedules and jobs; those of other nouns are in files beside this. Times are timestamptz with milliseconds, sizes are bytes, ids are UUIDs. A host's rows hang on it by composite keys.
 import { sql } from 'drizzle-orm'
 import {
   bigint,
   boolean,
-  customType,
   date,
-  foreignKey,
   index,
   integer,
   jsonb,
   pgTable,
   primaryKey,
   text,
-  timestamp,
   unique,
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
 import type { SetAside } from '@restic-manager/contract/agent'
-import type { AlertKind } from '@restic-manager/contract/attention'
-import type { BulkKind, BulkProgress } from '@restic-manager/contract/bulk'
 import type { JobSpec } from '@restic-manager/contract/command'
-import type { JobKind, JobStatus, Progress, Warning } from '@restic-manager/contract/job'
+import type { JobKind, JobStatus, Warning } from '@restic-manager/contract/job'
 import type { BackendKind, RepositoryLock } from '@restic-manager/contract/repository'
 import type { ScheduleDraft, ScheduleKind } from '@restic-manager/contract/schedule'
-import type { Snapshot } from '@restic-manager/contract/snapshots'
-
-const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' })
-const bytes = (name: string) => bigint(name, { mode: 'number' })
-const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' })
-
-/** Single values of this installation, such as the hash of the set-up secret and the fingerprint of the sealing key. */
-export const settings = pgTable('settings', { name: text().primaryKey(), value: jsonb().notNull() })
-
-/** What servers do by the clock, each chore once a round, whichever server comes first. `nextAt`: when the next round is due. */
-export const choreTurns = pgTable('chore_turns', {
-  name: text().primaryKey(),
-  nextAt: at('next_at').notNull(),
-})
-
-/** One-time (or several-times) tokens that let a machine in. Only the SHA-256 of the token is kept. */
-export const enrolments = pgTable('enrolments', {
-  id: uuid().primaryKey(),
-  requestId: uuid('request_id').notNull().unique(),
-  tokenHash: text('token_hash').notNull().unique(),
-  createdBy: text('created_by').notNull(), // an operator's e-mail, or "admin command"
-  createdAt: at('created_at').notNull().defaultNow(),
-  expiresAt: at('expires_at').notNull(),
-  maxUses: integer('max_uses').notNull(),
-  usesLeft: integer('uses_left').notNull(),
-  tags: text()
-    .array()
-    .notNull()
-    .default(sql`'{}'`),
-  needsApproval: boolean('needs_approval').notNull().default(false), // who comes in with it waits for an admin
-  revokedAt: at('revoked_at'),
-  refusedCount: integer('refused_count').notNull().default(0),
-  lastRefusedAt: at('last_refused_at'),
-})
+import { at, bytes } from './columns.ts'
+import { enrolments } from './schema-enrolments.ts'
 
 /** Managed machines. `session*` fence writes: only the newest proven session of a host may change anything. */
 export const hosts = pgTable(
@@ -135,116 +98,6 @@ export const hosts = pgTable(
   ],
 )
 
-/** Acts on many hosts at once, the id being the request's: the hosts are settled when it begins, `done` is how far it has come. */
-export const bulkActs = pgTable(
-  'bulk_acts',
-  {
-    id: uuid().primaryKey(),
-    kind: text().$type<BulkKind>().notNull(),
-    detail: jsonb().$type<{ tag?: string; reason?: string; until?: string; filter?: object }>().notNull(),
-    hostIds: uuid('host_ids').array().notNull(),
-    actor: jsonb()
-      .$type<{ kind: 'operator' | 'api key'; id?: string; name: string; address?: string }>()
-      .notNull(),
-    done: integer().notNull().default(0),
-    changed: integer().notNull().default(0),
-    already: integer().notNull().default(0),
-    refused: integer().notNull().default(0),
-    why: jsonb().$type<BulkProgress['why']>().notNull().default([]), // of the first that refused
-    createdAt: at('created_at').notNull().defaultNow(),
-    finishedAt: at('finished_at'),
-  },
-  table => [
-    index('bulk_acts_open')
-      .on(table.createdAt)
-      .where(sql`${table.finishedAt} is null`),
-  ],
-)
-
-/** Nonces for one proof each. */
-export const sessionChallenges = pgTable(
-  'session_challenges',
-  {
-    nonce: text().primaryKey(),
-    hostId: uuid('host_id')
-      .notNull()
-      .references(() => hosts.id, { onDelete: 'cascade' }),
-    expiresAt: at('expires_at').notNull(),
-  },
-  table => [index('session_challenges_host').on(table.hostId)],
-)
-
-/** Every session a host ever proved, kept as long as the host: a session seen twice in the wrong order is a clone. */
-export const agentSessions = pgTable(
-  'agent_sessions',
-  {
-    hostId: uuid('host_id')
-      .notNull()
-      .references(() => hosts.id, { onDelete: 'cascade' }),
-    id: uuid().notNull(), // the agent's `next`
-    number: bigint({ mode: 'number' }).notNull().generatedAlwaysAsIdentity(),
-    confirmed: uuid(),
-    bearerHash: text('bearer_hash').unique(),
-    bearerExpiresAt: at('bearer_expires_at'),
-    createdAt: at('created_at').notNull().defaultNow(),
-  },
-  table => [
-    primaryKey({ columns: [table.hostId, table.id] }),
-    index('agent_sessions_confirmed').on(table.hostId, table.confirmed),
-  ],
-)
-
-/**
- * What needs a person. At most one that is not cleared for each `kind` and `subject` (the id of what it is about): what happens
- * again is counted there.
- */
-export const alerts = pgTable(
-  'alerts',
-  {
-    id: uuid().primaryKey(),
-    kind: text().$type<AlertKind>().notNull(),
-    subject: uuid().notNull(),
-    hostId: uuid('host_id').references(() => hosts.id, { onDelete: 'cascade' }),
-    enrolmentId: uuid('enrolment_id').references(() => enrolments.id, { onDelete: 'cascade' }),
-    repositoryId: uuid('repository_id'),
-    scheduleId: uuid('schedule_id'),
-    jobId: uuid('job_id'), // the newest job it is about
-    reason: text(),
-    sentence: text().notNull(),
-    detail: text(),
-    lastGoodAt: at('last_good_at'),
-    since: at('since').notNull().defaultNow(),
-    lastSeenAt: at('last_seen_at').notNull().defaultNow(),
-    count: integer().notNull().default(1),
-    acknowledgedBy: text('acknowledged_by'), // an operator's e-mail
-    acknowledgedAt: at('acknowledged_at'),
-    clearedAt: at('cleared_at'),
-  },
-  table => [
-    uniqueIndex('alerts_open')
-      .on(table.kind, table.subject)
-      .where(sql`cleared_at is null`),
-    index('alerts_since').on(table.since, table.id),
-    index('alerts_host').on(table.hostId),
-    index('alerts_enrolment').on(table.enrolmentId),
-    index('alerts_cleared').on(table.clearedAt),
-  ],
-)
-
-/** How far each spool of a host has been committed, by lane. */
-export const spools = pgTable(
-  'spools',
-  {
-    hostId: uuid('host_id')
-      .notNull()
-      .references(() => hosts.id, { onDelete: 'cascade' }),
-    epoch: uuid().notNull(),
-    ackedFirst: bigint('acked_first', { mode: 'number' }).notNull().default(0),
-    ackedRest: bigint('acked_rest', { mode: 'number' }).notNull().default(0),
-  },
-  table => [primaryKey({ columns: [table.hostId, table.epoch] })],
-)
-
 /** restic repositories and what is known of them. */
 export const repositories = pgTable('repositories', {
   id: uuid().primaryKey(),
@@ -271,23 +124,6 @@ export const repositories = pgTable('repositories', {
   createdAt: at('created_at').notNull().defaultNow(),
   updatedAt: at('updated_at').notNull().defaultNow(),
 })
-
-/** Secrets of a repository, sealed. `password` is restic's; `everyday` and `admin` are the backend's. */
-export const credentials = pgTable(
-  'credentials',
-  {
-    id: uuid().primaryKey(),
-    repositoryId: uuid('repository_id')
-      .notNull()
-      .references(() => repositories.id, { onDelete: 'cascade' }),
-    purpose: text().$type<'password' | 'everyday' | 'admin'>().notNull(),
-    sealed: text().notNull(),
-    /** Of an rclone section, the type of its remote, which is no secret. Null: it is none, or was sealed before this was kept. */
-    remoteType: text('remote_type'),
-    updatedAt: at('updated_at').notNull().defaultNow(),
-  },
-  table => [unique('credentials_purpose').on(table.repositoryId, table.purpose)],
-)
 
 /** Which hosts have access to which repositories. */
 export const hostRepositories = pgTable(
@@ -446,114 +282,4 @@ export const jobs = pgTable(
         sql`${table.scheduleId} is not null and ${table.scheduledFor} is not null and ${table.retryOf} is null`,
       ),
   ],
-)
-
-/** The newest progress of running jobs. Made UNLOGGED by hand in its migration: losing it in a crash costs nothing. */
-export const jobProgress = pgTable(
-  'job_progress',
-  {
-    jobId: uuid('job_id').primaryKey(),
-    hostId: uuid('host_id').notNull(),
-    progress: jsonb().$type<Progress>().notNull(),
-    updatedAt: at('updated_at').notNull().defaultNow(),
-  },
-  table => [
-    foreignKey({ columns: [table.jobId, table.hostId], foreignColumns: [jobs.id, jobs.hostId] }).onDelete(
-      'cascade',
-    ),
-  ],
-)
-
-/**
- * Log blocks as they came, compressed with zstd. Partitioned by `day`, the job's `logDay`, by hand in its migration: a day that
- * is old is dropped whole. The key begins with the job, so that a job's rows are found without the day too.
- */
-export const logBlocks = pgTable(
-  'log_blocks',
-  {
-    day: date({ mode: 'string' }).notNull(),
-    jobId: uuid('job_id').notNull(),
-    hostId: uuid('host_id').notNull(),
-    firstSeq: bigint('first_seq', { mode: 'number' }).notNull(),
-    count: bigint({ mode: 'number' }).notNull(),
-    startedAt: at('started_at').notNull(),
-    block: bytea().notNull(),
-    receivedAt: at('received_at').notNull().defaultNow(),
-  },
-  table => [
-    primaryKey({ columns: [table.jobId, table.firstSeq, table.day] }),
-    foreignKey({ columns: [table.jobId, table.hostId], foreignColumns: [jobs.id, jobs.hostId] }).onDelete(
-      'cascade',
-    ),
-  ],
-)
-
-/** Days whose logs were removed. `keptDays`: the setting at that time; `lateBlocks`: blocks that came after and were let go. */
-export const removedLogDays = pgTable('removed_log_days', {
-  day: date({ mode: 'string' }).primaryKey(),
-  keptDays: integer('kept_days').notNull(),
-  removedAt: at('removed_at').notNull().defaultNow(),
-  lateBlocks: integer('late_blocks').notNull().default(0),
-})
-
-/** The mirror of each repository's snapshots. `hostId` and `jobId` come from their tags. */
-export const snapshots = pgTable(
-  'snapshots',
-  {
-    repositoryId: uuid('repository_id')
-      .notNull()
-      .references(() => repositories.id, { onDelete: 'cascade' }),
-    id: text().notNull(),
-    shortId: text('short_id').notNull(),
-    time: at('taken_at').notNull(),
-    hostname: text().notNull(),
-    paths: text().array().notNull(),
-    tags: text().array().notNull(),
-    sizeBytes: bytes('size_bytes').notNull(),
-    fileCount: bigint('file_count', { mode: 'number' }).notNull(),
-    hostId: uuid('host_id').references(() => hosts.id, { onDelete: 'set null' }),
-    jobId: uuid('job_id'),
-  },
-  table => [
-    primaryKey({ columns: [table.repositoryId, table.id] }),
-    index('snapshots_host_newest').on(table.hostId, table.time, table.id),
-    index('snapshots_repository_newest').on(table.repositoryId, table.time, table.id),
-    index('snapshots_newest').on(table.time, table.id, table.repositoryId),
-    index('snapshots_job').on(table.jobId),
-  ],
-)
-
-/** How many snapshots of each host the mirror of each repository holds: lists must not count them one by one. Written with the mirror. */
-export const snapshotCounts = pgTable(
-  'snapshot_counts',
-  {
-    repositoryId: uuid('repository_id')
-      .notNull()
-      .references(() => repositories.id, { onDelete: 'cascade' }),
-    hostId: uuid('host_id')
-      .notNull()
-      .references(() => hosts.id, { onDelete: 'cascade' }),
-    count: integer().notNull(),
-  },
-  table => [
-    primaryKey({ columns: [table.repositoryId, table.hostId] }),
-    index('snapshot_counts_host').on(table.hostId),
-  ],
-)
-
-/** Pages of snapshot reports that are not complete yet. */
-export const snapshotReportPages = pgTable(
-  'snapshot_report_pages',
-  {
-    hostId: uuid('host_id')
-      .notNull()
-      .references(() => hosts.id, { onDelete: 'cascade' }),
-    repositoryId: uuid('repository_id').notNull(),
-    reportId: uuid('report_id').notNull(),
-    page: integer().notNull(),
-    pages: integer().notNull(),
-    snapshots: jsonb().$type<Snapshot[]>().notNull(),
-    receivedAt: at('received_at').notNull().defaultNow(),
-  },
-  table => [primaryKey({ columns: [table.hostId, table.repositoryId, table.reportId, table.page] })],
 )

@@ -2,7 +2,7 @@
 import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
-import { enrolments } from '../db/schema.ts'
+import { enrolments } from '../db/schema-enrolments.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
 import { connectMachine, enrolMachine, makeHost, makeKey, proveMachine, quiet } from '../testing-fleet.ts'
 import { alertPage } from './alert-views.ts'

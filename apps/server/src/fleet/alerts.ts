@@ -6,7 +6,7 @@ import { newId } from '@restic-manager/contract/ids'
 import { Refusal } from '@restic-manager/contract/refusal'
 import { notify, notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
-import { alerts } from '../db/schema.ts'
+import { alerts } from '../db/schema-alerts.ts'
 
 /** What an alert is about. `subject` is the id under which it is counted. */
 export type NewAlert = {

@@ -1,7 +1,10 @@
 // What the record is about: each kind of thing, what it is called, the hosts it concerns, and what of it counts as changed.
 import { and, eq, gt, isNull, or, sql } from 'drizzle-orm'
 import type { Db } from '../db/open.ts'
-import { alerts, bulkActs, enrolments, hosts, jobs, repositories, schedules, settings } from '../db/schema.ts'
+import { hosts, jobs, repositories, schedules } from '../db/schema.ts'
+import { alerts } from '../db/schema-alerts.ts'
+import { enrolments } from '../db/schema-enrolments.ts'
+import { bulkActs, settings } from '../db/schema-server.ts'
 import { operatorInvitations, operators } from '../db/schema-operators.ts'
 import type { AuditState } from './audit-mask.ts'
 import { draftOf } from './schedule-rows.ts'

@@ -3,7 +3,7 @@ import { and, eq, gt, inArray, isNull, or, sql } from 'drizzle-orm'
 import type { BulkKind } from '@restic-manager/contract/bulk'
 import type { Db } from '../db/open.ts'
 import { apiKeys, operators } from '../db/schema-operators.ts'
-import type { bulkActs } from '../db/schema.ts'
+import type { bulkActs } from '../db/schema-server.ts'
 import { idsWithin } from './scope.ts'
 
 /** Who may do it at all, as the procedures `hosts.bulk` and `hosts.bulkTag` ask. */

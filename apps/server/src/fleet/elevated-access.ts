@@ -3,7 +3,8 @@ import { and, eq, inArray } from 'drizzle-orm'
 import type { ElevatedAccess } from '@restic-manager/contract/command'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
-import { credentials, repositories } from '../db/schema.ts'
+import { repositories } from '../db/schema.ts'
+import { credentials } from '../db/schema-credentials.ts'
 import { placeOf } from './configuration.ts'
 
 /**

@@ -4,7 +4,8 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import type { EnrolmentView } from '@restic-manager/contract/enrolment'
 import { fingerprintOf } from '@restic-manager/runtime/fingerprint'
 import type { Db } from '../db/open.ts'
-import { enrolments, hosts } from '../db/schema.ts'
+import { hosts } from '../db/schema.ts'
+import { enrolments } from '../db/schema-enrolments.ts'
 import { enrolmentsIn, hostsIn, type Scope, wholeFleet } from './scope.ts'
 
 /** The newest enrolments are of interest; older ones stay in the database. */

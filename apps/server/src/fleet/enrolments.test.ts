@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
 import { eq, sql } from 'drizzle-orm'
-import { enrolments } from '../db/schema.ts'
+import { enrolments } from '../db/schema-enrolments.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
 import { enrolMachine, makeKey, quiet } from '../testing-fleet.ts'
 import { listEnrolments, viewEnrolment } from './enrolment-views.ts'

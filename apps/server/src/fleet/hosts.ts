@@ -5,7 +5,8 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import type { HostRemoveRequest, HostUpdateRequest } from '@restic-manager/contract/requests'
 import { notify, notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
-import { agentSessions, hostRepositories, hosts, jobs, sessionChallenges } from '../db/schema.ts'
+import { hostRepositories, hosts, jobs } from '../db/schema.ts'
+import { agentSessions, sessionChallenges } from '../db/schema-sessions.ts'
 import { clearAlerts, everyAlert } from './alerts.ts'
 
 const notFound = () => new Refusal('host_not_found', 'There is no such host.')

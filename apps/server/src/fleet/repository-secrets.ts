@@ -4,7 +4,7 @@ import { newId } from '@restic-manager/contract/ids'
 import { remoteTypeOf } from '@restic-manager/contract/policy-rule'
 import type { Db } from '../db/open.ts'
 import { type Seal, sealWithin } from '../db/seal.ts'
-import { credentials } from '../db/schema.ts'
+import { credentials } from '../db/schema-credentials.ts'
 import { placeOf } from './configuration.ts'
 
 type Purpose = 'password' | 'everyday' | 'admin'

@@ -3,7 +3,9 @@ import { and, arrayOverlaps, inArray, or, type SQL, sql, type SQLWrapper } from 
 import type { PgTable } from 'drizzle-orm/pg-core'
 import { Refusal, type RefusalCode } from '@restic-manager/contract/refusal'
 import type { Db } from '../db/open.ts'
-import { alerts, enrolments, hosts, jobs, repositories, schedules } from '../db/schema.ts'
+import { hosts, jobs, repositories, schedules } from '../db/schema.ts'
+import { alerts } from '../db/schema-alerts.ts'
+import { enrolments } from '../db/schema-enrolments.ts'
 
 /** Tags of hosts, one of which is enough. Undefined: no limit. */
 export type Scope = readonly string[] | undefined

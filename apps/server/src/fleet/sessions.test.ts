@@ -7,7 +7,8 @@ import { newId } from '@restic-manager/contract/ids'
 import { proofText } from '@restic-manager/contract/join'
 import { encodeLine } from '@restic-manager/contract/log'
 import { timing } from '@restic-manager/contract/timing'
-import { agentSessions, hosts } from '../db/schema.ts'
+import { hosts } from '../db/schema.ts'
+import { agentSessions } from '../db/schema-sessions.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
 import {
   connectMachine,

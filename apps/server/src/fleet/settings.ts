@@ -11,7 +11,7 @@ import {
   usualLogDays,
 } from '@restic-manager/contract/settings'
 import type { Db } from '../db/open.ts'
-import { settings } from '../db/schema.ts'
+import { settings } from '../db/schema-server.ts'
 
 const names = { logDays: 'log_days', jobDays: 'job_days', auditDays: 'audit_days' } as const
 

@@ -5,7 +5,8 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import { snapshotTags, type SnapshotsReport } from '@restic-manager/contract/snapshots'
 import { notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
-import { hostRepositories, repositories, snapshotReportPages } from '../db/schema.ts'
+import { hostRepositories, repositories } from '../db/schema.ts'
+import { snapshotReportPages } from '../db/schema-snapshots.ts'
 import { takeFact, type Sender } from './facts.ts'
 
 /**

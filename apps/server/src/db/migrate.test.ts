@@ -4,6 +4,7 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import drizzleConfig from '../../drizzle.config.ts'
 import { testDatabase } from '../testing-database.ts'
 import { migrateDatabase, migrationsFolder } from './migrate.ts'
 import { connect } from './open.ts'
@@ -55,8 +56,7 @@ test('the migrations make exactly the tables of the schema: generating again fin
     await cp(migrationsFolder(), join(folder, 'drizzle'), { recursive: true })
     const config = join(folder, 'drizzle.config.json')
     const out = relative(app, join(folder, 'drizzle'))
-    const schema = ['./src/db/schema.ts', './src/db/schema-operators.ts', './src/db/schema-outcomes.ts']
-    await writeFile(config, JSON.stringify({ dialect: 'postgresql', schema, out }))
+    await writeFile(config, JSON.stringify({ ...drizzleConfig, out }))
     const bin = fileURLToPath(import.meta.resolve('drizzle-kit'))
     const kit = join(bin.slice(0, bin.lastIndexOf('/drizzle-kit/')), 'drizzle-kit/bin.cjs')
     const generate = spawnSync(process.execPath, [kit, 'generate', `--config=${relative(app, config)}`], {

@@ -64,7 +64,7 @@ const help = `Usage: npm run bench -- [${names.join(' | ')}] [options]
   --snapshots N, --log-lines N  what growth adds to that fleet (default 2000000 and 50000000)
   --database-dir D  keeps the fleets of the lists and the Overview, and takes those that are there
   --data DIR  a data directory for that fleet, kept: it is seeded once and used again
-  --profile DIR  writes CPU profiles of the server on the wire there; they cost a little themselves
+  --profile DIR  writes CPU profiles of the server there, of the wire, the storm and midnight; they cost a little themselves
   --part P    only this part of the page, may be repeated: ${pageParts.join(', ')}
   --json      one line of JSON a figure, and nothing else on standard output
 `

@@ -7,6 +7,7 @@ import { runScenario, type ScenarioOptions } from './scenario/run-scenario.ts'
 
 export type FleetBenchOptions = Pick<ScenarioOptions, 'agents' | 'outageSeconds' | 'oneAddress'> & {
   replicas: number
+  profileDir: string | undefined
 }
 
 /** `ours` and `goal` in `unit`; more in the report. */
@@ -57,6 +58,7 @@ export function nothingLost(name: string, report: FleetReport): FleetFigure {
 /** Runs a scenario on servers of its own. */
 export async function runOwn({
   replicas,
+  profileDir,
   ...options
 }: FleetBenchOptions & Pick<ScenarioOptions, 'scenario'>): Promise<FleetReport> {
   await build()
@@ -64,7 +66,7 @@ export async function runOwn({
   const stopped = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(signal, () => stopped.abort(new Error('stopped')))
-  await using ground = await openOwnGround(replicas)
+  await using ground = await openOwnGround(replicas, profileDir)
   return await runScenario(ground, {
     ...{ ...options, minutes: 1, lines: undefined, signal: stopped.signal },
     note: sentence => void process.stderr.write(`${sentence}\n`),

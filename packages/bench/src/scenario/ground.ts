@@ -34,4 +34,7 @@ export type OwnServers = {
   restart(which: number): Promise<void>
   /** Programs that ended by themselves. */
   ended(): string[]
+  /** A profile of what they do from now on, written under a name; nothing where nobody wanted any. */
+  beginProfile(): Promise<void>
+  writeProfile(name: string): Promise<void>
 }

@@ -1,7 +1,7 @@
 // Servers of a run's own: built as they are shipped, on an embedded PostgreSQL with the settings it is shipped with.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { startEmbedded } from '@restic-manager/server/testing'
@@ -16,10 +16,14 @@ import {
 import { watchDatabase } from '../checker/watch.ts'
 import { connectToRead } from '../checker/world.ts'
 import { cpuSeconds, memoryBytes, peakBytes, treeCpuSeconds } from '../measure/process-cost.ts'
+import { probe, probeFlags } from '../wire/probed.ts'
 import type { Cost, Ground } from './ground.ts'
 
-/** Starts `replicas` servers on one database and notes every step of every job from then on. Disposing ends all and removes it. */
-export async function openOwnGround(replicas: number): Promise<Ground> {
+/**
+ * Starts `replicas` servers on one database and notes every step of every job from then on. Disposing ends all and removes it.
+ * `profileDir`: where CPU profiles of what is measured are written; they cost a little themselves.
+ */
+export async function openOwnGround(replicas: number, profileDir?: string): Promise<Ground> {
   await using undo = new AsyncDisposableStack()
   const folder = await makeThrowAway('rm-fleet-')
   undo.defer(() => removeThrowAway(folder))
@@ -33,6 +37,7 @@ export async function openOwnGround(replicas: number): Promise<Ground> {
   const env = {
     ...{ DATABASE_URL: database.url, RM_SECRET_KEY_FILE: keyFile, RM_LOG_LEVEL: 'warn', HOST: '127.0.0.1' },
     RM_PUBLIC_URL: urls[0],
+    ...(profileDir === undefined ? {} : { NODE_OPTIONS: probeFlags.join(' ') }),
   }
   const envOf = (which: number) => ({
     ...env,
@@ -44,6 +49,8 @@ export async function openOwnGround(replicas: number): Promise<Ground> {
   let usedBefore = 0
   let isWanted = false
   const ended: string[] = []
+  /** The servers of which a profile is taken, each with its number. */
+  let profiled: [RunningServer, number][] = []
 
   async function start() {
     isWanted = true
@@ -102,6 +109,23 @@ export async function openOwnGround(replicas: number): Promise<Ground> {
         if (isWanted) await startOne(which)
       },
       ended: () => [...ended],
+      async beginProfile() {
+        if (profileDir === undefined) return
+        await mkdir(profileDir, { recursive: true })
+        profiled = running.flatMap((server, at) => (server === undefined ? [] : [[server, at + 1]]))
+        await Promise.all(profiled.map(([{ child }]) => probe(child, { probe: 'profile' })))
+      },
+      async writeProfile(name) {
+        // Who was restarted meanwhile has taken its profile along.
+        const still = profiled.filter(([server, number]) => running[number - 1] === server)
+        profiled = []
+        await Promise.all(
+          still.map(([{ child }, number]) => {
+            const file = path.join(profileDir ?? '', `${name.replaceAll(' ', '-')}-${number}.cpuprofile`)
+            return probe(child, { probe: 'writeProfile', file })
+          }),
+        )
+      },
     },
     async cost(): Promise<Cost | undefined> {
       if (process.platform !== 'linux') return undefined

@@ -50,11 +50,13 @@ export async function runScenario(ground: Ground, options: ScenarioOptions): Pro
   const costs: FleetReport['costs'] = {}
   let before = await look()
   const begin = async () => {
+    await ground.own?.beginProfile()
     before = await look()
   }
   const end = async (name: string) => {
     const emptyBytes = empty.cost?.residentBytes ?? 0
     const cost = costBetween(before, await look(), { agents, emptyBytes })
+    await ground.own?.writeProfile(name)
     if (cost === undefined) return
     costs[name] = cost
     note(`${name}, in ${cost.seconds} s: ${cost.serverCpuSeconds} s of server CPU`)

@@ -14,6 +14,7 @@ import {
 } from '../../../../scripts/processes.ts'
 import type { BareAnswer, BareOrder } from './bare-server.ts'
 import type { ProbeAnswer, ProbeOrder } from './probe.ts'
+import { ask, probe, probeFlags } from './probed.ts'
 
 export type Side = { url: string; pid: number; probe(order: ProbeOrder): Promise<ProbeAnswer['probed']> }
 
@@ -28,9 +29,6 @@ export type Stand = AsyncDisposable & {
   tokensFor(agents: number): Promise<string[]>
 }
 
-const probe = path.join(import.meta.dirname, 'probe.ts')
-const watched = ['--expose-gc', '--import', probe]
-
 /** Builds what has changed and starts both, ours with its own PostgreSQL and all limits as they are shipped. */
 export async function startStand(): Promise<Stand> {
   await build()
@@ -39,13 +37,13 @@ export async function startStand(): Promise<Stand> {
   undo.defer(() => removeThrowAway(folder))
   const dataDir = path.join(folder, 'server')
   const env = { RM_DATA_DIR: dataDir, DATABASE_URL: undefined, RM_LOG_LEVEL: 'warn', PORT: '0' }
-  const server = await startServerProgram({ ...env, NODE_OPTIONS: watched.join(' ') })
+  const server = await startServerProgram({ ...env, NODE_OPTIONS: probeFlags.join(' ') })
   undo.defer(async () => void (await stopProgram(server)))
   const { api, ...operator } = await makeOperator(
     { url: server.url, env },
     { email: 'wire@example.net', name: 'Wire', folder },
   )
-  const bare = fork(path.join(import.meta.dirname, 'bare-server.ts'), { execArgv: watched })
+  const bare = fork(path.join(import.meta.dirname, 'bare-server.ts'), { execArgv: probeFlags })
   undo.defer(() => void bare.kill('SIGKILL'))
   const [{ port }] = (await once(bare, 'message')) as [{ port: number }]
   const postmaster = await readFile(path.join(dataDir, 'postgres/postmaster.pid'), 'utf8')
@@ -70,11 +68,5 @@ export async function startStand(): Promise<Stand> {
 
 const sideOf = (child: ChildProcess) => ({
   pid: child.pid ?? 0,
-  probe: async (order: ProbeOrder) => (await ask<ProbeAnswer>(child, order)).probed,
+  probe: (order: ProbeOrder) => probe(child, order),
 })
-
-async function ask<Answer>(child: ChildProcess, order: ProbeOrder | BareOrder): Promise<Answer> {
-  child.send(order)
-  const [said] = (await once(child, 'message')) as [Answer]
-  return said
-}

@@ -1,10 +1,12 @@
 // What goes over an agent's connection, frame by frame: answers, streams, and what is refused.
 import { EventEmitter } from 'node:events'
+import { type Duplex, Writable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { WebSocket } from 'ws'
 import { until } from '@restic-manager/testkit/until'
 import { connectMachine, helloOf, makeHost } from '../testing-fleet.ts'
 import { routerParts } from '../testing-routers.ts'
+import { textsIn } from '../testing-frames.ts'
 import { serveFrames } from './agent-frames.ts'
 
 let parts: Awaited<ReturnType<typeof routerParts>>
@@ -21,13 +23,29 @@ async function connect() {
   const closed = new AbortController()
   const told: Frame[] = []
   const failed: (string | undefined)[] = []
+  const hear = (text: string) => void told.push(JSON.parse(text.startsWith('P') ? `"${text}"` : text))
   const socket = Object.assign(new EventEmitter(), {
     ...{ OPEN: 1, readyState: 1 },
-    send: (text: string) => void told.push(JSON.parse(text.startsWith('P') ? `"${text}"` : text)),
+    send: hear,
+  })
+  const counts = { pending: 0, writes: 0 }
+  const stream = new Writable({
+    write(bytes: Buffer, _encoding, done) {
+      counts.writes += 1
+      textsIn(bytes).forEach(hear)
+      done()
+    },
   })
   serveFrames({
     socket: socket as unknown as WebSocket,
-    encoder: { encode: message => JSON.stringify(message), decode: text => JSON.parse(String(text)) },
+    stream: stream as Duplex,
+    link: {
+      ...{ read: text => JSON.parse(String(text)), weigh() {} },
+      began: () => void (counts.pending += 1),
+      ended: () => void (counts.pending -= 1),
+      refused: (_reason, sentence) => new Error(sentence),
+    },
+    mostSubscriptions: 8,
     ctx: parts.agentContext(host.sender, closed.signal),
     onError: path => void failed.push(path),
   })
@@ -35,7 +53,7 @@ async function connect() {
   const call = (id: number | null, method: string, path: string, input?: unknown) =>
     say({ id, method, params: { path, input } })
   return {
-    ...{ host, closed, told, failed, socket, say, call },
+    ...{ host, closed, told, failed, counts, socket, say, call },
     answerTo: (id: number) => until(() => told.find(frame => frame.id === id)),
     async hello() {
       call(1, 'mutation', 'agent.hello', helloOf())
@@ -127,4 +145,40 @@ test('a frame that cannot be read, or has no id, is refused, and the connection 
   await until(() => told.length === 5)
   const refused = { id: null, error: { message: expect.any(String) } }
   expect(told).toMatchObject([refused, refused, refused, refused, 'PONG'])
+})
+
+test('every call counts until it is answered, also those that share an id', async () => {
+  const { call, hello, counts, told } = await connect()
+  await hello()
+  const ack = { version: 0, appliedAt: '2026-11-23T07:00:00.000Z' }
+  for (let round = 0; round < 3; round += 1) call(7, 'mutation', 'config.ack', ack)
+  expect(counts.pending).toBe(3)
+  await until(() => told.length === 3)
+  expect(counts.pending).toBe(0)
+})
+
+test('an agent has so many streams, however often it asks for one under an id in use', async () => {
+  const { call, hello, told } = await connect()
+  await hello()
+  for (let id = 2; id < 10; id += 1) {
+    call(id, 'subscription', 'schedule.set')
+    call(id, 'subscription', 'schedule.set')
+  }
+  // Each has begun and told the plan, and its double was refused, but for the last one's, which was one too many.
+  await until(() => told.length === 24)
+  expect(told.filter(({ id, error }) => error !== undefined && id !== null)).toHaveLength(7)
+  call(10, 'subscription', 'schedule.set')
+  await until(() => told.length === 25)
+  expect(told[24]).toMatchObject({ id: null, error: { data: {} } })
+})
+
+test('what is said to many calls of one turn leaves in one piece, in the order of the calls', async () => {
+  const { hello, call, counts, told } = await connect()
+  await hello()
+  const before = counts.writes
+  const beat = { sentAt: '2026-11-23T07:00:00.000Z', spool: { facts: 0, logBytes: 0 } }
+  for (let id = 2; id < 8; id += 1) call(id, 'mutation', 'agent.heartbeat', beat)
+  await until(() => told.length === 6)
+  expect(told.map(({ id }) => id)).toEqual([2, 3, 4, 5, 6, 7])
+  expect(counts.writes - before).toBe(1)
 })

@@ -11,6 +11,7 @@ import { until } from '@restic-manager/testkit/until'
 import { openSocket, type RawSocket } from '../testing-agent.ts'
 import { type Link, type LinkLimits, makeLink } from './socket-link.ts'
 import { standardLimits } from './sockets.ts'
+import { encoderOf } from './trpc-encoder.ts'
 
 const MiB = 1024 * 1024
 const limits: LinkLimits = { ...standardLimits, pingMs: 12_000, pongMs: 12_000 }
@@ -62,15 +63,16 @@ async function connectOne(wish: Partial<LinkLimits> = {}) {
     acceptor.handleUpgrade(request, socket, head, webSocket => {
       const link = makeLink(webSocket, { ...limits, ...wish })
       const ctx = { link }
+      const encoder = encoderOf(link, limits)
       getWSConnectionHandler({
         wss: acceptor,
         router,
         createContext: () => ctx,
         experimental_encoder: {
-          ...link.encoder,
+          ...encoder,
           encode(message) {
             counts.mostQueued = Math.max(counts.mostQueued, webSocket.bufferedAmount)
-            return link.encoder.encode(message)
+            return encoder.encode(message)
           },
         },
       })(webSocket, request)

@@ -1,6 +1,5 @@
 // One accepted WebSocket: what it may send, how much may wait for it, whether its peer is still there.
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
-import type { Encoder } from '@trpc/server/adapters/ws'
 import type { WebSocket } from 'ws'
 import type { TurnedAwayReason } from '../fleet/turned-away.ts'
 
@@ -33,7 +32,15 @@ export type Link = {
   room(): Promise<void>
   /** The same for values too large for many to be held at once: to be taken before such a value is read, and given back once it is said. */
   floor(): Promise<Disposable>
-  encoder: Encoder
+  /** What a frame says. Throws for one that is refused: no text, no JSON, too many calls in it, or the connection is closing. */
+  read(data: unknown): unknown
+  /** A call came. Nothing more is read while too many have no answer yet. */
+  began(): void
+  ended(): void
+  /** To be asked before a text is said. Answers wait for nobody: who asks for much at once and reads none of it is given up before it is queued. */
+  weigh(text: string): void
+  /** The refusal of a frame, which is counted. */
+  refused(reason: TurnedAwayReason, sentence: string): Error
   /** Calls that still run. */
   pending(): number
   /** Reads nothing more, for good. */
@@ -43,24 +50,18 @@ export type Link = {
   tick(now: number, stalledMs: number): void
 }
 
-type Frame = { id?: number | string | null; method?: string; result?: { type?: string }; error?: unknown }
-
 /** What ws says of a frame that is too large, or in too many pieces. */
 const tooLarge = /^WS_ERR_(UNSUPPORTED_MESSAGE_LENGTH|TOO_MANY_BUFFERED_PARTS)$/
 const codeOf = (error: Error) => ('code' in error ? String(error.code) : '')
 
-/**
- * Watches over one socket. Its encoder sees every frame both ways, so make one link and one tRPC handler for each. `turnAway` hears
- * why a frame was refused, or the peer given up.
- */
+/** Watches over one socket. `turnAway` hears why a frame was refused, or the peer given up. */
 export function makeLink(
   socket: WebSocket,
   limits: LinkLimits,
   turnAway: (reason: TurnedAwayReason) => void = () => {},
 ): Link {
   const gone = new AbortController()
-  const calls = new Set<string>()
-  const subscriptions = new Set<string>()
+  let pending = 0
   let heardAt = performance.now()
   let pingedAt: number | undefined
   let fullSince: number | undefined
@@ -81,7 +82,7 @@ export function makeLink(
   })
   socket.once('close', () => gone.abort())
 
-  const isBusy = () => calls.size >= limits.mostPending || socket.bufferedAmount > limits.roomBytes
+  const isBusy = () => pending >= limits.mostPending || socket.bufferedAmount > limits.roomBytes
   const readOrNot = () => {
     if (leaving) return
     if (hushed || isBusy()) socket.pause()
@@ -103,7 +104,7 @@ export function makeLink(
     return new Error(sentence)
   }
 
-  function read(data: unknown): Frame | null | (Frame | null)[] {
+  function parse(data: unknown): unknown {
     if (typeof data !== 'string') throw refused('unreadable', 'Frames are text.')
     try {
       return JSON.parse(data)
@@ -146,37 +147,29 @@ export function makeLink(
       await room()
       return { [Symbol.dispose]: said.resolve }
     },
-    encoder: {
-      decode(data) {
-        if (leaving) throw new Error('This connection is closing.')
-        const message = read(data)
-        const frames = Array.isArray(message) ? message : [message]
-        if (frames.length > limits.mostCalls) throw refused('too_many_calls', 'Too many calls in one frame.')
-        const opening = frames.filter(frame => frame?.method === 'subscription').length
-        if (subscriptions.size + opening > limits.mostSubscriptions)
-          throw refused('too_many_subscriptions', 'Too many subscriptions.')
-        for (const frame of frames) {
-          if (frame?.method === 'subscription') subscriptions.add(String(frame.id))
-          else if (frame?.method === 'query' || frame?.method === 'mutation') calls.add(String(frame.id))
-        }
-        readOrNot()
-        return message
-      },
-      encode(message) {
-        const { id, result, error } = message as Frame
-        if (id !== undefined && id !== null && (error !== undefined || result?.type !== 'started')) {
-          calls.delete(String(id))
-          if (error !== undefined || result?.type === 'stopped') subscriptions.delete(String(id))
-        }
-        readOrNot()
-        const text = JSON.stringify(message)
-        // Answers wait for nobody: who asks for many at once and reads none is given up before they are queued.
-        const waiting = socket.bufferedAmount
-        if (waiting > limits.roomBytes && waiting + Buffer.byteLength(text) > limits.mostBytes) giveUp()
-        return text
-      },
+    read(data) {
+      if (leaving) throw new Error('This connection is closing.')
+      const frame = parse(data)
+      if (Array.isArray(frame) && frame.length > limits.mostCalls)
+        throw refused('too_many_calls', 'Too many calls in one frame.')
+      return frame
     },
-    pending: () => calls.size,
+    began() {
+      pending += 1
+      if (pending >= limits.mostPending) readOrNot()
+    },
+    ended() {
+      pending -= 1
+      if (socket.isPaused) readOrNot()
+    },
+    weigh(text) {
+      const waiting = socket.bufferedAmount
+      if (waiting <= limits.roomBytes) return
+      if (waiting + Buffer.byteLength(text) > limits.mostBytes) giveUp()
+      else readOrNot()
+    },
+    refused,
+    pending: () => pending,
     hush() {
       hushed = true
       readOrNot()

@@ -22,6 +22,7 @@ import { clientAddress } from './address.ts'
 import { isForeign } from './origin.ts'
 import { type Answer, refuse } from './refused-upgrade.ts'
 import { type Link, type LinkLimits, makeLink } from './socket-link.ts'
+import { encoderOf } from './trpc-encoder.ts'
 import { isPrivate, plainHttpSentence, type TransportRules } from './transport.ts'
 import { mostCalls, noteError } from './trpc-routes.ts'
 import { countUnproven } from './unproven.ts'
@@ -69,6 +70,7 @@ export type Sockets = {
   drain(spreadMs: number): Promise<void>
 }
 
+type AgentEnds = { socket: WebSocket; stream: Duplex }
 type Operator = { principal: Principal; headers: Headers }
 
 const MiB = 1024 * 1024
@@ -126,7 +128,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
         unproven.proved(socket)
         acceptor.handleUpgrade(request, socket, head, webSocket => {
           socket.off('error', ignore)
-          start.begin(webSocket)
+          start.begin(webSocket, socket)
         })
         return undefined
       })
@@ -137,7 +139,9 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
       })
   })
 
-  async function admit(request: IncomingMessage): Promise<Answer | { begin: (socket: WebSocket) => void }> {
+  async function admit(
+    request: IncomingMessage,
+  ): Promise<Answer | { begin: (socket: WebSocket, stream: Duplex) => void }> {
     if (draining) return { status: 503, sentence: 'The server is stopping. Try again.', reason: 'stopping' }
     const path = URL.parse(request.url ?? '', 'http://server')?.pathname
     if (path === '/agent') {
@@ -148,7 +152,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
         return { status: 401, sentence: 'Prove the session first.', reason: 'no_bearer' }
       try {
         const host = await parts.arrivals.stepOfBearer(bearer, () => parts.claimBearer(bearer))
-        return { begin: socket => beginAgent(socket, request, host) }
+        return { begin: (socket, stream) => beginAgent({ socket, stream }, request, host) }
       } catch (error) {
         if (!(error instanceof Refusal)) throw error
         if (error instanceof Busy)
@@ -183,9 +187,9 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
   const noteAgentError = (path: string | undefined, error: TRPCError) =>
     noteError({ log, turnedAway }, path, error)
 
-  function beginAgent(socket: WebSocket, request: IncomingMessage, host: HostSession) {
+  function beginAgent(ends: AgentEnds, request: IncomingMessage, host: HostSession) {
     const { agentPending: mostPending, agentSubscriptions: mostSubscriptions } = limits
-    const link = open(socket, request, { ...limits, mostPending, mostSubscriptions })
+    const link = open(ends.socket, request, { ...limits, mostPending })
     const place = parts.arrivals.seat(host.id)
     link.closed.addEventListener('abort', place.leave, { once: true })
     const connection = { spoolEpoch: undefined, place }
@@ -198,7 +202,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
       floor: link.floor,
     }
     agents.add(host, link)
-    serveFrames({ socket, encoder: link.encoder, ctx, onError: noteAgentError })
+    serveFrames({ ...ends, link, mostSubscriptions, ctx, onError: noteAgentError })
   }
 
   function beginOperator(socket: WebSocket, request: IncomingMessage, { principal, headers }: Operator) {
@@ -216,7 +220,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
         wss: acceptor,
         router: operatorRouter,
         createContext: () => ctx,
-        experimental_encoder: link.encoder,
+        experimental_encoder: encoderOf(link, limits),
         onError: ({ path, error }) => noteError({ log, turnedAway }, path, error),
       }),
     )

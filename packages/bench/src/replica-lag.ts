@@ -75,7 +75,8 @@ async function oursAt(url: string, undo: AsyncDisposableStack): Promise<Tell> {
   let heard = () => {}
   const ready = new Promise<void>(resolve => (heard = resolve))
   const listening = (async () => {
-    for await (const { poll } of bus.wakeups([{ topic: 'job', id }], over.signal)) if (poll !== true) heard()
+    // Its slow look finds nothing, so that only what was told wakes it.
+    for await (const _ of bus.wakeups([{ topic: 'job', id }], over.signal, () => {})) heard()
   })()
   undo.defer(async () => {
     over.abort()

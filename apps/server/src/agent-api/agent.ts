@@ -11,8 +11,8 @@ import {
 import { toInstant } from '@restic-manager/contract/scalars'
 import { offerKey } from '../fleet/host-keys.ts'
 import { greetAgent } from '../fleet/hello.ts'
-import { newsOf } from '../fleet/news.ts'
-import { isNewTo, nextOrders, nothingSent } from '../fleet/orders.ts'
+import { nextOrders, nothingSent } from '../fleet/orders.ts'
+import { lookForOrders } from '../fleet/slow-look.ts'
 import { ordersGiven } from '../metrics.ts'
 import { version } from '../version.ts'
 import type { AgentContext } from '../context.ts'
@@ -58,11 +58,10 @@ async function* tellOrders(
   until: AbortSignal,
 ): AsyncGenerator<AgentOrder> {
   const sent = nothingSent()
-  for await (const { poll, changes } of ctx.bus.wakeups([{ topic: 'orders', id: ctx.host.id }], until)) {
-    if (poll === true && changes.length === 0) {
-      const now = await unlessOutage(() => newsOf(ctx.db, ctx.host))
-      if (now !== undefined && !isNewTo(sent, now)) continue
-    }
+  const wakeups = ctx.bus.wakeups([{ topic: 'orders', id: ctx.host.id }], until, reader =>
+    lookForOrders(ctx.db, ctx.host, sent, reader),
+  )
+  for await (const _ of wakeups) {
     do {
       const orders = await unlessOutage(() => nextOrders(ctx.db, ctx.seal, ctx.host, sent, ctx.release))
       if (orders === undefined) break

@@ -12,9 +12,9 @@ import type { AgentContext } from '../context.ts'
 import { unlessOutage } from '../db/outage.ts'
 import { fireSchedule } from '../fleet/fires.ts'
 import { countForeignIds } from '../fleet/foreign-ids.ts'
-import { newsOf } from '../fleet/news.ts'
 import { keepNotRun } from '../fleet/not-run.ts'
 import { ackSchedules, scheduleSetFor } from '../fleet/schedule-sets.ts'
+import { lookForSchedules } from '../fleet/slow-look.ts'
 import { procedure, router } from './trpc.ts'
 
 export const scheduleNoun = router({
@@ -43,11 +43,10 @@ async function* tellSchedules(
   until: AbortSignal,
 ): AsyncGenerator<ScheduleSet> {
   let sent: number | undefined
-  for await (const { poll, changes } of ctx.bus.wakeups([{ topic: 'schedule', id: ctx.host.id }], until)) {
-    if (poll === true && changes.length === 0) {
-      const now = await unlessOutage(() => newsOf(ctx.db, ctx.host))
-      if (now?.scheduleVersion === sent && sent !== undefined) continue
-    }
+  const wakeups = ctx.bus.wakeups([{ topic: 'schedule', id: ctx.host.id }], until, reader =>
+    lookForSchedules(ctx.db, ctx.host, sent, reader),
+  )
+  for await (const _ of wakeups) {
     using _floor = await ctx.floor()
     const set = await unlessOutage(() => scheduleSetFor(ctx.db, ctx.host))
     if (set === undefined || set.version === sent) continue

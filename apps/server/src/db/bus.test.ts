@@ -179,8 +179,26 @@ test('a lost notification costs at most one poll', async () => {
     if (seen.length === 3) stop.abort()
   }
   expect(seen.slice(1)).toEqual([
-    { everything: true, poll: true, changes: [] },
-    { everything: true, poll: true, changes: [] },
+    { everything: true, changes: [] },
+    { everything: true, changes: [] },
+  ])
+  await polling.close()
+})
+
+test('a reader with a slow look of its own is woken by that look alone, and looks again and again', async () => {
+  const polling = await startBus(database.sql, { pollMs: 50 })
+  const stop = new AbortController()
+  const seen: Wakeup[] = []
+  let looks = 0
+  const wakeups = polling.wakeups([{ topic: 'job', id: newId() }], stop.signal, reader => {
+    looks += 1
+    if (looks === 3) reader.readAll()
+    if (looks === 5) stop.abort()
+  })
+  for await (const wakeup of wakeups) seen.push(wakeup)
+  expect(seen).toEqual([
+    { everything: true, changes: [] },
+    { everything: true, changes: [] },
   ])
   await polling.close()
 })

@@ -26,10 +26,13 @@ export type Topic =
 export type BusChange = { topic: Topic; id: string }
 
 /**
- * A reason to look again. `everything`: notifications may have been missed, so read all of it; `poll` says
- * that it is only the slow look that bounds the cost of a lost one.
+ * A reason to look again. `everything`: notifications may have been missed, so read all of it. The slow look that bounds the cost of a
+ * lost one says so too.
  */
-export type Wakeup = { everything: boolean; poll?: boolean; changes: BusChange[] }
+export type Wakeup = { everything: boolean; changes: BusChange[] }
+
+/** Finds out by itself whether there is anything to read, and lets the reader do so only then. */
+export type SlowLook = (reader: { readAll(): void }) => void
 
 /** What to watch: one thing, or all of a topic. */
 export type Watch = { topic: Topic; id?: string }
@@ -37,9 +40,10 @@ export type Watch = { topic: Topic; id?: string }
 export type Bus = {
   /**
    * Registers at once and yields at once with `everything: true`, then whenever something watched has changed.
-   * Changes that come while the reader is busy are kept as a set. Ends when `signal` aborts.
+   * Changes that come while the reader is busy are kept as a set. Ends when `signal` aborts. With a `slowLook` of its own the reader is
+   * not woken every so often for nothing.
    */
-  wakeups(watch: readonly Watch[], signal: AbortSignal): AsyncIterable<Wakeup>
+  wakeups(watch: readonly Watch[], signal: AbortSignal, slowLook?: SlowLook): AsyncIterable<Wakeup>
   /** How many readers are registered. */
   listeners(): number
   /** Whether only the slow look tells readers of changes: the database has not let this server listen for some seconds. */
@@ -99,14 +103,14 @@ export async function startBus(
   // Looks of different readers are spread over the period by when they registered.
   const tick = setInterval(() => {
     const before = performance.now() - pollMs
-    for (const reader of readers) if (reader.awakeAt <= before) reader.poll()
+    for (const reader of readers) if (reader.lookedAt <= before) reader.lookSlowly()
   }, pollMs / 10)
   tick.unref()
 
   return {
-    wakeups(watch, signal) {
+    wakeups(watch, signal, slowLook) {
       const keys = watch.map(({ topic, id }) => `${topic}:${id ?? '*'}`)
-      const reader = new Reader(wake, () => {
+      const reader = new Reader(wake, slowLook, () => {
         readers.delete(reader)
         for (const key of keys) {
           const set = byKey.get(key)
@@ -136,17 +140,18 @@ export async function startBus(
 
 /** One reader's unread wake-ups. */
 class Reader implements AsyncIterableIterator<Wakeup> {
-  awakeAt = performance.now()
+  lookedAt = performance.now()
   readonly #alarm: (sleeper: Sleeper) => void
+  readonly #slowLook: SlowLook | undefined
   readonly #unregister: () => void
   #pending = new Map<string, BusChange>()
   #everything = true
-  #poll = false
   #ended = false
   #wake: (() => void) | undefined
 
-  constructor(alarm: (sleeper: Sleeper) => void, unregister: () => void) {
+  constructor(alarm: (sleeper: Sleeper) => void, slowLook: SlowLook | undefined, unregister: () => void) {
     this.#alarm = alarm
+    this.#slowLook = slowLook
     this.#unregister = unregister
   }
 
@@ -158,14 +163,14 @@ class Reader implements AsyncIterableIterator<Wakeup> {
 
   readAll() {
     this.#everything = true
-    this.#poll = false
     this.#pending.clear()
     this.#ring()
   }
 
-  poll() {
-    if (!this.#everything) this.#poll = true
-    this.#ring()
+  lookSlowly() {
+    this.lookedAt = performance.now()
+    if (this.#slowLook === undefined) this.readAll()
+    else this.#slowLook(this)
   }
 
   end = () => {
@@ -184,18 +189,16 @@ class Reader implements AsyncIterableIterator<Wakeup> {
   }
 
   async next(): Promise<IteratorResult<Wakeup>> {
-    while (!this.#ended && !this.#everything && !this.#poll && this.#pending.size === 0) {
+    while (!this.#ended && !this.#everything && this.#pending.size === 0) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#wake = resolve
       await promise
       this.#wake = undefined
     }
     if (this.#ended) return { done: true, value: undefined }
-    const value: Wakeup = { everything: this.#everything || this.#poll, changes: [...this.#pending.values()] }
-    if (this.#poll && !this.#everything) value.poll = true
-    if (value.everything) this.awakeAt = performance.now()
+    const value: Wakeup = { everything: this.#everything, changes: [...this.#pending.values()] }
+    if (value.everything) this.lookedAt = performance.now()
     this.#everything = false
-    this.#poll = false
     this.#pending.clear()
     return { done: false, value }
   }

@@ -1,5 +1,6 @@
 // How a thrown error looks on the wire, for all three routers: what the domain refused, what was malformed, and nothing of a bug.
 import { TRPCError } from '@trpc/server'
+import { getHTTPStatusCodeFromError } from '@trpc/server/http'
 import { TRPC_ERROR_CODES_BY_KEY, type TRPC_ERROR_CODE_KEY, type TRPCErrorShape } from '@trpc/server/rpc'
 import { ZodError } from 'zod'
 import { type Complaint, Refusal, type RefusalCode, refusals } from '@restic-manager/contract/refusal'
@@ -85,3 +86,14 @@ export function formatError({
     )
   return answer(plainSentences[code] ?? 'The request was turned down.')
 }
+
+/** An error as tRPC itself would say it, where our own code answers. */
+export const shapeOf = (error: TRPCError): WireErrorShape =>
+  formatError({
+    error,
+    shape: {
+      message: error.message,
+      code: TRPC_ERROR_CODES_BY_KEY[error.code],
+      data: { httpStatus: getHTTPStatusCodeFromError(error) },
+    },
+  })

@@ -132,8 +132,8 @@ describe('limits', () => {
     const said = await answer.text()
     expect(said).toContain('METHOD_NOT_SUPPORTED')
     expect(said).not.toContain('everything')
-    // Those that watch the sockets of hosts and of operators, and the one that times notifications.
-    expect(server.listeners()).toBe(3)
+    // Those that watch the sockets of hosts and of operators, hosts that are in, and the one that times notifications.
+    expect(server.listeners()).toBe(4)
   })
 
   test('a batch of calls is bounded, and /join takes one at a time', async () => {

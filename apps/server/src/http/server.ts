@@ -19,10 +19,11 @@ import { addAuthority, type Authority } from './authority.ts'
 import { addAuthRoutes } from './auth-routes.ts'
 import { describeError } from './error-log.ts'
 import { addHealth, type Readiness } from './health.ts'
+import { addJoinRoutes } from './join-routes.ts'
 import { addMetrics, type MetricsParts } from './metrics.ts'
 import { addPage } from './page.ts'
 import { serveSockets, type SocketParts, type Sockets, standardLimits } from './sockets.ts'
-import { addJoinRoutes, addOperatorRoutes, type TrpcParts } from './trpc-routes.ts'
+import { addOperatorRoutes, type TrpcParts } from './trpc-routes.ts'
 
 export type HttpParts = {
   config: Config

@@ -1,4 +1,4 @@
-// tRPC over plain HTTP: /trpc for operators, /join for machines that want in.
+// tRPC over plain HTTP for operators: /trpc.
 import { fastifyTRPCPlugin, type FastifyTRPCPluginOptions } from '@trpc/server/adapters/fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Refusal } from '@restic-manager/contract/refusal'
@@ -10,12 +10,11 @@ import type { JoinContext, OperatorContext } from '../context.ts'
 import { Busy } from '../fleet/arrivals.ts'
 import { ForeignId } from '../fleet/facts.ts'
 import type { TurnedAway, TurnedAwayReason } from '../fleet/turned-away.ts'
-import { joinRouter, type JoinRouter } from '../join-api/router.ts'
 import { operatorRouter, type OperatorRouter } from '../operator-api/router.ts'
-import { formatError, asWireError, refusalError, type WireErrorShape } from '../wire-errors.ts'
+import { asWireError } from '../wire-errors.ts'
 import { describeError } from './error-log.ts'
 import { isForeign } from './origin.ts'
-import { isPrivate, plainHttpSentence, type TransportRules } from './transport.ts'
+import type { TransportRules } from './transport.ts'
 
 export type TrpcParts = {
   operator: Omit<OperatorContext, 'principal' | 'address' | 'closed' | 'room' | 'floor' | 'turnedAway'>
@@ -112,45 +111,4 @@ export async function addOperatorRoutes(app: FastifyInstance, parts: TrpcParts) 
       onError: ({ path, error, req }) => noteError({ log, turnedAway }, path, error, addressOf(req)),
     },
   } satisfies FastifyTRPCPluginOptions<OperatorRouter>)
-}
-
-/** As tRPC itself would say it. */
-const busyShape = ({ message }: Busy): WireErrorShape => {
-  const error = refusalError('unavailable', message)
-  return formatError({ error, shape: { ...error, code: -32_603, data: { httpStatus: 503 } } })
-}
-
-/** Adds `/join`. One call a request, so that the rate limit counts calls. */
-export async function addJoinRoutes(app: FastifyInstance, parts: TrpcParts) {
-  const { join, addressOf, transport, log, turnedAway } = parts
-  app.addHook('onRoute', route => {
-    route.bodyLimit = 16 * 1024
-  })
-  app.addHook('onRequest', async (request, reply) => {
-    reply.header('cache-control', 'no-store')
-    // The first step of a way in, turned down before anything of the request was read.
-    if (!request.url.startsWith('/join/session.challenge') || !join.arrivals.isFull()) return undefined
-    const busy = join.arrivals.turnAway()
-    turnedAway.count('too_many_arriving', addressOf(request))
-    return reply
-      .status(503)
-      .header('retry-after', busy.retryAfterSeconds)
-      .send({ error: busyShape(busy) })
-  })
-  await app.register(fastifyTRPCPlugin, {
-    prefix: '/join',
-    trpcOptions: {
-      router: joinRouter,
-      createContext: ({ req }): JoinContext => {
-        if (!isPrivate(req.raw, transport)) throw refusalError('not_allowed', plainHttpSentence)
-        return { ...join, address: addressOf(req) }
-      },
-      maxBatchSize: 1,
-      responseMeta: ({ errors }) => {
-        const busy = errors.map(error => error.cause).find(cause => cause instanceof Busy)
-        return busy === undefined ? {} : { headers: { 'retry-after': String(busy.retryAfterSeconds) } }
-      },
-      onError: ({ path, error, req }) => noteError({ log, turnedAway }, path, error, addressOf(req)),
-    },
-  } satisfies FastifyTRPCPluginOptions<JoinRouter>)
 }

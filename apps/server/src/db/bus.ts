@@ -85,7 +85,7 @@ export async function startBus(
   { pollMs = timing.poll, log }: { pollMs?: number; log?: Log } = {},
 ): Promise<Bus> {
   const readers = new Set<Reader>()
-  const byKey = new Map<string, Set<Reader>>()
+  const byKey = createIndex()
   const wake = createAlarm()
 
   const listening = await listen(sql, channel, {
@@ -93,7 +93,7 @@ export async function startBus(
       const cut = payload.indexOf(':')
       const change = { topic: payload.slice(0, cut) as Topic, id: payload.slice(cut + 1) }
       for (const key of [payload, `${change.topic}:*`])
-        for (const reader of byKey.get(key) ?? []) reader.add(payload, change)
+        for (const reader of byKey.find(key)) reader.add(payload, change)
     },
     missed: () => readers.forEach(reader => reader.readAll()),
     askMs: pollMs,
@@ -112,11 +112,7 @@ export async function startBus(
       const keys = watch.map(({ topic, id }) => `${topic}:${id ?? '*'}`)
       const reader = new Reader(wake, slowLook, () => {
         readers.delete(reader)
-        for (const key of keys) {
-          const set = byKey.get(key)
-          set?.delete(reader)
-          if (set?.size === 0) byKey.delete(key)
-        }
+        for (const key of keys) byKey.remove(key, reader)
         signal.removeEventListener('abort', reader.end)
       })
       if (signal.aborted) {
@@ -124,7 +120,7 @@ export async function startBus(
         return reader
       }
       readers.add(reader)
-      for (const key of keys) byKey.set(key, (byKey.get(key) ?? new Set()).add(reader))
+      for (const key of keys) byKey.add(key, reader)
       signal.addEventListener('abort', reader.end, { once: true })
       return reader
     },
@@ -138,16 +134,38 @@ export async function startBus(
   }
 }
 
-/** One reader's unread wake-ups. */
+/** Who watches a key. Nearly always that is one reader, and a set for each of thousands would weigh more than they do. */
+function createIndex() {
+  const byKey = new Map<string, Reader | Set<Reader>>()
+  return {
+    find(key: string): Iterable<Reader> {
+      const found = byKey.get(key)
+      return found === undefined ? [] : found instanceof Reader ? [found] : found
+    },
+    add(key: string, reader: Reader) {
+      const found = byKey.get(key)
+      if (found === undefined) byKey.set(key, reader)
+      else if (found instanceof Reader) byKey.set(key, new Set([found, reader]))
+      else found.add(reader)
+    },
+    remove(key: string, reader: Reader) {
+      const found = byKey.get(key)
+      if (found instanceof Set) found.delete(reader)
+      if (found === reader || (found instanceof Set && found.size === 0)) byKey.delete(key)
+    },
+  }
+}
+
+/** One reader's unread wake-ups. There are two for each connected host, and nearly all of them wait: what is not needed for that is not there. */
 class Reader implements AsyncIterableIterator<Wakeup> {
   lookedAt = performance.now()
   readonly #alarm: (sleeper: Sleeper) => void
   readonly #slowLook: SlowLook | undefined
   readonly #unregister: () => void
-  #pending = new Map<string, BusChange>()
+  #pending: Map<string, BusChange> | undefined
   #everything = true
   #ended = false
-  #wake: (() => void) | undefined
+  #resolve: ((result: IteratorResult<Wakeup>) => void) | undefined
 
   constructor(alarm: (sleeper: Sleeper) => void, slowLook: SlowLook | undefined, unregister: () => void) {
     this.#alarm = alarm
@@ -156,14 +174,14 @@ class Reader implements AsyncIterableIterator<Wakeup> {
   }
 
   add(key: string, change: BusChange) {
-    if (!this.#everything) this.#pending.set(key, change)
-    if (this.#pending.size > mostPending) this.readAll()
+    if (!this.#everything) (this.#pending ??= new Map()).set(key, change)
+    if (this.#pending !== undefined && this.#pending.size > mostPending) this.readAll()
     else this.#ring()
   }
 
   readAll() {
     this.#everything = true
-    this.#pending.clear()
+    this.#pending = undefined
     this.#ring()
   }
 
@@ -181,25 +199,33 @@ class Reader implements AsyncIterableIterator<Wakeup> {
 
   /** Who is busy looks again by itself. */
   #ring() {
-    if (this.#wake !== undefined) this.#alarm(this)
+    if (this.#resolve !== undefined) this.#alarm(this)
   }
 
   wake() {
-    this.#wake?.()
+    const resolve = this.#resolve
+    if (resolve === undefined || !this.#isDue()) return
+    this.#resolve = undefined
+    resolve(this.#take())
   }
 
-  async next(): Promise<IteratorResult<Wakeup>> {
-    while (!this.#ended && !this.#everything && this.#pending.size === 0) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#wake = resolve
-      await promise
-      this.#wake = undefined
-    }
+  next(): Promise<IteratorResult<Wakeup>> {
+    if (this.#isDue()) return Promise.resolve(this.#take())
+    return new Promise(resolve => {
+      this.#resolve = resolve
+    })
+  }
+
+  #isDue() {
+    return this.#ended || this.#everything || this.#pending !== undefined
+  }
+
+  #take(): IteratorResult<Wakeup> {
     if (this.#ended) return { done: true, value: undefined }
-    const value: Wakeup = { everything: this.#everything, changes: [...this.#pending.values()] }
+    const value: Wakeup = { everything: this.#everything, changes: [...(this.#pending?.values() ?? [])] }
     if (value.everything) this.lookedAt = performance.now()
     this.#everything = false
-    this.#pending.clear()
+    this.#pending = undefined
     return { done: false, value }
   }
 

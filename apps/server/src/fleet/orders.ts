@@ -18,17 +18,20 @@ import { newsOf, type Standing } from './news.ts'
 /** What was said on one connection. A new connection begins with nothing, so whatever is not answered is said again. */
 export type Sent = {
   configVersion: number | undefined
-  runs: Set<string>
-  cancels: Set<string>
+  runs: ReadonlySet<string>
+  cancels: ReadonlySet<string>
   toldOfRelease: boolean
   toldOfKey: boolean
   /** There was more than fits into the last batch. */
   hasMore: boolean
 }
+/** Shared: nearly every connection waits without an open job. */
+const none: ReadonlySet<string> = new Set()
+
 export const nothingSent = (): Sent => ({
   configVersion: undefined,
-  runs: new Set(),
-  cancels: new Set(),
+  runs: none,
+  cancels: none,
   toldOfRelease: false,
   toldOfKey: false,
   hasMore: false,
@@ -90,19 +93,26 @@ export async function nextOrders(
 
   // Only now, when nothing can fail any more: what was not handed over is to be said again.
   sent.configVersion = look.configVersion
-  for (const id of cancels) sent.cancels.add(id)
-  for (const id of runs) sent.runs.add(id)
+  sent.cancels = saidOf(look.cancelled, sent.cancels, cancels)
+  sent.runs = saidOf(look.queued, sent.runs, runs)
   sent.toldOfRelease = true
   sent.toldOfKey = keyWantedAt !== null
   sent.hasMore = cancels.length === BATCH || runs.length === BATCH
   return orders
 }
 
-/** Those of `open` that were not said yet, at most a batch. What is no longer open is forgotten. */
-function unsent(open: string[], said: Set<string>): string[] {
-  const now = new Set(open)
-  for (const id of said) if (!now.has(id)) said.delete(id)
-  return open.filter(id => !said.has(id)).slice(0, BATCH)
+/** Those of `open` that were not said yet, at most a batch. */
+const unsent = (open: readonly string[], said: ReadonlySet<string>): string[] =>
+  open.filter(id => !said.has(id)).slice(0, BATCH)
+
+/** What was said of `open`, now that `news` was said too. What is no longer open is forgotten. */
+function saidOf(
+  open: readonly string[],
+  before: ReadonlySet<string>,
+  news: readonly string[],
+): ReadonlySet<string> {
+  if (open.length === 0) return none
+  return new Set([...open.filter(id => before.has(id)), ...news])
 }
 
 type NamedJob = {

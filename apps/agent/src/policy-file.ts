@@ -1,6 +1,6 @@
 // The text of a policy file: what it may say, and what is wrong with one, by its line.
 import { isAbsolute } from 'node:path'
-import { AddressPattern } from '@restic-manager/contract/policy'
+import { complaintAboutPattern } from '@restic-manager/contract/policy'
 import { z } from 'zod'
 import { readJsonLines } from './json-lines.ts'
 import { fitText } from './restic/fit-text.ts'
@@ -10,6 +10,16 @@ const absolutePath = z
   .max(4_096)
   .refine(isAbsolute, 'must be an absolute path')
   .refine(path => !path.split(/[\\/]/).includes('..'), 'must not contain ".."')
+
+/** A pattern of repository addresses. `*` is a part of one step, `**` at the end is everything below. */
+const AddressPattern = z
+  .string()
+  .min(1)
+  .max(400)
+  .superRefine((pattern, ctx) => {
+    const complaint = complaintAboutPattern(pattern)
+    if (complaint !== undefined) ctx.addIssue({ code: 'custom', message: complaint })
+  })
 
 const kibps = z.int().min(1).max(100_000_000)
 

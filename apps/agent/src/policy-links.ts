@@ -3,7 +3,8 @@ import { lstatSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { isAllowedPlace } from '@restic-manager/contract/policy'
 import { askedAccess, placeOf } from '@restic-manager/contract/policy-rule'
-import { backendOf, type RepositoryAccess } from '@restic-manager/contract/repository'
+import { backendOf } from '@restic-manager/contract/backends'
+import type { RepositoryAccess } from '@restic-manager/contract/repository'
 
 /**
  * Why the links on the way to a local repository keep it from being used, as a sentence; undefined when they do not. A

@@ -1,11 +1,8 @@
 // What this host does not do although its server says so: every order passes here when it comes, and again when it runs.
 import type { BackupSpec } from '@restic-manager/contract/command'
 import { askedAccess, complaintsByPolicy } from '@restic-manager/contract/policy-rule'
-import {
-  backendOf,
-  complaintAboutCredential,
-  type RepositoryAccess,
-} from '@restic-manager/contract/repository'
+import { backendOf } from '@restic-manager/contract/backends'
+import { complaintAboutCredential, type RepositoryAccess } from '@restic-manager/contract/repository'
 import { complaintAboutPrograms } from './hooks.ts'
 import { complaintAboutLinks } from './policy-links.ts'
 import { complaintAboutReadings } from './policy-readings.ts'

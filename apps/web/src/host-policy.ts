@@ -6,14 +6,11 @@ import {
   type AskedWork,
   complaintsByPolicy,
   type PolicyComplaint,
-  remoteTypeOf,
 } from '@restic-manager/contract/policy-rule'
 import type { PlannedPlace } from '@restic-manager/contract/schedule-complaints'
 import type { ScheduleDraft, ScheduleKind } from '@restic-manager/contract/schedule'
 import type { HostView, RepositoryView } from '@restic-manager/contract/views'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { composeUrl } from './repository-address.ts'
-import { type Draft, environmentOf } from './repository-draft.ts'
 import { runsOn } from './schedule-words.ts'
 import { trpc } from './trpc.ts'
 
@@ -25,17 +22,6 @@ export function accessOf(repository: RepositoryView, { elevated = false } = {}):
     ...{ url, environment },
     hasCredential: byAdmin || hasCredential,
     remoteType: (byAdmin ? repository.adminRemoteType : repository.remoteType) ?? undefined,
-  }
-}
-
-/** How hosts would reach what a form describes. `saved`: the repository that is edited, whose secret stays unless another is typed. */
-export function accessOfDraft(draft: Draft, saved?: RepositoryView): AskedAccess {
-  const url = composeUrl(draft)
-  const typed = draft.credential.trim() === '' ? undefined : draft.credential
-  return {
-    ...{ url, environment: environmentOf(draft) },
-    hasCredential: typed !== undefined || (saved?.hasCredential ?? false),
-    remoteType: typed === undefined ? (saved?.remoteType ?? undefined) : remoteTypeOf(url, typed),
   }
 }
 

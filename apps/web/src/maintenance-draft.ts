@@ -1,6 +1,6 @@
 // Who maintains a repository: what the form holds, what it sends, and whose word it needs.
 import type { Id } from '@restic-manager/contract/ids'
-import { backends } from '@restic-manager/contract/repository'
+import { backends } from '@restic-manager/contract/backends'
 import { RepositoryUpdateRequest } from '@restic-manager/contract/requests'
 import type { RepositoryView } from '@restic-manager/contract/views'
 

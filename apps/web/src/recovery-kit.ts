@@ -1,6 +1,7 @@
 // The recovery kit: everything a person needs to restore with plain restic, when nothing else is left.
 import { rcloneEnvironment, rcloneRemoteOf, readRcloneSection } from '@restic-manager/contract/rclone'
-import { type BackendKind, isSasToken } from '@restic-manager/contract/repository'
+import { isSasToken } from '@restic-manager/contract/backends'
+import type { BackendKind } from '@restic-manager/contract/repository'
 
 /** What the kit of one repository holds. `madeAt` is written on it. */
 export type KitOf = {

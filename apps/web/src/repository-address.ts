@@ -1,5 +1,6 @@
 // Repository addresses as fields of a form, and back.
-import { backendOf, type BackendKind } from '@restic-manager/contract/repository'
+import { backendOf } from '@restic-manager/contract/backends'
+import type { BackendKind } from '@restic-manager/contract/repository'
 
 /**
  * What a person fills in. `place`: the folder, or the whole REST or SFTP address. `bucket`: S3's with its folder, and of

@@ -1,7 +1,8 @@
 // What the repository form holds, and what becomes of it on the way to the server.
 import type { Id } from '@restic-manager/contract/ids'
 import { localFolderOf } from '@restic-manager/contract/policy'
-import { backends } from '@restic-manager/contract/repository'
+import { type AskedAccess, remoteTypeOf } from '@restic-manager/contract/policy-rule'
+import { backends } from '@restic-manager/contract/backends'
 import { RepositoryCreateRequest } from '@restic-manager/contract/requests'
 import type { HostView, RepositoryView } from '@restic-manager/contract/views'
 import { backendForms } from './backend-words.ts'
@@ -78,6 +79,17 @@ export function environmentOf(draft: Draft): Record<string, string> {
   return Object.fromEntries(
     Object.entries(given).filter(([name, value]) => names.includes(name) && value !== ''),
   )
+}
+
+/** How hosts would reach what a form describes. `saved`: the repository that is edited, whose secret stays unless another is typed. */
+export function accessOfDraft(draft: Draft, saved?: RepositoryView): AskedAccess {
+  const url = composeUrl(draft)
+  const typed = draft.credential.trim() === '' ? undefined : draft.credential
+  return {
+    ...{ url, environment: environmentOf(draft) },
+    hasCredential: typed !== undefined || (saved?.hasCredential ?? false),
+    remoteType: typed === undefined ? (saved?.remoteType ?? undefined) : remoteTypeOf(url, typed),
+  }
 }
 
 /** The fields both requests share. */

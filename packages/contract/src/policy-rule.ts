@@ -2,7 +2,8 @@
 import type { BackupSpec } from './command.ts'
 import { isAllowedPlace } from './policy.ts'
 import { rcloneRemoteOf, readRcloneSection } from './rclone.ts'
-import { backendOf, backends, type RepositoryAccess } from './repository.ts'
+import { backendOf, backends } from './backends.ts'
+import type { RepositoryAccess } from './repository.ts'
 
 /** What a policy says, as the host itself reads it or as it told its server. What an older agent does not tell, it allows. */
 export type HostRules = {

@@ -1,6 +1,6 @@
 // What the policy of a host allows, in plain words: its page, `agent status` and `agent check-policy` say the same.
 import type { PolicySummary } from './agent.ts'
-import { BackendKind, backendOf, backends } from './repository.ts'
+import { backendKinds, backendOf, backends } from './backends.ts'
 
 /** One thing a policy speaks of. `names`: the programs, places or names that `says` ends with a colon for. */
 export type PolicyLine = { about: string; says: string; names?: readonly string[] }
@@ -28,7 +28,7 @@ function hooksInWords({ hooks, hookNames = [] }: PolicySummary): PolicyLine {
 }
 
 /** The places of the hosts away from this one, when all of them are allowed. */
-const away = BackendKind.options.filter(kind => kind !== 'local').map(kind => `${kind}:**`)
+const away = backendKinds.filter(kind => kind !== 'local').map(kind => `${kind}:**`)
 
 function repositoriesInWords(patterns: PolicySummary['repositories']): PolicyLine {
   const about = 'Repositories'

@@ -1,13 +1,12 @@
 // Where the owner of a host lets repositories be: patterns of addresses, and what matches them.
-import { z } from 'zod'
-import { BackendKind, backendOf } from './repository.ts'
+import { backendKinds, backendOf } from './backends.ts'
 
 /** Everything, also every folder of the host. */
 const ANYTHING = '**'
 
 /** What a host allows whose owner says nothing of repositories: every storage but folders outside of this one. */
 export function usualPatterns(localFolder: string): string[] {
-  const away = BackendKind.options.filter(kind => kind !== 'local').map(kind => `${kind}:**`)
+  const away = backendKinds.filter(kind => kind !== 'local').map(kind => `${kind}:**`)
   return [`${localFolder}${localFolder.includes('\\') ? '\\' : '/'}**`, ...away]
 }
 
@@ -15,22 +14,12 @@ export function usualPatterns(localFolder: string): string[] {
 export function complaintAboutPattern(pattern: string): string | undefined {
   if (pattern === ANYTHING) return undefined
   if (backendOf(pattern) === undefined)
-    return `${JSON.stringify(pattern)} must be an absolute path, or begin with ${BackendKind.options.filter(kind => kind !== 'local').join(':, ')}:.`
+    return `${JSON.stringify(pattern)} must be an absolute path, or begin with ${backendKinds.filter(kind => kind !== 'local').join(':, ')}:.`
   const stars = pattern.indexOf(ANYTHING)
   if (stars !== -1 && (stars !== pattern.length - 2 || !/[:/\\]$/.test(pattern.slice(0, stars))))
     return `${JSON.stringify(pattern)} may have ** only at its end, after a slash or a colon.`
   return undefined
 }
-
-/** A pattern of repository addresses. `*` is a part of one step, `**` at the end is everything below. */
-export const AddressPattern = z
-  .string()
-  .min(1)
-  .max(400)
-  .superRefine((pattern, ctx) => {
-    const complaint = complaintAboutPattern(pattern)
-    if (complaint !== undefined) ctx.addIssue({ code: 'custom', message: complaint })
-  })
 
 /** Whether one of the patterns allows a repository to be there. */
 export function isAllowedPlace(patterns: readonly string[], place: string): boolean {

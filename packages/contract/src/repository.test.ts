@@ -1,11 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import {
-  backendOf,
-  BackendKind,
-  backends,
-  complaintAboutCredential,
-  complaintAboutUrl,
-} from './repository.ts'
+import { backendKinds, backendOf, backends } from './backends.ts'
+import { complaintAboutCredential, complaintAboutUrl } from './repository.ts'
 import { complaintsAboutBackend } from './requests.ts'
 
 describe('a repository address', () => {
@@ -86,7 +81,7 @@ test('environment names that a backend does not take are named, with what is acc
 })
 
 test('no backend takes a name that makes restic, or what it starts, run a program or load a library', () => {
-  const names = BackendKind.options.flatMap((kind): readonly string[] => backends[kind].environment)
+  const names = backendKinds.flatMap((kind): readonly string[] => backends[kind].environment)
   expect([...new Set(names)].toSorted()).toEqual([
     'AWS_DEFAULT_REGION',
     'AZURE_ENDPOINT_SUFFIX',

@@ -3,13 +3,8 @@ import { z } from 'zod'
 import { jobSpecs } from './command.ts'
 import { Id } from './ids.ts'
 import { JobKind, JobStatus } from './job.ts'
-import {
-  BackendEnvironment,
-  backendOf,
-  backends,
-  complaintAboutCredential,
-  RepositoryUrl,
-} from './repository.ts'
+import { backendOf, backends } from './backends.ts'
+import { BackendEnvironment, complaintAboutCredential, RepositoryUrl } from './repository.ts'
 import { ScheduleDraft, ScheduleKind } from './schedule.ts'
 import { Retention } from './retention.ts'
 import { Name, text } from './scalars.ts'

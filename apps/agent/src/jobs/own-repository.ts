@@ -1,7 +1,7 @@
 // A repository in a folder that is backed up into it: read along, it would grow with every backup of itself.
 import path from 'node:path'
 import type { BackupSpec } from '@restic-manager/contract/command'
-import { backendOf } from '@restic-manager/contract/repository'
+import { backendOf } from '@restic-manager/contract/backends'
 
 /** What to read, without the folder of the repository at `url` where it lies in one of the paths. */
 export function withoutRepository(spec: BackupSpec, url: string): BackupSpec {

@@ -1,6 +1,6 @@
 // The arguments of each restic command, by what the version can do.
 import { slower } from '@restic-manager/contract/policy-rule'
-import { backendOf } from '@restic-manager/contract/repository'
+import { backendOf } from '@restic-manager/contract/backends'
 import type { Access } from './environment.ts'
 import { capabilitiesOf } from './version.ts'
 

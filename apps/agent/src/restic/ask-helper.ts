@@ -1,5 +1,5 @@
 // Asks ssh or rclone why it did not get through: restic ends before it has read all that its helper said.
-import { backendOf } from '@restic-manager/contract/repository'
+import { backendOf } from '@restic-manager/contract/backends'
 
 const DEADLINE_MS = 15_000
 const MAX_LINES = 40

@@ -5,13 +5,8 @@ import {
   rcloneSecrets,
   readRcloneSection,
 } from '@restic-manager/contract/rclone'
-import {
-  backendOf,
-  backends,
-  isSasToken,
-  readGoogleKey,
-  type RepositoryAccess,
-} from '@restic-manager/contract/repository'
+import { backendOf, backends, isSasToken } from '@restic-manager/contract/backends'
+import { readGoogleKey, type RepositoryAccess } from '@restic-manager/contract/repository'
 import { homedir } from 'node:os'
 import { delimiter } from 'node:path'
 import { capabilitiesOf } from './version.ts'

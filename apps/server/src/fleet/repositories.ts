@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { newId } from '@restic-manager/contract/ids'
-import { backendOf, backends } from '@restic-manager/contract/repository'
+import { backendOf, backends } from '@restic-manager/contract/backends'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type {
   RepositoryCreateRequest,

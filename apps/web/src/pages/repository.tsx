@@ -1,6 +1,6 @@
 // One repository: who uses it, how it is, its snapshots, tests from any of its hosts, edit and removal.
 import type { RepositoryView } from '@restic-manager/contract/views'
-import { Button, Checkbox, Modal } from '@mantine/core'
+import { Button } from '@mantine/core'
 import { IconEdit } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
@@ -9,11 +9,11 @@ import { countOf, formatBytes, formatCount } from '../format.ts'
 import { useMay } from '../me.ts'
 import { Crumbs } from '../parts/crumbs.tsx'
 import { DangerZone } from '../parts/danger-zone.tsx'
+import { lazyDialog } from '../parts/lazy-dialog.tsx'
 import { LinkButton } from '../parts/link-button.tsx'
 import { Details, Empty, PageHead, Panel, SkeletonRows, Vitals } from '../parts/panel.tsx'
-import { MutationProblem, QueryProblem } from '../parts/query-problem.tsx'
+import { QueryProblem } from '../parts/query-problem.tsx'
 import { NotOpenedYet, RepositoryMarks } from '../parts/repository-card.tsx'
-import { RepositoryForm } from '../parts/repository-form.tsx'
 import { RepositoryLocks } from '../parts/repository-locks.tsx'
 import { RepositoryMaintenance } from '../parts/repository-maintenance.tsx'
 import { RepositoryNotice } from '../parts/repository-notice.tsx'
@@ -24,73 +24,12 @@ import { HostName } from '../parts/short-name.tsx'
 import { SnapshotList } from '../parts/snapshot-list.tsx'
 import { TestRepository } from '../parts/test-repository.tsx'
 import { Age, Ago, When } from '../parts/when.tsx'
-import { keptMaintenance } from '../maintenance-draft.ts'
-import { draftOf, updateRequest } from '../repository-draft.ts'
 import { queryClient, refusalIn, trpc } from '../trpc.ts'
 import { backendWords } from '../words.ts'
 
 const route = getRouteApi('/shell/repositories/$repositoryId')
 
-function EditRepository({ repository, onClose }: { repository: RepositoryView; onClose: () => void }) {
-  // The version that was opened: a live change meanwhile must not make an edit look newer than it is.
-  const [opened] = useState(repository)
-  // Only asked for when the edit makes the maintenance host one of the hosts that back up here.
-  const [acceptsRisk, setAcceptsRisk] = useState(false)
-  const read = () =>
-    queryClient.invalidateQueries(trpc.repositories.get.queryFilter({ repositoryId: repository.id }))
-  const save = useMutation(
-    trpc.repositories.update.mutationOptions({
-      onSuccess: async () => {
-        await read()
-        onClose()
-      },
-    }),
-  )
-  return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={`Edit ${opened.name}`}
-      size={760}
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
-      <RepositoryForm
-        saved={opened}
-        initial={draftOf(opened)}
-        busy={save.isPending}
-        submitWord="Save"
-        onCancel={onClose}
-        onSubmit={draft => {
-          const kept = keptMaintenance(opened)
-          save.mutate({
-            ...updateRequest(draft, opened.id, opened.version),
-            ...kept,
-            ...(acceptsRisk && { acceptsRisk }),
-          })
-        }}
-        problem={
-          <>
-            <MutationProblem
-              what={
-                refusalIn(save.error) === 'version_stale'
-                  ? 'Somebody else changed it meanwhile. Close this and open it again.'
-                  : 'The repository was not changed.'
-              }
-              error={save.error}
-            />
-            {(acceptsRisk || refusalIn(save.error) === 'risk_not_accepted') && (
-              <Checkbox
-                label={`I accept that a thief of ${opened.maintenanceHost?.name ?? 'its maintenance host'} could delete every backup here.`}
-                checked={acceptsRisk}
-                onChange={event => setAcceptsRisk(event.currentTarget.checked)}
-              />
-            )}
-          </>
-        }
-      />
-    </Modal>
-  )
-}
+const EditRepository = lazyDialog(async () => (await import('../parts/edit-repository.tsx')).EditRepository)
 
 function Danger({ repository }: { repository: RepositoryView }) {
   const navigate = useNavigate()
@@ -255,7 +194,9 @@ function RepositoryBody({ repository }: { repository: RepositoryView }) {
         </div>
         <Side repository={repository} mayEdit={mayEdit} />
       </div>
-      {editing && <EditRepository repository={repository} onClose={() => setEditing(false)} />}
+      {mayEdit && (
+        <EditRepository opened={editing} repository={repository} onClose={() => setEditing(false)} />
+      )}
     </>
   )
 }

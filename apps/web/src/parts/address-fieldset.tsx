@@ -1,6 +1,6 @@
 // The address and credentials of a repository, as each kind of storage asks for them.
 import { TextInput } from '@mantine/core'
-import { backends } from '@restic-manager/contract/repository'
+import { backends } from '@restic-manager/contract/backends'
 import { backendForms } from '../backend-words.ts'
 import type { Draft } from '../repository-draft.ts'
 import { BackendSecret } from './backend-secret.tsx'

@@ -10,7 +10,7 @@ import {
   IconTagOff,
   IconX,
 } from '@tabler/icons-react'
-import { Suspense, useState } from 'react'
+import { useState } from 'react'
 import { countOf, formatCount } from '../format.ts'
 import { useMay } from '../me.ts'
 import type { Selection } from '../selection.ts'
@@ -79,15 +79,13 @@ export function HostBulkBar({
         Clear
       </Button>
       {kind !== undefined && (
-        <Suspense>
-          <BulkDialog
-            opened
-            kind={kind}
-            which={isAll ? { filter, total } : { hostIds: [...ids] }}
-            onClose={() => setKind(undefined)}
-            onDone={selection.clear}
-          />
-        </Suspense>
+        <BulkDialog
+          opened
+          kind={kind}
+          which={isAll ? { filter, total } : { hostIds: [...ids] }}
+          onClose={() => setKind(undefined)}
+          onDone={selection.clear}
+        />
       )}
     </div>
   )

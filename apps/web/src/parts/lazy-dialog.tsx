@@ -1,5 +1,5 @@
 // Dialogs that are loaded when they are wanted.
-import { type ComponentType, lazy, useEffect, useState } from 'react'
+import { type ComponentType, lazy, Suspense, useEffect, useState } from 'react'
 
 type Shown = { opened: boolean }
 
@@ -8,7 +8,7 @@ type Shown = { opened: boolean }
  * it opens, and one that is there open from the start never gives the focus back.
  */
 export function lazyDialog<Props extends Shown>(load: () => Promise<ComponentType<Props>>) {
-  return lazy(async () => {
+  const Late = lazy(async () => {
     const Dialog = await load()
     function LateDialog(props: Props) {
       const [isThere, setThere] = useState(false)
@@ -17,4 +17,9 @@ export function lazyDialog<Props extends Shown>(load: () => Promise<ComponentTyp
     }
     return { default: LateDialog }
   })
+  return function OnceWanted(props: Props) {
+    const [isWanted, setWanted] = useState(props.opened)
+    if (props.opened && !isWanted) setWanted(true)
+    return <Suspense>{isWanted && <Late {...props} />}</Suspense>
+  }
 }

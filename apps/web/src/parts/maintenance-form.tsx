@@ -1,7 +1,7 @@
 // Chooses the one host that forgets, prunes and checks in a repository, and the access it gets for that.
 import type { Id } from '@restic-manager/contract/ids'
 import type { AskedAccess } from '@restic-manager/contract/policy-rule'
-import { backends } from '@restic-manager/contract/repository'
+import { backends } from '@restic-manager/contract/backends'
 import type { RepositoryView } from '@restic-manager/contract/views'
 import { Button, Checkbox, Modal, PasswordInput, Select, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
@@ -121,14 +121,9 @@ function AdminAccess({
   )
 }
 
-/** A dialog over the repository's page. */
-export function MaintenanceForm({
-  repository,
-  onClose,
-}: {
-  repository: RepositoryView
-  onClose: () => void
-}) {
+type Edited = { repository: RepositoryView; onClose: () => void }
+
+function MaintenanceForm({ repository, onClose }: Edited) {
   // The version that was opened: a live change meanwhile must not make an edit look newer than it is.
   const [opened] = useState(repository)
   const [draft, setDraft] = useState(() => maintenanceDraftOf(repository))
@@ -145,59 +140,66 @@ export function MaintenanceForm({
   const complaints = complaintsAboutMaintenance(opened, draft)
   const shown = tried ? complaints : {}
   return (
+    <form
+      className="stack"
+      noValidate
+      onSubmit={event => {
+        event.preventDefault()
+        setTried(true)
+        if (Object.keys(complaints).length === 0) save.mutate(maintenanceRequest(opened, draft))
+      }}
+    >
+      <HostSelect
+        chosen={draft.host}
+        access={accessOf(opened, { elevated: true })}
+        onChange={host => change({ host, acceptsRisk: false })}
+      />
+      {draft.host !== null && (
+        <AdminAccess repository={opened} draft={draft} complaints={shown} change={change} />
+      )}
+      {draft.host !== null && needsAcceptance(opened, draft.host) && (
+        <Notice tone="bad" title="Not ransomware-safe: this host also backs up into this repository.">
+          <p>
+            Whoever breaks into {draft.host.name} could delete every backup in {opened.name}, of every host
+            that uses it. A single machine with a local repository has no other choice.
+          </p>
+          <Checkbox
+            className="acceptance"
+            label={`I accept that a thief of ${draft.host.name} could delete every backup here.`}
+            checked={draft.acceptsRisk}
+            error={shown.acceptsRisk}
+            onChange={event => change({ acceptsRisk: event.currentTarget.checked })}
+          />
+        </Notice>
+      )}
+      <MutationProblem
+        what={
+          refusalIn(save.error) === 'version_stale'
+            ? 'Somebody else changed it meanwhile. Close this and open it again.'
+            : 'The repository was not changed.'
+        }
+        error={save.error}
+      />
+      <div className="row form-foot">
+        <Button onClick={onClose}>Cancel</Button>
+        <Button type="submit" variant="filled" loading={save.isPending}>
+          Save
+        </Button>
+      </div>
+    </form>
+  )
+}
+
+/** A dialog over the repository's page; each opening starts from the repository as it is then. */
+export function MaintenanceDialog({ opened, ...edited }: Edited & { opened: boolean }) {
+  return (
     <Modal
-      opened
-      onClose={onClose}
-      title={`Maintenance of ${opened.name}`}
+      opened={opened}
+      onClose={edited.onClose}
+      title={`Maintenance of ${edited.repository.name}`}
       closeButtonProps={{ 'aria-label': 'Close' }}
     >
-      <form
-        className="stack"
-        noValidate
-        onSubmit={event => {
-          event.preventDefault()
-          setTried(true)
-          if (Object.keys(complaints).length === 0) save.mutate(maintenanceRequest(opened, draft))
-        }}
-      >
-        <HostSelect
-          chosen={draft.host}
-          access={accessOf(opened, { elevated: true })}
-          onChange={host => change({ host, acceptsRisk: false })}
-        />
-        {draft.host !== null && (
-          <AdminAccess repository={opened} draft={draft} complaints={shown} change={change} />
-        )}
-        {draft.host !== null && needsAcceptance(opened, draft.host) && (
-          <Notice tone="bad" title="Not ransomware-safe: this host also backs up into this repository.">
-            <p>
-              Whoever breaks into {draft.host.name} could delete every backup in {opened.name}, of every host
-              that uses it. A single machine with a local repository has no other choice.
-            </p>
-            <Checkbox
-              className="acceptance"
-              label={`I accept that a thief of ${draft.host.name} could delete every backup here.`}
-              checked={draft.acceptsRisk}
-              error={shown.acceptsRisk}
-              onChange={event => change({ acceptsRisk: event.currentTarget.checked })}
-            />
-          </Notice>
-        )}
-        <MutationProblem
-          what={
-            refusalIn(save.error) === 'version_stale'
-              ? 'Somebody else changed it meanwhile. Close this and open it again.'
-              : 'The repository was not changed.'
-          }
-          error={save.error}
-        />
-        <div className="row form-foot">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" variant="filled" loading={save.isPending}>
-            Save
-          </Button>
-        </div>
-      </form>
+      <MaintenanceForm {...edited} />
     </Modal>
   )
 }

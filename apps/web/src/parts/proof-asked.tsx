@@ -1,5 +1,4 @@
 // The question for a fresh proof, over every page. Its code comes when it is asked for the first time.
-import { Suspense, useState } from 'react'
 import { useProofAsked } from '../proof.ts'
 import { lazyDialog } from './lazy-dialog.tsx'
 
@@ -7,8 +6,5 @@ const ProofDialog = lazyDialog(async () => (await import('./proof-dialog.tsx')).
 
 /** Shown while some call waits for the proof. */
 export function ProofAsked() {
-  const asked = useProofAsked()
-  const [wasAsked, setWasAsked] = useState(false)
-  if (asked && !wasAsked) setWasAsked(true)
-  return <Suspense>{wasAsked && <ProofDialog opened={asked} />}</Suspense>
+  return <ProofDialog opened={useProofAsked()} />
 }

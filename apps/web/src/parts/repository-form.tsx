@@ -1,11 +1,10 @@
 // Where backups go: kind of storage, its address and credentials, password, and which hosts may use it.
 import { Button, Checkbox, PasswordInput, Radio, TextInput } from '@mantine/core'
 import type { RepositoryView } from '@restic-manager/contract/views'
-import { BackendKind } from '@restic-manager/contract/repository'
+import { backendKinds } from '@restic-manager/contract/backends'
 import { type ReactNode, useState } from 'react'
 import { backendForms } from '../backend-words.ts'
-import { accessOfDraft } from '../host-policy.ts'
-import { complaintsAbout, type Draft } from '../repository-draft.ts'
+import { accessOfDraft, complaintsAbout, type Draft } from '../repository-draft.ts'
 import { backendWords } from '../words.ts'
 import { AddressFieldset } from './address-fieldset.tsx'
 import { HostPicker } from './host-picker.tsx'
@@ -66,7 +65,7 @@ export function RepositoryForm({
       }}
     >
       <fieldset className="tiles" aria-label="Kind of storage" disabled={editing}>
-        {BackendKind.options.map(kind => (
+        {backendKinds.map(kind => (
           <label key={kind} className={`tile ${draft.kind === kind ? 'tile-on' : ''}`}>
             <input
               type="radio"

@@ -1,5 +1,5 @@
 // The maintenance of a repository: who does it, what waits for what, and what can be started now.
-import { backends } from '@restic-manager/contract/repository'
+import { backends } from '@restic-manager/contract/backends'
 import type { JobBrief, RepositoryView, ScheduleView } from '@restic-manager/contract/views'
 import { Button, Menu } from '@mantine/core'
 import { IconChevronDown, IconEye, IconPlayerPlay } from '@tabler/icons-react'
@@ -13,13 +13,15 @@ import { useRequestId } from '../request-id.ts'
 import { retentionInShort } from '../retention-words.ts'
 import { whenInShort } from '../schedule-words.ts'
 import { trpc } from '../trpc.ts'
-import { MaintenanceForm } from './maintenance-form.tsx'
+import { lazyDialog } from './lazy-dialog.tsx'
 import { Details, Panel } from './panel.tsx'
 import { MutationProblem } from './query-problem.tsx'
 import { ShowAll } from './show-all.tsx'
 import { JobStatusMark } from './status.tsx'
 import { Ago, When } from './when.tsx'
 import './repository-maintenance.css'
+
+const MaintenanceDialog = lazyDialog(async () => (await import('./maintenance-form.tsx')).MaintenanceDialog)
 
 const icon = { size: 16, stroke: 1.75, 'aria-hidden': true } as const
 
@@ -263,7 +265,7 @@ export function RepositoryMaintenance({ repository }: { repository: RepositoryVi
           )}
         </ShowAll>
       )}
-      {editing && <MaintenanceForm repository={repository} onClose={() => setEditing(false)} />}
+      <MaintenanceDialog opened={editing} repository={repository} onClose={() => setEditing(false)} />
     </Panel>
   )
 }

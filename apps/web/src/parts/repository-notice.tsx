@@ -7,10 +7,12 @@ import { useMay } from '../me.ts'
 import { useRequestId } from '../request-id.ts'
 import { runsOn } from '../schedule-words.ts'
 import { trpc } from '../trpc.ts'
-import { MaintenanceForm } from './maintenance-form.tsx'
+import { lazyDialog } from './lazy-dialog.tsx'
 import { Notice } from './notice.tsx'
 import { MutationProblem } from './query-problem.tsx'
 import { Ago, When } from './when.tsx'
+
+const MaintenanceDialog = lazyDialog(async () => (await import('./maintenance-form.tsx')).MaintenanceDialog)
 
 /** Nothing while all is well. */
 export function RepositoryNotice({ repository }: { repository: RepositoryView }): ReactNode {
@@ -71,7 +73,7 @@ export function RepositoryNotice({ repository }: { repository: RepositoryView })
           : 'It is planned and has not succeeded for two of its periods. The repository only grows.'}
       </Notice>
       <MutationProblem what="It was not started." error={run.error} />
-      {choosing && <MaintenanceForm repository={repository} onClose={() => setChoosing(false)} />}
+      <MaintenanceDialog opened={choosing} repository={repository} onClose={() => setChoosing(false)} />
     </>
   )
 }

@@ -1,7 +1,7 @@
 // The box in the top bar that opens the command palette, and the keys that do the same. What it opens is loaded when it is wanted.
 import { IconSearch } from '@tabler/icons-react'
 import { useRouter } from '@tanstack/react-router'
-import { Suspense, useState } from 'react'
+import { useState } from 'react'
 import { findKeys, useShortcuts } from '../shortcuts.ts'
 import { lazyDialog } from './lazy-dialog.tsx'
 import './search-box.css'
@@ -17,14 +17,9 @@ export type Opened = 'find' | 'help' | 'add host'
 /** The search box of every page. */
 export function SearchBox() {
   const [opened, open] = useState<Opened>()
-  const [known, setKnown] = useState<ReadonlySet<Opened>>(new Set())
   const { history } = useRouter()
-  const show = (what: Opened) => {
-    setKnown(before => new Set(before).add(what))
-    open(what)
-  }
   const close = () => open(undefined)
-  useShortcuts({ find: () => show('find'), help: () => show('help'), go: href => history.push(href) })
+  useShortcuts({ find: () => open('find'), help: () => open('help'), go: href => history.push(href) })
   return (
     <>
       <button
@@ -33,7 +28,7 @@ export function SearchBox() {
         aria-label="Find hosts, jobs, actions"
         aria-haspopup="dialog"
         aria-keyshortcuts="Control+K Meta+K"
-        onClick={() => show('find')}
+        onClick={() => open('find')}
         onPointerEnter={() => void load()}
       >
         <IconSearch size={16} stroke={1.75} aria-hidden />
@@ -42,11 +37,9 @@ export function SearchBox() {
         </span>
         <kbd className="search-keys" data-keys={findKeys} aria-hidden />
       </button>
-      <Suspense>
-        {known.has('find') && <Palette opened={opened === 'find'} onClose={close} show={show} />}
-        {known.has('help') && <KeyHelp opened={opened === 'help'} onClose={close} />}
-        {known.has('add host') && <AddHost opened={opened === 'add host'} onClose={close} />}
-      </Suspense>
+      <Palette opened={opened === 'find'} onClose={close} show={open} />
+      <KeyHelp opened={opened === 'help'} onClose={close} />
+      <AddHost opened={opened === 'add host'} onClose={close} />
     </>
   )
 }

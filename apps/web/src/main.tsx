@@ -1,4 +1,5 @@
 // Puts the page on the screen.
+import './no-eval.ts'
 import '@fontsource-variable/inter/wght.css'
 import '@fontsource-variable/jetbrains-mono/wght.css'
 import '@mantine/core/styles.layer.css'

@@ -57,6 +57,31 @@ describe('the page', () => {
     }
   })
 
+  test('is told by its address alone which files it needs, where the build knows that', async () => {
+    await using undo = new AsyncDisposableStack()
+    const built = await mkdtemp('/tmp/rm-page-')
+    undo.defer(() => rm(built, { recursive: true, force: true }))
+    await mkdir(join(built, 'documents/hosts/$hostId/schedules'), { recursive: true })
+    await writeFile(join(built, 'index.html'), 'plain')
+    for (const name of ['index', 'hosts', 'hosts/$hostId', 'hosts/add', 'hosts/$hostId/schedules/add'])
+      await writeFile(join(built, `documents/${name}.html`), name)
+    await using other = await startServer({ pageDir: built })
+    const documentAt = async (address: string) => {
+      const answer = await fetch(`${other.url}${address}`)
+      expect(answer.headers.get('cache-control'), address).toBe('no-cache')
+      return answer.text()
+    }
+    expect(await documentAt('/')).toBe('index')
+    expect(await documentAt('/?state=late')).toBe('index')
+    expect(await documentAt('/hosts?search=a/b')).toBe('hosts')
+    expect(await documentAt('/hosts/')).toBe('hosts')
+    expect(await documentAt('/hosts/0199')).toBe('hosts/$hostId')
+    expect(await documentAt('/hosts/add')).toBe('hosts/add')
+    expect(await documentAt('/hosts/0199/schedules/add')).toBe('hosts/$hostId/schedules/add')
+    for (const address of ['/hosts/0199/jobs', '/index/', '/nothing', '/hosts/0199/schedules/add/it'])
+      expect(await documentAt(address), address).toBe('plain')
+  })
+
   test('runs no inline script, is framed by nobody and sends no referrer', async () => {
     const { headers } = await get('/')
     const policy = headers.get('content-security-policy') ?? ''

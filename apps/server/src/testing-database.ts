@@ -12,15 +12,22 @@ export type TestDatabase = AsyncDisposable & {
   /** The client that Drizzle has not touched. */
   sql: postgres.Sql
   seal: Seal
+  /** Another one, in which everything is as it is here now. */
+  twin(): Promise<TestDatabase>
   close(): Promise<void>
 }
 
 /** A migrated, empty database, cloned from the template of this run. Closing drops it. */
-export async function testDatabase(): Promise<TestDatabase> {
+export const testDatabase = (): Promise<TestDatabase> => cloneOf(undefined)
+
+async function cloneOf(original: string | undefined): Promise<TestDatabase> {
   const server = await borrowPostgres()
   const name = `t_${randomBytes(8).toString('hex')}`
   const admin = connect(server.url, { max: 1 })
-  await admin`create database ${admin(name)} template ${admin(server.template)}`
+  // Nobody may be connected to what is cloned: our own clients come back when they are asked the next time.
+  if (original !== undefined)
+    await admin`select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = ${original}`
+  await admin`create database ${admin(name)} template ${admin(original ?? server.template)}`
   await admin.end()
   const url = new URL(server.url)
   url.pathname = `/${name}`
@@ -37,6 +44,7 @@ export async function testDatabase(): Promise<TestDatabase> {
     db: open.db,
     sql: open.sql,
     seal: makeSeal(randomBytes(32)),
+    twin: () => cloneOf(name),
     close,
     [Symbol.asyncDispose]: close,
   }

@@ -3,10 +3,11 @@ import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
 import type { JobKind } from '@restic-manager/contract/job'
 import { timing, type Timing } from '@restic-manager/contract/timing'
 import { notifyAll, telling } from '../db/bus.ts'
+import { isOneOf } from '../db/listed.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs, repositories } from '../db/schema.ts'
 import { concernsItsRepository } from './claims.ts'
-import { decideLine, type LineJob } from './dispatch-decision.ts'
+import { decideLine, type LineDecision, type LineJob } from './dispatch-decision.ts'
 
 /** How long a job that was let go may stay unclaimed, and how long a backup waits at most. */
 export type LinePeriods = Pick<Timing, 'queuedLife' | 'maintenanceWait' | 'offlineAfter'>
@@ -24,7 +25,7 @@ export const mayBeAtWork = sql`(jobs.status in ('accepted', 'running')
 
 /**
  * Decides again over everything that waits on these repositories: called whenever a job of theirs was queued or came to an
- * end. Lines are taken one after another by a lock that lasts as long as the transaction, always in the same order.
+ * end. Lines are taken one after another by locks that last as long as the transaction, always in the same order.
  */
 export async function dispatch(
   tx: Db,
@@ -32,30 +33,19 @@ export async function dispatch(
   periods: LinePeriods = timing,
 ): Promise<void> {
   if (repositoryIds.length === 0) return
-  const lines = await tx
-    .selectDistinct({ key: lineKey })
-    .from(repositories)
-    .where(inArray(repositories.id, [...repositoryIds]))
-  for (const key of lines.map(line => line.key).toSorted()) await dispatchLine(tx, key, periods)
-}
-
-const lockLine = (tx: Db, key: string) =>
-  tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`line ${key}`}, 0))`)
-
-/** Keeps the line of a repository as it is until the transaction ends, but for what this transaction does to it. */
-export async function holdLine(tx: Db, repositoryId: string): Promise<void> {
-  const [line] = await tx.select({ key: lineKey }).from(repositories).where(eq(repositories.id, repositoryId))
-  if (line !== undefined) await lockLine(tx, line.key)
-}
-
-async function dispatchLine(tx: Db, key: string, periods: LinePeriods) {
-  await lockLine(tx, key)
-  const line = await readLine(tx, key, periods)
-  if (!line.some(job => job.held)) return
-  const now = line[0]?.now ?? 0
-  const { release, wait } = decideLine(line, { now, maintenanceWait: periods.maintenanceWait })
+  const keys = await lockLines(tx, repositoryIds)
+  if (keys.length === 0) return
+  const release: string[] = []
+  const wait: LineDecision['wait'] = []
+  const jobsOfLines = await readLines(tx, keys, periods)
+  for (const line of Map.groupBy(jobsOfLines, job => job.line).values()) {
+    const now = line[0]?.now ?? 0
+    const decision = decideLine(line, { now, maintenanceWait: periods.maintenanceWait })
+    release.push(...decision.release)
+    wait.push(...decision.wait)
+  }
   await letGo(tx, release, periods)
-  const before = new Map(line.map(job => [job.id, job.waitsFor]))
+  const before = new Map(jobsOfLines.map(job => [job.id, job.waitsFor]))
   const changed = wait.filter(({ id, waitsFor }) => before.get(id) !== waitsFor)
   for (const [waitsFor, of] of Map.groupBy(changed, each => each.waitsFor))
     await holdBack(
@@ -65,20 +55,37 @@ async function dispatchLine(tx: Db, key: string, periods: LinePeriods) {
     )
 }
 
-type ReadJob = LineJob & { waitsFor: string | null; now: number }
+/** Takes the lines of these repositories, and answers which they are. */
+async function lockLines(tx: Db, repositoryIds: readonly string[]): Promise<string[]> {
+  const lines = await tx.execute<{ key: string }>(sql`
+    with lines as materialized (
+      select distinct ${lineKey} collate "C" as key from repositories
+      where ${isOneOf(sql`repositories.id`, repositoryIds)} order by key
+    )
+    select key, pg_advisory_xact_lock(hashtextextended('line ' || key, 0)) from lines`)
+  return lines.map(({ key }) => key)
+}
+
+/** Keeps the line of a repository as it is until the transaction ends, but for what this transaction does to it. */
+export async function holdLine(tx: Db, repositoryId: string): Promise<void> {
+  await lockLines(tx, [repositoryId])
+}
+
+type ReadJob = LineJob & { line: string; waitsFor: string | null; now: number }
 
 /**
- * Who stands in a line. A job whose host has been away since before it was let go cannot have begun and stands in nobody's
+ * Who stands in those of these lines in which somebody waits to be let go. A job whose host has been away since before it was let go cannot have begun and stands in nobody's
  * way; one that may be at work on a host out of reach does, until it is lost and a day has passed.
  */
-async function readLine(tx: Db, key: string, { offlineAfter }: LinePeriods): Promise<ReadJob[]> {
+async function readLines(tx: Db, keys: readonly string[], { offlineAfter }: LinePeriods): Promise<ReadJob[]> {
   const milliseconds = (of: ReturnType<typeof sql>) => sql<number>`(extract(epoch from ${of}) * 1000)::float8`
   return tx
     .select({
+      line: lineKey,
       id: jobs.id,
       kind: sql<JobKind>`${jobs.kind}`,
       dryRun: sql<boolean>`coalesce(${jobs.spec} ->> 'dryRun' = 'true', false)`,
-      held: sql<boolean>`${jobs.status} = 'queued' and ${jobs.releasedAt} is null and ${jobs.decidedBy} = 'server'`,
+      held: sql<boolean>`${isHeld}`,
       ripe: sql<boolean>`coalesce(${jobs.notBefore} <= clock_timestamp(), true)`,
       linedUpAt: milliseconds(sql`greatest(${jobs.createdAt}, ${jobs.notBefore})`),
       waitsFor: jobs.waitsForJobId,
@@ -89,7 +96,7 @@ async function readLine(tx: Db, key: string, { offlineAfter }: LinePeriods): Pro
     .innerJoin(hosts, and(eq(hosts.id, jobs.hostId), isNull(hosts.removedAt)))
     .where(
       and(
-        eq(lineKey, key),
+        sql`${lineKey} in (${linesWithHeld(keys)})`,
         inArray(jobs.status, ['queued', 'accepted', 'running', 'lost']),
         concernsItsRepository,
         or(
@@ -106,6 +113,13 @@ async function readLine(tx: Db, key: string, { offlineAfter }: LinePeriods): Pro
       ),
     )
 }
+
+const isHeld = sql`jobs.status = 'queued' and jobs.released_at is null and jobs.decided_by = 'server'`
+
+/** Those of these lines that hold a job back. */
+const linesWithHeld = (keys: readonly string[]) => sql`
+  select ${lineKey} from jobs join repositories on repositories.id = jobs.repository_id
+  where ${isHeld} and ${lineKey} in (select jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb))`
 
 /** Those of these jobs that nobody else is changing at this moment: whoever does will look at the line again. */
 const heldOf = (tx: Db, ids: string[]) =>

@@ -1,17 +1,10 @@
 // What agents report of their jobs. Each report is committed with its ack; what an agent reported is final.
-import { and, eq, inArray, isNull, not, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, not, sql } from 'drizzle-orm'
 import type { CommandAnswer, CommandResult } from '@restic-manager/contract/command'
-import type { Ack } from '@restic-manager/contract/fact'
-import {
-  type JobFinished,
-  type JobProgress,
-  type JobStarted,
-  type JobStatus,
-  provisionalStatuses,
-  statusesBefore,
-} from '@restic-manager/contract/job'
+import type { Ack, Fact } from '@restic-manager/contract/fact'
+import type { JobFinished, JobProgress, JobStarted } from '@restic-manager/contract/job'
 import { timing } from '@restic-manager/contract/timing'
-import { type Changed, notifyAll, telling } from '../db/bus.ts'
+import { notifyAll, telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs } from '../db/schema.ts'
 import { jobProgress } from '../db/schema-logs.ts'
@@ -19,68 +12,52 @@ import { jobsEnded } from '../metrics.ts'
 import { dispatch, type LinePeriods } from './dispatch.ts'
 import { followEnd } from './endings.ts'
 import { fenced, ForeignJob, type HeldJob, holdJob, isNewestSession, type Sender, takeFact } from './facts.ts'
-
-/** True where a report may make a job `to`: the table allows it, or what stands there is only our guess. Never after a reported end. */
-const mayBecome = (to: JobStatus): SQL | undefined =>
-  and(not(jobs.reported), inArray(jobs.status, [...new Set([...statusesBefore(to), ...provisionalStatuses])]))
-
-/** Hello said that it runs, before the fact that says since when and how came. */
-const isRunningUntold = and(not(jobs.reported), eq(jobs.status, 'running'), isNull(jobs.startedAt))
+import { acceptJobs, endJobs, endReason, makeOwnJobs, mayBecome, notAhead, startJobs } from './job-moves.ts'
+import { answersTo, tellTogether, type Told, toldBy } from './many-facts.ts'
 
 const own = (jobId: string, sender: Sender) => and(eq(jobs.id, jobId), eq(jobs.hostId, sender.id))
 
-/** An instant of the agent's clock, now at the latest: a clock that runs ahead must not make a host look backed up for years. */
-const notAhead = (instant: string) => sql`least(now(), ${instant}::timestamptz)`
+const tellOfReport = (tx: Db, jobId: string, hostId: string) =>
+  notifyAll(tx, { job: [jobId], host: [hostId] })
 
-/** A cancel of our own, for a slot that was superseded or expired, keeps our reason: the agent only knows that it was cancelled. */
-const endReason = ({ status, reason = null }: { status: JobStatus; reason?: string | null | undefined }) =>
-  status === 'cancelled'
-    ? sql`case when ${jobs.status} in ('skipped', 'expired') and ${jobs.cancelRequestedBy} is null
-        then ${jobs.reason} else ${reason} end`
-    : reason
+type Started = { sender: Sender; fact: JobStarted }
 
-const tellOfReport = (tx: Db, jobId: string, hostId: string, more: Changed = {}) =>
-  notifyAll(tx, { job: [jobId], host: [hostId], ...more })
+const ackOf = ({ seq }: Fact): Ack => ({ seq })
+
+/** What one host tells, and how lines move after it. */
+type Report<F extends Fact> = { sender: Sender; fact: F; periods: LinePeriods }
 
 /**
  * The agent has taken a job on, or says why not. Answers whether to go ahead: not when it was cancelled or expired meanwhile.
  * Safe to deliver twice: the second answer is the first one.
  */
-export async function answerCommand(
+export const answerCommand = (
   db: Db,
   sender: Sender,
-  result: CommandResult,
+  fact: CommandResult,
   periods: LinePeriods = timing,
-): Promise<CommandAnswer> {
-  return db.transaction(async tx => {
-    await takeFact(tx, sender, result)
-    const job = await holdJob(tx, sender, result, {
-      occurredAt: result.occurredAt,
-      ran: result.accepted,
-    })
-    const proceed = job !== undefined && result.accepted && mayProceed(job)
-    if (proceed) await acceptJob(tx, sender, result)
-    else if (job !== undefined && !result.accepted) await endUnaccepted(tx, sender, { result, job }, periods)
-    return { seq: result.seq, proceed }
+): Promise<CommandAnswer> => tellAnswer(db, { sender, fact, periods })
+
+async function answerTogether(db: Db, reports: readonly Report<CommandResult>[]) {
+  const told = reports.map(toldBy)
+  const rows = await acceptJobs(db, told, { alone: false })
+  return answersTo(told, rows, ({ seq }, { proceed }) => ({ seq, proceed }))
+}
+
+/** As `answerCommand`, one host in one transaction. */
+export const answerCarefully = (
+  db: Db,
+  { sender, fact, periods }: Report<CommandResult>,
+): Promise<CommandAnswer> =>
+  db.transaction(async tx => {
+    await takeFact(tx, sender, fact)
+    const job = await holdJob(tx, sender, fact, { occurredAt: fact.occurredAt, ran: fact.accepted })
+    if (!fact.accepted && job !== undefined) await endUnaccepted(tx, sender, { result: fact, job }, periods)
+    const [accepted] = await acceptJobs(tx, [toldBy({ sender, fact })], { alone: true })
+    return { seq: fact.seq, proceed: accepted?.proceed ?? false }
   })
-}
 
-/** Once told to go ahead, always: a later cancel is an order of its own. */
-function mayProceed(job: HeldJob): boolean {
-  if (job.acceptedAt !== null) return true
-  return job.cancelRequestedAt === null && !['cancelled', 'expired', 'skipped'].includes(job.status)
-}
-
-async function acceptJob(tx: Db, sender: Sender, result: CommandResult) {
-  const accepted = await tx
-    .update(jobs)
-    .set({ status: 'accepted', acceptedAt: notAhead(result.occurredAt), reason: null })
-    .where(
-      and(own(result.jobId, sender), not(jobs.reported), inArray(jobs.status, statusesBefore('accepted'))),
-    )
-    .returning({ id: jobs.id })
-  if (accepted.length > 0) await tellOfReport(tx, result.jobId, sender.id)
-}
+const tellAnswer = tellTogether(answerTogether, answerCarefully)
 
 /** A slot the host has told as not run already: its order came too late, and nothing failed. */
 const notRunReasons: ReadonlySet<string> = new Set([
@@ -109,7 +86,7 @@ async function endUnaccepted(
     .set({
       status,
       reported: true,
-      reason: endReason({ status, reason: result.reason ?? 'failed' }),
+      reason: endReason(status, result.reason ?? 'failed'),
       error: result.error ?? null,
       finishedAt: notAhead(result.occurredAt),
     })
@@ -134,81 +111,83 @@ async function skipUnaccepted(tx: Db, sender: Sender, result: CommandResult, per
 }
 
 /** restic is running. Safe to deliver twice. */
-export async function startJob(db: Db, sender: Sender, started: JobStarted): Promise<Ack> {
-  return db.transaction(async tx => {
-    await takeFact(tx, sender, started)
-    await holdJob(tx, sender, started, { occurredAt: started.startedAt })
-    const moved = await tx
-      .update(jobs)
-      .set({
-        status: 'running',
-        acceptedAt: sql`coalesce(${jobs.acceptedAt}, ${notAhead(started.occurredAt)})`,
-        startedAt: notAhead(started.startedAt),
-        command: started.command,
-        resticVersion: started.resticVersion,
-        reason: null,
-        finishedAt: null,
-      })
-      .where(and(own(started.jobId, sender), or(mayBecome('running'), isRunningUntold)))
-      .returning({ id: jobs.id })
-    if (moved.length > 0) await tellOfReport(tx, started.jobId, sender.id)
-    return { seq: started.seq }
+export const startJob = (db: Db, sender: Sender, fact: JobStarted): Promise<Ack> =>
+  tellStart(db, { sender, fact })
+
+async function startTogether(db: Db, reports: readonly Started[]) {
+  const told = reports.map(toldBy)
+  const acks = answersTo(told, await startJobs(db, told, { alone: false }), ackOf)
+  const others = told.filter((_, at) => acks[at] === undefined)
+  if (others.length === 0) return acks
+  const begun = await startOwnJobs(db, others)
+  return told.map((fact, at) => acks[at] ?? begun.get(fact))
+}
+
+/** Begins those of these jobs that nobody here has heard of, and acks them. */
+async function startOwnJobs(
+  db: Db,
+  told: readonly Told<JobStarted>[],
+): Promise<Map<Told<JobStarted>, Ack | undefined>> {
+  const { made, started } = await db.transaction(async tx => {
+    const made = (await makeOwnJobs(tx, told)).flatMap(({ at }) => told[at] ?? [])
+    return { made, started: made.length === 0 ? [] : await startJobs(tx, made, { alone: true }) }
+  })
+  const acks = answersTo(made, started, ackOf)
+  return new Map(made.map((fact, at) => [fact, acks[at]]))
+}
+
+/** As `startJob`, one host in one transaction. */
+export const startCarefully = (db: Db, { sender, fact }: Started): Promise<Ack> =>
+  db.transaction(async tx => {
+    await takeFact(tx, sender, fact)
+    await holdJob(tx, sender, fact, { occurredAt: fact.startedAt })
+    await startJobs(tx, [toldBy({ sender, fact })], { alone: true })
+    return ackOf(fact)
+  })
+
+const tellStart = tellTogether(startTogether, startCarefully)
+
+/** How a job ended, as the agent saw it; nothing changes it after. Safe to deliver twice. */
+export const finishJob = (
+  db: Db,
+  sender: Sender,
+  fact: JobFinished,
+  periods: LinePeriods = timing,
+): Promise<Ack> => tellEnd(db, { sender, fact, periods })
+
+async function finishTogether(db: Db, reports: readonly Report<JobFinished>[]) {
+  const told = reports.map(toldBy)
+  const rows = await db.transaction(async tx => {
+    const ended = await endJobs(tx, told, { alone: false })
+    for (const [periods, of] of Map.groupBy(ended, ({ at }) => reports[at]?.periods)) {
+      const moved = of.flatMap(({ repositoryId }) => repositoryId ?? [])
+      await dispatch(tx, moved, periods)
+    }
+    return ended
+  })
+  return answersTo(told, rows, (fact, { hasEnded }) => {
+    if (hasEnded) countEnd(fact)
+    return ackOf(fact)
   })
 }
 
-/** How a job ended, as the agent saw it; nothing changes it after. Safe to deliver twice. */
-export async function finishJob(
-  db: Db,
-  sender: Sender,
-  finished: JobFinished,
-  periods: LinePeriods = timing,
-): Promise<Ack> {
-  const isRestorePoint =
-    finished.kind === 'backup' && (finished.status === 'succeeded' || finished.status === 'incomplete')
-  const finishedAt = notAhead(finished.finishedAt)
-  let hasEnded = false
-  const ack = await db.transaction(async tx => {
-    hasEnded = false
-    await takeFact(tx, sender, finished, isRestorePoint ? 'change' : 'share')
-    await holdJob(tx, sender, finished, {
-      occurredAt: finished.finishedAt,
-      ran: finished.status !== 'cancelled',
-    })
-    const moved = await tx
-      .update(jobs)
-      .set({
-        status: finished.status,
-        reported: true,
-        exitCode: finished.exitCode ?? null,
-        signal: finished.signal ?? null,
-        reason: endReason(finished),
-        error: finished.error ?? null,
-        finishedAt,
-        stats: finished.stats ?? null,
-        warnings: finished.warnings,
-        lastLogSeq: finished.lastLogSeq,
-      })
-      .where(and(own(finished.jobId, sender), mayBecome(finished.status)))
-      .returning({ repositoryId: jobs.repositoryId, kind: jobs.kind })
-    const [job] = moved
-    if (job === undefined) return { seq: finished.seq }
-    hasEnded = true
-    const isSaved = isRestorePoint && job.kind === 'backup'
-    if (isSaved)
-      await tx
-        .update(hosts)
-        .set({
-          lastGoodBackupAt: sql`greatest(${hosts.lastGoodBackupAt}, ${finishedAt})`,
-        })
-        .where(eq(hosts.id, sender.id))
-    await tx.delete(jobProgress).where(eq(jobProgress.jobId, finished.jobId))
-    await tellOfReport(tx, finished.jobId, sender.id, { repository: isSaved ? [job.repositoryId] : [] })
-    await followEnd(tx, finished.jobId, periods)
-    return { seq: finished.seq }
+/** As `finishJob`, one host in one transaction. */
+export async function finishCarefully(db: Db, { sender, fact, periods }: Report<JobFinished>): Promise<Ack> {
+  const hasEnded = await db.transaction(async tx => {
+    await takeFact(tx, sender, fact, 'change')
+    const ran = fact.status !== 'cancelled'
+    await holdJob(tx, sender, fact, { occurredAt: fact.finishedAt, ran })
+    const [ended] = await endJobs(tx, [toldBy({ sender, fact })], { alone: true })
+    if (ended?.hasEnded === true) await followEnd(tx, fact.jobId, periods)
+    return ended?.hasEnded
   })
-  if (hasEnded) jobsEnded.inc({ kind: finished.kind, status: finished.status })
-  return ack
+  if (hasEnded) countEnd(fact)
+  return ackOf(fact)
 }
+
+const tellEnd = tellTogether(finishTogether, finishCarefully)
+
+const countEnd = ({ kind, status }: JobFinished) => jobsEnded.inc({ kind, status })
 
 /** Where a running job stands: newest wins, lossy, kept only while the job is open. */
 export async function keepProgress(

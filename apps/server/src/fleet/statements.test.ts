@@ -2,20 +2,19 @@
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/postgres-js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { newId } from '@restic-manager/contract/ids'
+import type { JobHeader } from '@restic-manager/contract/job'
 import { toInstant } from '@restic-manager/contract/scalars'
-import { toSlot } from '@restic-manager/contract/slots'
 import { timing } from '@restic-manager/contract/timing'
 import { connect, type Db } from '../db/open.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
-import { connectMachine, enrolMachine, type Machine, makeHost } from '../testing-fleet.ts'
+import { connectMachine, enrolMachine, type Machine, makeHost, type TestHost } from '../testing-fleet.ts'
+import { applySet, fireOf, hoursAgo, planOn } from '../testing-schedules.ts'
 import { ackConfiguration, changeConfiguration } from './configuration.ts'
 import { fireSchedule } from './fires.ts'
 import { answerCommand, finishJob, startJob } from './job-reports.ts'
 import { nextOrders, nothingSent } from './orders.ts'
 import { pauseHosts, resumeHosts } from './pauses.ts'
 import { ackSchedules, scheduleSetFor } from './schedule-sets.ts'
-import { createSchedule } from './schedules.ts'
 
 let database: TestDatabase
 let asked: string[] = []
@@ -81,52 +80,50 @@ test('a host that comes back with what it had and acks it again has nothing writ
   expect(await read()).toEqual(before)
 })
 
-test('a slot that runs asks at most thirty-four things of the database, from its fire to its end', async () => {
-  const { hostId, repositoryId, sender, fact } = await makeHost(database.db, database.seal)
-  const { scheduleId } = await createSchedule(database.db, {
-    requestId: newId(),
-    hostId,
-    schedule: {
-      ...{
-        name: 'nightly',
-        kind: 'backup',
-        repositoryIds: [repositoryId],
-        cron: '0 0 * * *',
-        timeZone: 'UTC',
-      },
-      ...{
-        paths: ['/data'],
-        enabled: true,
-        manual: false,
-        catchUp: 'once',
-        overlap: 'skip',
-        jitterSeconds: 0,
-      },
-    },
+const makeHosts = (count: number) =>
+  Promise.all(Array.from({ length: count }, () => makeHost(database.db, database.seal)))
+
+/** Everything its host tells of a backup, but for what is in the repository afterwards. */
+async function tellOf({ sender, fact }: TestHost, header: JobHeader) {
+  await answerCommand(noted, sender, { ...fact('first'), ...header, accepted: true })
+  const begun = { startedAt: toInstant(Date.now()), command: 'restic backup', resticVersion: '0.18.0' }
+  await startJob(noted, sender, { ...fact('rest'), ...header, ...begun })
+  await finishJob(noted, sender, {
+    ...{ ...fact('rest'), ...header, status: 'succeeded', exitCode: 0, lastLogSeq: -1 },
+    ...{ finishedAt: toInstant(Date.now()), warnings: [] },
   })
-  await ackSchedules(database.db, sender, ackNow(1))
-  const scheduledAt = toSlot(Math.floor(Date.now() / 86_400_000) * 86_400_000)
-  const questions = await count(async () => {
-    const fire = {
-      ...fact('first'),
-      scheduleId,
-      scheduleVersion: 1,
-      scheduledAt,
-      decidedBy: 'server' as const,
-    }
-    const [job] = (await fireSchedule(noted, sender, fire, timing)).jobs
-    const jobId = job?.jobId ?? ''
-    const header = { jobId, kind: 'backup' as const, repositoryId, scheduleId, scheduledAt }
-    await nextOrders(noted, database.seal, sender, nothingSent())
-    await answerCommand(noted, sender, { ...fact('first'), ...header, accepted: true })
-    const begun = { startedAt: toInstant(Date.now()), command: 'restic backup', resticVersion: '0.18.0' }
-    await startJob(noted, sender, { ...fact('rest'), ...header, ...begun })
-    await finishJob(noted, sender, {
-      ...{ ...fact('rest'), ...header, status: 'succeeded', exitCode: 0, lastLogSeq: -1 },
-      ...{ finishedAt: toInstant(Date.now()), warnings: [] },
-    })
-  })
-  expect(questions, asked.join('\n')).toBeLessThanOrEqual(34)
+}
+
+/** A slot from its fire to the end of its job. */
+async function runSlot(host: TestHost, scheduleId: string) {
+  const fire = fireOf(host, scheduleId, hoursAgo(0))
+  const [job] = (await fireSchedule(noted, host.sender, fire, timing)).jobs
+  if (job === undefined) throw new Error('no job')
+  await nextOrders(noted, database.seal, host.sender, nothingSent())
+  const { jobId, repositoryId } = job
+  await tellOf(host, { jobId, repositoryId, kind: 'backup', scheduleId, scheduledAt: hoursAgo(0) })
+}
+
+test('a slot that runs asks at most twenty things of the database, from its fire to its end', async () => {
+  const [host] = await makeHosts(1)
+  if (host === undefined) throw new Error('no host')
+  const scheduleId = await planOn(database.db, host)
+  await applySet(database.db, host)
+  expect(await count(() => runSlot(host, scheduleId)), asked.join('\n')).toBeLessThanOrEqual(20)
+})
+
+test('what many hosts tell of their jobs at once asks no more of the database than what one of them tells', async () => {
+  const hosts = await makeHosts(8)
+  const work = await Promise.all(
+    hosts.map(async host => {
+      const { jobId } = await host.backUp()
+      return () => tellOf(host, { jobId, repositoryId: host.repositoryId, kind: 'backup' })
+    }),
+  )
+  const [first, ...others] = work
+  const one = await count(async () => first?.())
+  const many = await count(() => Promise.all(others.map(tell => tell())))
+  expect(many, asked.join('\n')).toBe(one)
 })
 
 test('a change that touches many hosts asks no more of the database than one that touches a single host', async () => {

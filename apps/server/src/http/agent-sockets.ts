@@ -16,12 +16,15 @@ export type AgentSockets = {
   stop(): void
 }
 
+type Connected = { link: Link; host: HostSession }
+
 /** How long who is to be looked at is gathered. */
 const GATHER_MS = 20
 
 /** Listens for changes of hosts as long as it runs. */
 export function watchAgentSockets({ db, bus, log }: { db: Db; bus: Bus; log: Log }): AgentSockets {
-  const byHost = new Map<string, Map<Link, HostSession>>()
+  /** Mostly one connection each, which a map would outweigh. */
+  const byHost = new Map<string, Connected[]>()
   const stopped = new AbortController()
   const due = new Set<string>()
   let looking: Promise<void> | undefined
@@ -60,7 +63,8 @@ export function watchAgentSockets({ db, bus, log }: { db: Db; bus: Bus; log: Log
     const asked = ids.flatMap(id => [...(byHost.get(id) ?? [])])
     const standings = await standingOf(db, ids)
     let overtaken = 0
-    for (const [link, { id, session, timeline }] of asked) {
+    for (const { link, host } of asked) {
+      const { id, session, timeline } = host
       const standing = standings.get(id)
       if (standing === undefined || standing.shut) link.close('shut')
       else if (session < standing.session) link.close('fenced')
@@ -76,19 +80,18 @@ export function watchAgentSockets({ db, bus, log }: { db: Db; bus: Bus; log: Log
       )
   }
 
+  function leave(hostId: string, link: Link) {
+    const left = (byHost.get(hostId) ?? []).filter(other => other.link !== link)
+    if (left.length > 0) byHost.set(hostId, left)
+    else byHost.delete(hostId)
+  }
+
   return {
     add(host, link) {
-      const links = byHost.get(host.id) ?? new Map<Link, HostSession>()
-      for (const [other, { session }] of links) if (session < host.session) other.close('fenced')
-      byHost.set(host.id, links.set(link, host))
-      link.closed.addEventListener(
-        'abort',
-        () => {
-          links.delete(link)
-          if (links.size === 0 && byHost.get(host.id) === links) byHost.delete(host.id)
-        },
-        { once: true },
-      )
+      const others = byHost.get(host.id) ?? []
+      for (const other of others) if (other.host.session < host.session) other.link.close('fenced')
+      byHost.set(host.id, [...others, { link, host }])
+      link.closed.addEventListener('abort', () => leave(host.id, link), { once: true })
       // What happened between the proof and now was announced before anybody listened for it here.
       void reviewSoon([host.id])
     },

@@ -53,144 +53,169 @@ export type Link = {
 /** What ws says of a frame that is too large, or in too many pieces. */
 const tooLarge = /^WS_ERR_(UNSUPPORTED_MESSAGE_LENGTH|TOO_MANY_BUFFERED_PARTS)$/
 const codeOf = (error: Error) => ('code' in error ? String(error.code) : '')
+const nobody = Promise.resolve()
 
 /** Watches over one socket. `turnAway` hears why a frame was refused, or the peer given up. */
-export function makeLink(
+export const makeLink = (
   socket: WebSocket,
   limits: LinkLimits,
   turnAway: (reason: TurnedAwayReason) => void = () => {},
-): Link {
-  const gone = new AbortController()
-  let pending = 0
-  let heardAt = performance.now()
-  let pingedAt: number | undefined
-  let fullSince: number | undefined
-  let hushed = false
-  let leaving = false
+): Link => new SocketLink(socket, limits, turnAway)
 
-  const heard = () => {
-    heardAt = performance.now()
-    pingedAt = undefined
-  }
-  socket.on('message', heard)
-  socket.on('ping', heard)
-  socket.on('pong', heard)
-  // A protocol error is the peer's; the socket closes by itself.
-  socket.on('error', error => {
-    const code = codeOf(error)
-    if (code.startsWith('WS_ERR_')) turnAway(tooLarge.test(code) ? 'frame_too_large' : 'broken_frame')
-  })
-  socket.once('close', () => gone.abort())
+/** A class, because there are thousands: the functions of each would weigh more than all it knows. */
+class SocketLink implements Link {
+  readonly #socket: WebSocket
+  readonly #limits: LinkLimits
+  readonly #turnAway: (reason: TurnedAwayReason) => void
+  readonly #gone = new AbortController()
+  #pending = 0
+  #heardAt = performance.now()
+  #pingedAt: number | undefined
+  #fullSince: number | undefined
+  #hushed = false
+  #leaving = false
+  #lastInLine: Promise<void> = nobody
+  #lastOnFloor: Promise<void> = nobody
 
-  const isBusy = () => pending >= limits.mostPending || socket.bufferedAmount > limits.roomBytes
-  const readOrNot = () => {
-    if (leaving) return
-    if (hushed || isBusy()) socket.pause()
-    else if (socket.isPaused) {
-      socket.resume()
-      heard()
-    }
-  }
-
-  function giveUp() {
-    if (leaving) return
-    turnAway('reader_too_slow')
-    close('slow')
-    gone.abort()
+  constructor(socket: WebSocket, limits: LinkLimits, turnAway: (reason: TurnedAwayReason) => void) {
+    this.#socket = socket
+    this.#limits = limits
+    this.#turnAway = turnAway
+    const heard = () => this.#heard()
+    socket.on('message', heard)
+    socket.on('ping', heard)
+    socket.on('pong', heard)
+    // A protocol error is the peer's; the socket closes by itself.
+    socket.on('error', error => {
+      const code = codeOf(error)
+      if (code.startsWith('WS_ERR_')) turnAway(tooLarge.test(code) ? 'frame_too_large' : 'broken_frame')
+    })
+    socket.on('close', () => this.#gone.abort())
   }
 
-  function refused(reason: TurnedAwayReason, sentence: string) {
-    turnAway(reason)
+  get closed() {
+    return this.#gone.signal
+  }
+
+  room(): Promise<void> {
+    return (this.#lastInLine = this.#lastInLine.then(() => this.#untilRoom()))
+  }
+
+  async floor(): Promise<Disposable> {
+    const before = this.#lastOnFloor
+    const said = Promise.withResolvers<void>()
+    this.#lastOnFloor = before.then(() => said.promise)
+    await before
+    await this.room()
+    return { [Symbol.dispose]: said.resolve }
+  }
+
+  read(data: unknown): unknown {
+    if (this.#leaving) throw new Error('This connection is closing.')
+    const frame = this.#parse(data)
+    if (Array.isArray(frame) && frame.length > this.#limits.mostCalls)
+      throw this.refused('too_many_calls', 'Too many calls in one frame.')
+    return frame
+  }
+
+  began() {
+    this.#pending += 1
+    if (this.#pending >= this.#limits.mostPending) this.#readOrNot()
+  }
+
+  ended() {
+    this.#pending -= 1
+    if (this.#socket.isPaused) this.#readOrNot()
+  }
+
+  weigh(text: string) {
+    const waiting = this.#socket.bufferedAmount
+    if (waiting <= this.#limits.roomBytes) return
+    if (waiting + Buffer.byteLength(text) > this.#limits.mostBytes) this.#giveUp()
+    else this.#readOrNot()
+  }
+
+  refused(reason: TurnedAwayReason, sentence: string) {
+    this.#turnAway(reason)
     return new Error(sentence)
   }
 
-  function parse(data: unknown): unknown {
-    if (typeof data !== 'string') throw refused('unreadable', 'Frames are text.')
+  pending() {
+    return this.#pending
+  }
+
+  hush() {
+    this.#hushed = true
+    this.#readOrNot()
+  }
+
+  close(reason: CloseReason) {
+    this.#leaving = true
+    // The peer's farewell has to be read, or the socket stays half open.
+    this.#socket.resume()
+    this.#socket.close(closeCodes[reason], reason)
+  }
+
+  tick(now: number, stalledMs: number) {
+    this.#heardAt += stalledMs
+    if (this.#pingedAt !== undefined) this.#pingedAt += stalledMs
+    const { roomBytes, mostBytes, mostWaitMs, pingMs, pongMs } = this.#limits
+    const waiting = this.#socket.bufferedAmount
+    this.#fullSince = waiting > roomBytes ? (this.#fullSince ?? now) + stalledMs : undefined
+    if (waiting > mostBytes) return this.#giveUp()
+    if (this.#fullSince !== undefined && now - this.#fullSince > mostWaitMs) return this.#giveUp()
+    this.#readOrNot()
+    // Whoever is not read cannot be heard.
+    if (this.#socket.isPaused) return
+    if (this.#pingedAt === undefined && now - this.#heardAt > pingMs) {
+      this.#pingedAt = now
+      this.#socket.ping()
+    } else if (this.#pingedAt !== undefined && now - this.#pingedAt > pongMs) {
+      this.#socket.terminate()
+    }
+  }
+
+  #heard() {
+    this.#heardAt = performance.now()
+    this.#pingedAt = undefined
+  }
+
+  #readOrNot() {
+    if (this.#leaving) return
+    const { mostPending, roomBytes } = this.#limits
+    const isBusy = this.#pending >= mostPending || this.#socket.bufferedAmount > roomBytes
+    if (this.#hushed || isBusy) this.#socket.pause()
+    else if (this.#socket.isPaused) {
+      this.#socket.resume()
+      this.#heard()
+    }
+  }
+
+  #giveUp() {
+    if (this.#leaving) return
+    this.#turnAway('reader_too_slow')
+    this.close('slow')
+    this.#gone.abort()
+  }
+
+  #parse(data: unknown): unknown {
+    if (typeof data !== 'string') throw this.refused('unreadable', 'Frames are text.')
     try {
       return JSON.parse(data)
     } catch (error) {
-      turnAway('unreadable')
+      this.#turnAway('unreadable')
       throw error
     }
   }
 
-  function close(reason: CloseReason) {
-    leaving = true
-    // The peer's farewell has to be read, or the socket stays half open.
-    socket.resume()
-    socket.close(closeCodes[reason], reason)
-  }
-
-  let lastInLine: Promise<void> = Promise.resolve()
-  let lastOnFloor: Promise<void> = Promise.resolve()
-
-  const room = () => (lastInLine = lastInLine.then(untilRoom))
-
-  async function untilRoom() {
+  async #untilRoom() {
     // A socket that broke takes everything at once. A writer that never waits would then never hear of its end.
     await turn()
-    const deadline = performance.now() + limits.mostWaitMs
-    while (socket.bufferedAmount > limits.roomBytes && !gone.signal.aborted) {
-      if (socket.bufferedAmount > limits.mostBytes || performance.now() > deadline) return giveUp()
+    const { roomBytes, mostBytes, mostWaitMs } = this.#limits
+    const deadline = performance.now() + mostWaitMs
+    while (this.#socket.bufferedAmount > roomBytes && !this.#gone.signal.aborted) {
+      if (this.#socket.bufferedAmount > mostBytes || performance.now() > deadline) return this.#giveUp()
       await sleep(20)
     }
-  }
-
-  return {
-    closed: gone.signal,
-    room,
-    async floor() {
-      const before = lastOnFloor
-      const said = Promise.withResolvers<void>()
-      lastOnFloor = before.then(() => said.promise)
-      await before
-      await room()
-      return { [Symbol.dispose]: said.resolve }
-    },
-    read(data) {
-      if (leaving) throw new Error('This connection is closing.')
-      const frame = parse(data)
-      if (Array.isArray(frame) && frame.length > limits.mostCalls)
-        throw refused('too_many_calls', 'Too many calls in one frame.')
-      return frame
-    },
-    began() {
-      pending += 1
-      if (pending >= limits.mostPending) readOrNot()
-    },
-    ended() {
-      pending -= 1
-      if (socket.isPaused) readOrNot()
-    },
-    weigh(text) {
-      const waiting = socket.bufferedAmount
-      if (waiting <= limits.roomBytes) return
-      if (waiting + Buffer.byteLength(text) > limits.mostBytes) giveUp()
-      else readOrNot()
-    },
-    refused,
-    pending: () => pending,
-    hush() {
-      hushed = true
-      readOrNot()
-    },
-    close,
-    tick(now, stalledMs) {
-      heardAt += stalledMs
-      if (pingedAt !== undefined) pingedAt += stalledMs
-      const isFull = socket.bufferedAmount > limits.roomBytes
-      fullSince = isFull ? (fullSince ?? now) + stalledMs : undefined
-      if (socket.bufferedAmount > limits.mostBytes) return giveUp()
-      if (fullSince !== undefined && now - fullSince > limits.mostWaitMs) return giveUp()
-      readOrNot()
-      // Whoever is not read cannot be heard.
-      if (socket.isPaused) return
-      if (pingedAt === undefined && now - heardAt > limits.pingMs) {
-        pingedAt = now
-        socket.ping()
-      } else if (pingedAt !== undefined && now - pingedAt > limits.pongMs) {
-        socket.terminate()
-      }
-    },
   }
 }

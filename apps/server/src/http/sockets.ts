@@ -106,6 +106,8 @@ const bearerOf = (request: IncomingMessage) =>
 export function serveSockets(server: Server, parts: SocketParts): Sockets {
   const { agent, operator, agents, log, timing, transport } = parts
   const limits = { ...standardLimits, pingMs: timing.ping, pongMs: timing.pong, ...parts.limits }
+  const { agentPending, agentSubscriptions: mostSubscriptions } = limits
+  const agentLimits = { ...limits, mostPending: agentPending }
   const acceptor = new WebSocketServer(acceptance)
   const links = new Map<Link, WebSocket>()
   const { getPrincipal, turnedAway } = parts
@@ -188,8 +190,7 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
     noteError({ log, turnedAway }, path, error)
 
   function beginAgent(ends: AgentEnds, request: IncomingMessage, host: HostSession) {
-    const { agentPending: mostPending, agentSubscriptions: mostSubscriptions } = limits
-    const link = open(ends.socket, request, { ...limits, mostPending })
+    const link = open(ends.socket, request, agentLimits)
     const place = parts.arrivals.seat(host.id)
     link.closed.addEventListener('abort', place.leave, { once: true })
     const connection = { spoolEpoch: undefined, place }
@@ -198,8 +199,8 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
       host,
       connection,
       closed: link.closed,
-      room: link.room,
-      floor: link.floor,
+      room: () => link.room(),
+      floor: () => link.floor(),
     }
     agents.add(host, link)
     serveFrames({ ...ends, link, mostSubscriptions, ctx, onError: noteAgentError })
@@ -211,7 +212,8 @@ export function serveSockets(server: Server, parts: SocketParts): Sockets {
     const { by } = principal
     const ctx: OperatorContext = {
       ...operator,
-      ...{ principal, address, turnedAway, closed: link.closed, room: link.room, floor: link.floor },
+      ...{ principal, address, turnedAway, closed: link.closed },
+      ...{ room: () => link.room(), floor: () => link.floor() },
       ...(by.kind === 'key' && { takeCall: () => parts.keyLimits.take(by.keyId, 1) }),
     }
     watched.add(principal, headers, link)

@@ -15,18 +15,23 @@ type AskAll<I, O> = (db: Db, inputs: readonly I[], alone: boolean) => Promise<An
 
 type Waiting<I, O> = { input: I; resolve(answer: O | undefined): void; reject(error: unknown): void }
 
-/** The least time from one statement to the next. Who asks when it is quiet waits for nobody. */
-const APART_MS = 50
-/** Inputs of one statement. */
-const MOST = 500
+/**
+ * `apartMs`: the least time from one statement to the next; who asks when it is quiet waits for nobody. `most`: inputs of one
+ * statement.
+ */
+type Pace = { apartMs: number; most: number }
+const usual: Pace = { apartMs: 50, most: 500 }
 
 /** Makes of a verb for many a verb for one. Each `db` gathers for itself, so that a transaction is never mixed with others. */
-export function together<I, O>(askAll: AskAll<I, O>): (db: Db, input: I) => Promise<O | undefined> {
+export function together<I, O>(
+  askAll: AskAll<I, O>,
+  pace: Pace = usual,
+): (db: Db, input: I) => Promise<O | undefined> {
   const lines = new WeakMap<Db, (input: I) => Promise<O | undefined>>()
   return (db, input) => {
     let ask = lines.get(db)
     if (ask === undefined) {
-      ask = openLine((inputs, alone) => askAll(db, inputs, alone))
+      ask = openLine((inputs, alone) => askAll(db, inputs, alone), pace)
       lines.set(db, ask)
     }
     return ask(input)
@@ -34,7 +39,10 @@ export function together<I, O>(askAll: AskAll<I, O>): (db: Db, input: I) => Prom
 }
 
 /** One statement at a time. Who comes meanwhile is in the next. */
-function openLine<I, O>(askAll: (inputs: readonly I[], alone: boolean) => Promise<Answers<O>>) {
+function openLine<I, O>(
+  askAll: (inputs: readonly I[], alone: boolean) => Promise<Answers<O>>,
+  { apartMs, most }: Pace,
+) {
   let waiting: Waiting<I, O>[] = []
   let isAsking = false
 
@@ -57,11 +65,11 @@ function openLine<I, O>(askAll: (inputs: readonly I[], alone: boolean) => Promis
     isAsking = true
     await turn() // all who ask now come together
     while (waiting.length > 0) {
-      const next = sleep(APART_MS)
-      const batch = waiting.slice(0, MOST)
-      waiting = waiting.slice(MOST)
+      const next = sleep(apartMs)
+      const batch = waiting.slice(0, most)
+      waiting = waiting.slice(most)
       await askFor(batch)
-      if (waiting.length < MOST) await next // more than enough goes on at once
+      if (waiting.length < most) await next // more than enough goes on at once
     }
     isAsking = false
   }

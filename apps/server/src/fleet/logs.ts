@@ -1,6 +1,6 @@
 // Job logs: blocks are appended in order, kept as they came, and read back by number.
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { and, asc, eq, gte, type SQL, sql } from 'drizzle-orm'
+import { zstdDecompressSync } from 'node:zlib'
+import { and, asc, eq, gte, sql } from 'drizzle-orm'
 import { ZodError } from 'zod'
 import {
   checkBlock,
@@ -13,24 +13,18 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import { toInstant } from '@restic-manager/contract/scalars'
 import type { LogPage } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
-import { notify } from '../db/bus.ts'
 import { jobs } from '../db/schema.ts'
 import { logBlocks, removedLogDays } from '../db/schema-logs.ts'
-import { currentTimeline } from '../db/timeline.ts'
 import { logBlocksKept, logBytesKept } from '../metrics.ts'
 import type { Sender } from './facts.ts'
 import { explainNothing } from './job-reports.ts'
-import { lacksLogDay, logDayOf, makeLogDay } from './log-days.ts'
+import { packBlock, storeBlock, tellOfLog } from './log-appends.ts'
 import { jobsIn, type Scope, wholeFleet } from './scope.ts'
 
 /** Blocks read at a time, and the most text of one page. */
 const BLOCKS_AT_ONCE = 16
 const MOST_PAGE_CHARS = 1024 * 1024
 const MOST_BLOCK_BYTES = 4 * 1024 * 1024
-/** A third of the work of the usual level is saved, and a line takes a thirtieth more. */
-const fastest = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
-/** A host that never stops must not stop the others whose logs are of that day. */
-const MOST_COUNTED = 2_147_483_646
 
 /**
  * Appends a block when it is the one expected next; an older one is ignored, of a later one nothing is kept. Either way the
@@ -41,11 +35,10 @@ export async function appendLog(db: Db, sender: Sender, block: LogStreamBlock): 
   refuseMalformed(block)
   const { jobId } = block
   const nextSeq = block.firstSeq + block.count
-  if (await store(db, sender, block, nextSeq)) {
+  if (await storeBlock(db, { sender, block, packed: packBlock(block.block) })) {
     logBlocksKept.inc()
     logBytesKept.inc(block.block.length)
-    // A statement of its own: commits that notify go one at a time in PostgreSQL, and this one has nothing to write.
-    await notify(db, 'log', jobId)
+    tellOfLog(db, jobId)
     return { nextSeq }
   }
   await explainNothing(db, sender, jobId)
@@ -53,41 +46,6 @@ export async function appendLog(db: Db, sender: Sender, block: LogStreamBlock): 
   if (job === undefined)
     throw new Refusal('job_not_found', 'This job is not known yet. Report its start first.')
   return job
-}
-
-/** Answers whether the block was the one expected. The place for its day is usually there; where it is not, it is made. */
-async function store(db: Db, sender: Sender, block: LogStreamBlock, nextSeq: number): Promise<boolean> {
-  const append = appendStatement(sender, block, nextSeq)
-  try {
-    return (await db.execute(append)).length === 1
-  } catch (error) {
-    if (!lacksLogDay(error)) throw error
-    await makeLogDay(db, await logDayOf(db, block.jobId))
-    return (await db.execute(append)).length === 1
-  }
-}
-
-/** One statement: the expected number moves and the block is stored together, or neither. Answers one row when it was. */
-function appendStatement(sender: Sender, block: LogStreamBlock, nextSeq: number): SQL {
-  const { jobId, firstSeq, count, startedAt } = block
-  return sql`
-    with expected as (
-      update jobs set next_log_seq = ${nextSeq}, log_day = coalesce(jobs.log_day, (now() at time zone 'utc')::date)
-      from hosts
-      where jobs.id = ${jobId} and jobs.host_id = ${sender.id} and jobs.next_log_seq = ${firstSeq}
-        and hosts.id = jobs.host_id and hosts.session_number = ${sender.session}
-        and hosts.quarantined_at is null and hosts.removed_at is null and ${currentTimeline} = ${sender.timeline}
-      returning jobs.id, jobs.host_id, jobs.log_day
-    ), late as (
-      update removed_log_days set late_blocks = least(late_blocks, ${MOST_COUNTED}) + 1 from expected
-      where removed_log_days.day = expected.log_day returning removed_log_days.day
-    ), kept as (
-      insert into log_blocks (day, job_id, host_id, first_seq, count, started_at, block)
-      select log_day, id, host_id, ${firstSeq}::bigint, ${count}::bigint, ${startedAt}::timestamptz,
-        ${zstdCompressSync(block.block, fastest)}::bytea
-      from expected where not exists (select from late)
-    )
-    select 1 as one from expected`
 }
 
 function refuseMalformed(block: LogStreamBlock) {

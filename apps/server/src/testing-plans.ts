@@ -9,8 +9,18 @@ const growing =
 /** A table of fewer pages is read from end to end because that is least work, whatever indexes there are. */
 const fewBlocks = 50
 
-/** `scanned`: growing tables that are read from end to end. `blocks`: pages of 8 kB that were looked at. */
-export type PlanOf = { statement: string; scanned: string[]; blocks: number; ms: number; plan: Node }
+/**
+ * `scanned`: growing tables that are read from end to end. `joined`: tables that stand in a join and not in an inner query of their own.
+ * `blocks`: pages of 8 kB that were looked at.
+ */
+export type PlanOf = {
+  statement: string
+  scanned: string[]
+  joined: string[]
+  blocks: number
+  ms: number
+  plan: Node
+}
 
 export type PlanReader = AsyncDisposable & {
   /** What `read` asks, each statement with its plan and what it took when asked once more. All of it is undone. */
@@ -23,6 +33,7 @@ type Node = {
   'Shared Hit Blocks'?: number
   'Shared Read Blocks'?: number
   'Actual Total Time'?: number
+  'Parent Relationship'?: string
   Plans?: Node[]
 }
 type Asked = { query: string; params: unknown[] }
@@ -50,9 +61,10 @@ export function openPlanReader(url: string): PlanReader {
             ...{
               statement: query,
               scanned: [...new Set(scannedIn(plan))],
+              joined: [...new Set(joinedIn(plan))],
               ms: plan['Actual Total Time'] ?? 0,
             },
-            blocks: (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0),
+            blocks: blocksOf(plan),
             plan,
           })
         }
@@ -65,10 +77,20 @@ export function openPlanReader(url: string): PlanReader {
   }
 }
 
+const blocksOf = (node: Node) => (node['Shared Hit Blocks'] ?? 0) + (node['Shared Read Blocks'] ?? 0)
+
+function joinedIn(node: Node): string[] {
+  const names = (node.Plans ?? []).flatMap(joinedIn)
+  if (!/Join|Nested Loop/.test(node['Node Type'])) return names
+  const sides = (node.Plans ?? []).filter(inner => /Inner|Outer/.test(inner['Parent Relationship'] ?? ''))
+  return [...names, ...sides.flatMap(side => side['Relation Name'] ?? [])]
+}
+
 function scannedIn(node: Node): string[] {
   const below = (node.Plans ?? []).flatMap(scannedIn)
   const name = node['Relation Name']
-  const blocks = (node['Shared Hit Blocks'] ?? 0) + (node['Shared Read Blocks'] ?? 0)
+  // What its inner queries look at is counted to it as well.
+  const blocks = (node.Plans ?? []).reduce((left, inner) => left - blocksOf(inner), blocksOf(node))
   return node['Node Type'] === 'Seq Scan' && name !== undefined && growing.test(name) && blocks >= fewBlocks
     ? [name, ...below]
     : below

@@ -102,10 +102,11 @@ export const expiryStatement = ({
       and (created_at, id) > (${after.at}::timestamptz, ${after.id}::uuid)
     order by created_at, id limit ${step}
   ), free as materialized (
-    select due.id, due.status, due.reported from due join hosts on hosts.id = due.host_id
+    select due.id, due.status, due.reported from due
     where due.status in ('succeeded', 'incomplete', 'failed', 'cancelled', 'skipped', 'missed', 'expired')
       and due.ended_at < (select at from old)
-      and (due.reported or due.status = 'missed' or hosts.removed_at is not null or hosts.last_seen_at > due.ended_at + interval '1 day')
+      and (due.reported or due.status = 'missed'
+        or (select hosts.removed_at is not null or hosts.last_seen_at > due.ended_at + interval '1 day' from hosts where hosts.id = due.host_id))
       and (select true from jobs newer
         where due.schedule_id is not null and newer.schedule_id = due.schedule_id and newer.created_at > due.created_at
           and newer.repository_id = due.repository_id and newer.host_id = due.host_id and newer.kind = due.kind and newer.status = due.status

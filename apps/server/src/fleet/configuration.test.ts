@@ -1,5 +1,5 @@
 // Changes of configuration that get in each other's way all come through.
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { hosts } from '../db/schema.ts'
 import { testDatabase } from '../testing.ts'
@@ -24,4 +24,19 @@ test('two changes that take the same hosts in opposite order both come through',
   ])
   const versions = await db.select({ version: hosts.configVersion }).from(hosts)
   expect(versions.map(row => row.version)).toEqual([2, 2])
+})
+
+test('an edit that touches every host leaves the indexes of their table as they are', async () => {
+  await using database = await testDatabase()
+  const { db } = database
+  await db.execute(sql`insert into hosts (id, name, hostname, public_key)
+    select gen_random_uuid(), 'web-' || n, 'web-' || n, 'key of ' || n from generate_series(1, 1000) as n`)
+  const hostIds = (await db.select({ id: hosts.id }).from(hosts)).map(({ id }) => id)
+  await db.transaction(async tx => {
+    await changeConfiguration(tx, async () => ({ result: undefined, hostIds }))
+    const [counted] = await tx.execute<{ changed: number; hot: number }>(sql`
+      select n_tup_upd::int as changed, n_tup_hot_upd::int as hot from pg_stat_xact_user_tables where relname = 'hosts'`)
+    expect(counted?.changed).toBe(1_000)
+    expect(counted?.hot).toBeGreaterThan(950)
+  })
 })

@@ -1,12 +1,13 @@
 // The pieces of the bootstrap that decide something: which mirror, which restic, who holds the lock, when to install.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { findMirror } from './debian-package.mjs'
+import { lacksLibrary, writeNodeScript } from './node-library.mjs'
 import { withLock } from './project-lock.mjs'
 import { ensureRestic, findRestic, installHint } from './restic.mjs'
 
@@ -132,6 +133,36 @@ describe('the lock', () => {
     await writeFile(file, String(dead.pid))
     expect(await withLock(file, async () => 'in')).toBe('in')
     await expect(stat(file)).rejects.toThrow('ENOENT')
+  })
+})
+
+describe('a Node that asks for a library the system lacks', () => {
+  test('is told from one that does not run for another reason', () => {
+    const said =
+      'node: error while loading shared libraries: libatomic.so.1: cannot open shared object file: No such file or directory'
+    expect(lacksLibrary(said)).toBe(true)
+    expect(lacksLibrary('node: cannot execute binary file: Exec format error')).toBe(false)
+  })
+
+  test('is run with it from wherever the checkout lies, and with what else the library path holds', async () => {
+    await mkdir(join(folder, 'node_modules', '.bin'), { recursive: true })
+    await writeFile(join(folder, 'libatomic.so.1'), 'a library')
+    const program = join(folder, 'node_modules', 'node')
+    await writeFile(program, '#!/bin/sh\necho "$LD_LIBRARY_PATH" "$@"\n', { mode: 0o755 })
+    const link = join(folder, 'node_modules', '.bin', 'node')
+    writeNodeScript({ link, program: '../node', folder })
+    const moved = `${folder}-moved`
+    await rename(folder, moved)
+    try {
+      const env = { PATH: `${join(moved, 'node_modules', '.bin')}:/usr/bin:/bin`, LD_LIBRARY_PATH: '/else' }
+      const { stdout } = await promisify(execFile)('node', ['one', 'two words'], { env, cwd: '/' })
+      const [path = '', ...args] = stdout.trim().split(' ')
+      const [library = '', other] = path.split(':')
+      expect(await readFile(join(library, 'libatomic.so.1'), 'utf8')).toBe('a library')
+      expect([other, ...args]).toEqual(['/else', 'one', 'two', 'words'])
+    } finally {
+      await rm(moved, { recursive: true })
+    }
   })
 })
 

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { nodeEnvironment } from '@restic-manager/testkit/node-environment'
 
 const root = join(import.meta.dirname, '..')
 
@@ -51,7 +52,7 @@ describe('the last line of a test run', () => {
       const child = execFile(
         process.execPath,
         args,
-        { cwd: folder, env: { PATH: process.env.PATH } },
+        { cwd: folder, env: nodeEnvironment },
         (_error, stdout) => {
           resolve({ line: stdout.trimEnd().split('\n').at(-1), exitCode: child.exitCode ?? -1 })
         },

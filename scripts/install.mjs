@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { delimiter, dirname, join, relative } from 'node:path'
+import { lacksLibrary, provideLibrary, writeNodeScript } from './node-library.mjs'
 import { runProgram } from './run-program.mjs'
 
 /** The npm we run by ourselves when the machine's is too old. Older ones skip optional packages that need a newer Node. */
@@ -36,10 +37,10 @@ export async function installDependencies(root, onNote) {
   const wanted = fingerprintOf(root)
   const stamp = readJson(stampFile)
   if (stamp?.wanted === wanted && stamp.node && isSameFile(stamp.node)) return
-  const complete = isInstalled(root) && (await pinnedNode(root)).runs
+  const complete = isInstalled(root) && (await pinnedNode(root, onNote)).runs
   if (!complete) await runInstall(root, onNote)
   hydrateSymlinks(root)
-  const node = await requirePinnedNode(root)
+  const node = await requirePinnedNode(root, onNote)
   await applyPatches(root, node.path)
   writeFileSync(stampFile, JSON.stringify({ wanted, node }))
 }
@@ -124,7 +125,7 @@ async function fetchNpm(root, onNote) {
   const cli = join(folder, 'node_modules', 'npm', 'bin', 'npm-cli.js')
   const own = { command: join(bin, 'node'), prefix: [cli], folder: bin }
   const works = async () =>
-    existsSync(cli) && (await runProgram(own.command, ['--version'])).output.trim() === `v${version}`
+    existsSync(cli) && (await askVersion(root, own.command, onNote)).output.trim() === `v${version}`
   if (await works()) return own
   onNote(
     `Node ${process.versions.node} or its npm is too old for the install; fetching Node ${version} and npm ${ownNpm} into .tools ...`,
@@ -171,19 +172,35 @@ function pinnedNodePackage() {
 }
 
 /** Optional packages may be left out silently: the pinned Node has to be there and to run. */
-async function pinnedNode(root) {
+async function pinnedNode(root, onNote) {
   const name = pinnedNodePackage()
   const version = readJson(join(root, 'package.json')).optionalDependencies[name]
   const path = join(root, 'node_modules', name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
-  const { ok, output } = await runProgram(path, ['--version'])
+  const { ok, output } = await askVersion(root, path, onNote)
   return { name, version, path, runs: ok && output.trim() === `v${version}`, said: output.trim() }
 }
 
-async function requirePinnedNode(root) {
-  const { name, version, path, runs, said } = await pinnedNode(root)
+const libraryFolder = root => join(root, '.tools', 'lib')
+
+/** Runs a Node. Where the system lacks a library of it, that is fetched first. */
+async function askVersion(root, path, onNote) {
+  const answer = await runProgram(path, ['--version'])
+  if (answer.ok || !lacksLibrary(answer.output)) return answer
+  await provideLibrary(libraryFolder(root), onNote)
+  return runProgram(path, ['--version'])
+}
+
+async function requirePinnedNode(root, onNote) {
+  const { name, version, path, runs, said } = await pinnedNode(root, onNote)
   if (!runs) throw new Error(`The pinned Node ${version} does not run from ${relative(root, path)}: ${said}`)
   const link = join(root, 'node_modules', '.bin', 'node')
-  if (process.platform !== 'win32' && !existsSync(link)) symlinkSync(join('..', name, 'bin', 'node'), link)
+  const program = join('..', name, 'bin', 'node')
+  if (process.platform === 'win32') return { path, file: fingerprintFile(path) }
+  const alone = await runProgram(path, ['--version'], { env: {} })
+  if (lacksLibrary(alone.output)) {
+    await provideLibrary(libraryFolder(root), onNote)
+    writeNodeScript({ link, program, folder: libraryFolder(root) })
+  } else if (!existsSync(link)) symlinkSync(program, link)
   return { path, file: fingerprintFile(path) }
 }
 

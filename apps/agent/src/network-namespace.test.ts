@@ -6,7 +6,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLog } from '@restic-manager/runtime/log'
-import { compileCache } from '@restic-manager/testkit/compile-cache'
+import { nodeEnvironment } from '@restic-manager/testkit/node-environment'
 import { is, until } from '@restic-manager/testkit/until'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
@@ -84,7 +84,7 @@ test('an agent whose packets vanish, both ways or on the way back only, notices 
   const program = [process.execPath, await testProgram('agent'), 'run', '--state-dir', stateDir]
   const agent = spawn('ip', ['netns', 'exec', network.name, ...program], {
     env: {
-      ...{ PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache },
+      ...nodeEnvironment,
       ...{ RM_TIMING: JSON.stringify(timing), RM_LOG_LEVEL: 'silent' },
     },
     stdio: 'ignore',

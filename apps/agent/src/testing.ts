@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { timing, type Timing } from '@restic-manager/contract/timing'
 import { createLog, type Log } from '@restic-manager/runtime/log'
-import { compileCache } from '@restic-manager/testkit/compile-cache'
+import { nodeEnvironment } from '@restic-manager/testkit/node-environment'
 import { testProgram } from '../../../scripts/test-programs.ts'
 import type { AgentConfig, LogLevel } from './config.ts'
 import { enrolHost } from './enrol.ts'
@@ -129,8 +129,7 @@ export async function startAgent(server: EnrollingServer, options: AgentOptions 
         : [...nodeFlags, program, stateDir, String(clock.now())],
       {
         env: {
-          PATH: process.env.PATH,
-          NODE_COMPILE_CACHE: compileCache,
+          ...nodeEnvironment,
           RM_TIMING: JSON.stringify(current.timing ?? {}),
           RM_LOG_LEVEL: current.logLevel ?? 'trace',
           RM_POLICY_FILE: policyFile,

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { newId } from '@restic-manager/contract/ids'
 import { createLog } from '@restic-manager/runtime/log'
-import { compileCache } from '@restic-manager/testkit/compile-cache'
+import { nodeEnvironment } from '@restic-manager/testkit/node-environment'
 import { until } from '@restic-manager/testkit/until'
 import { execa } from 'execa'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -94,8 +94,7 @@ test.skipIf(!hasOpenssl).for([
   saveEnrolment(stateDir, { serverUrl, hostId: newId(), hostName: 'h', allowPlainHttp: true })
   const agent = spawn(process.execPath, [await testProgram('agent'), 'run', '--state-dir', stateDir], {
     env: {
-      PATH: process.env.PATH,
-      NODE_COMPILE_CACHE: compileCache,
+      ...nodeEnvironment,
       ...(what === 'nobody vouches for' ? {} : { NODE_EXTRA_CA_CERTS: join(folder, 'cert.pem') }),
       RM_TIMING: JSON.stringify({ backoffBase: 20, backoffCap: 40 }),
     },

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { asc } from 'drizzle-orm'
-import { compileCache } from '@restic-manager/testkit/compile-cache'
+import { nodeEnvironment } from '@restic-manager/testkit/node-environment'
 import { testProgram } from '../../../scripts/test-programs.ts'
 import { auditEvents } from './db/schema-operators.ts'
 import { settings } from './db/schema-server.ts'
@@ -32,7 +32,7 @@ type Ended = { code: number; out: string; err: string }
 
 const admin = (args: string[], env: Record<string, string> = {}): Promise<Ended> =>
   new Promise(resolve => {
-    const surroundings = { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache, RM_DATA_DIR: folder }
+    const surroundings = { ...nodeEnvironment, RM_DATA_DIR: folder }
     const all = { ...surroundings, DATABASE_URL: database.url, ...env }
     const child = execFile(process.execPath, [program, ...args], { env: all }, (_error, out, err) =>
       resolve({ code: child.exitCode ?? -1, out, err }),

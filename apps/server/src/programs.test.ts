@@ -5,7 +5,7 @@ import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { compileCache } from '@restic-manager/testkit/compile-cache'
+import { nodeEnvironment } from '@restic-manager/testkit/node-environment'
 import { until } from '@restic-manager/testkit/until'
 import { testProgram } from '../../../scripts/test-programs.ts'
 import { urlOfRunning } from './db/embedded.ts'
@@ -41,7 +41,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 function begin(program: 'main' | 'admin', args: string[], env: Environment) {
   const child = spawn(process.execPath, [files[program], ...args], {
     env: {
-      ...{ PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache },
+      ...nodeEnvironment,
       ...{ RM_DATA_DIR: join(folder, 'unused'), PORT: '0', ...env },
     },
     stdio: ['ignore', 'pipe', 'pipe'],

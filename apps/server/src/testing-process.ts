@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { compileCache } from '@restic-manager/testkit/compile-cache'
+import { nodeEnvironment } from '@restic-manager/testkit/node-environment'
 import { startTcpProxy } from '@restic-manager/testkit/tcp-proxy'
 import { testProgram } from '../../../scripts/test-programs.ts'
 
@@ -15,7 +15,7 @@ export async function spawnServer(env: Record<string, string>) {
 
   async function begin(): Promise<number> {
     child = spawn(process.execPath, [program], {
-      env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache, ...env },
+      env: { ...nodeEnvironment, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text))

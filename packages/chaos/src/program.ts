@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { MemorySamples, ProcessExit } from '@restic-manager/bench/checker/evidence'
+import { nodeEnvironment } from '@restic-manager/testkit/node-environment'
 
 /** What is kept of the words of one program: far more than a run that is well ever writes. */
 const mostWords = 64 * 1024 * 1024
@@ -48,7 +49,7 @@ export function makeProgram({ name, argv, env, isReady }: ProgramOptions): Progr
     if (child !== undefined) return
     isUp = isReady === undefined
     const mine = spawn(process.execPath, [...argv], {
-      env: { PATH: process.env['PATH'], ...env },
+      env: { ...nodeEnvironment, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Ctrl-C in the terminal reaches only the runner: the order of stopping is its own.
       detached: true,

@@ -5,6 +5,7 @@ import { startSimulatedAgent } from '@restic-manager/bench/simulator/agent'
 import { newId } from '@restic-manager/contract/ids'
 import { startServer, type TestServer } from '@restic-manager/server/testing'
 import { until } from '@restic-manager/testkit/until'
+import { nodeEnvironment } from '@restic-manager/testkit/node-environment'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Api, createClient, type Outputs } from './client.ts'
 import { failureOf } from './failure.ts'
@@ -196,7 +197,7 @@ describe('examples', () => {
   const example = (name: string, apiKey: string, ...argv: string[]) =>
     new Promise<{ code: number; said: string }>(resolve => {
       const file = join(import.meta.dirname, '../examples', `${name}.ts`)
-      const env = { RM_URL: fleet.server.url, RM_API_KEY: apiKey }
+      const env = { ...nodeEnvironment, RM_URL: fleet.server.url, RM_API_KEY: apiKey }
       execFile(process.execPath, [file, ...argv], { env }, (error, stdout, stderr) =>
         resolve({ code: Number(error?.code ?? 0), said: stdout + stderr }),
       )

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { compileCache } from '@restic-manager/testkit/compile-cache'
+import { nodeEnvironment } from '@restic-manager/testkit/node-environment'
 import { until } from '@restic-manager/testkit/until'
 import { DataDirInUse, startEmbedded, urlOfRunning } from './embedded.ts'
 import { connect } from './open.ts'
@@ -53,7 +53,7 @@ async function ownElsewhere(dataDir: string, { uid }: { uid?: number } = {}) {
     console.log(database.url)`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache },
+    env: nodeEnvironment,
     ...(uid === undefined ? {} : { uid, gid: uid }),
   })
   children.push(child)

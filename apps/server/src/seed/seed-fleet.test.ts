@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { nodeEnvironment } from '@restic-manager/testkit/node-environment'
 import type { Db } from '../db/open.ts'
 import { auditEvents } from '../db/schema-operators.ts'
 import { operatorRouter } from '../operator-api/router.ts'
@@ -77,7 +78,7 @@ test('the account that the program makes to sign in with stands in the audit log
   const folder = await mkdtemp(join(tmpdir(), 'rm-seed-'))
   const { db, url } = database
   const options = ['--hosts', '1', '--jobs', '0', '--email', 'seed@example.org']
-  const env = { PATH: process.env['PATH'], DATABASE_URL: url, RM_DATA_DIR: folder }
+  const env = { ...nodeEnvironment, DATABASE_URL: url, RM_DATA_DIR: folder }
   const program = join(import.meta.dirname, '../seed.ts')
   await promisify(execFile)(process.execPath, [program, ...options], { env })
   const rows = await db.select().from(auditEvents).where(eq(auditEvents.action, 'seed'))

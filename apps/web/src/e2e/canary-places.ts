@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { zstdDecompressSync } from 'node:zlib'
 import type { TestServer } from '@restic-manager/server/testing'
+import { nodeEnvironment } from '@restic-manager/testkit/node-environment'
 
 const admin = fileURLToPath(new URL('../../../server/src/admin.ts', import.meta.url))
 
@@ -29,7 +30,7 @@ export async function dumpTables({ db }: TestServer): Promise<string> {
 export async function readBackup({ databaseUrl, secretKeyFile }: TestServer): Promise<string> {
   const folder = await mkdtemp('/tmp/rm-canary-')
   const file = path.join(folder, 'server.dump')
-  const env = { PATH: process.env['PATH'], DATABASE_URL: databaseUrl, RM_SECRET_KEY_FILE: secretKeyFile }
+  const env = { ...nodeEnvironment, DATABASE_URL: databaseUrl, RM_SECRET_KEY_FILE: secretKeyFile }
   await promisify(execFile)(process.execPath, [admin, 'backup', '--to', file], {
     env: { ...env, RM_DATA_DIR: folder },
   })

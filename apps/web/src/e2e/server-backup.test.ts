@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { testDatabase, type TestServer } from '@restic-manager/server/testing'
 import { is, until } from '@restic-manager/testkit/until'
+import { nodeEnvironment } from '@restic-manager/testkit/node-environment'
 import { expect, test } from 'vitest'
 import { checkInvariants, recordStatuses } from './invariants.ts'
 import { openScene } from './scene.ts'
@@ -13,7 +14,7 @@ const program = fileURLToPath(new URL('../../../server/src/admin.ts', import.met
 
 /** Runs an admin command as the server's owner would, and answers what it printed. */
 async function admin({ databaseUrl, secretKeyFile }: TestServer, args: string[], folder: string) {
-  const env = { PATH: process.env['PATH'], DATABASE_URL: databaseUrl, RM_SECRET_KEY_FILE: secretKeyFile }
+  const env = { ...nodeEnvironment, DATABASE_URL: databaseUrl, RM_SECRET_KEY_FILE: secretKeyFile }
   const { stdout } = await promisify(execFile)(process.execPath, [program, ...args], {
     env: { ...env, RM_DATA_DIR: folder },
   })

@@ -13,6 +13,9 @@ import { openDatabase } from './db/open.ts'
 import { fingerprintSetting } from './db/seal.ts'
 import { fingerprintOf, loadSealingKey, makeKeyFile } from './db/sealing-keys.ts'
 import { adminCommand, writeAudit } from './fleet/audit.ts'
+import { removeExpiredAudit } from './fleet/expired-audit.ts'
+import { updateSettings } from './fleet/settings.ts'
+import { fillOldAudit } from './testing-audit.ts'
 import { type TestDatabase, testDatabase } from './testing-database.ts'
 
 let folder: string
@@ -100,6 +103,21 @@ test('verify-audit ends with 1 and names the row that is changed, missing or cut
   )
   await forge('delete from audit_events where number = 2')
   expect(await verify()).toEqual(sentence('Row 2 is missing: row 3 comes next.\n'))
+})
+
+test('verify-audit says which rows were removed by setting, and of one that was noted that it is among them', async () => {
+  const { number, hash } = await fillOldAudit(database.db, [900])
+  await fillOldAudit(database.db, [800, 1])
+  await updateSettings(database.db, { auditDays: 400 })
+  await removeExpiredAudit(database.db)
+  const whole = await verify('--expect', `${number}:${hash}`)
+  expect(whole).toMatchObject({ code: 0, err: '' })
+  expect(whole.out).toMatch(
+    /^The audit log is whole: rows 3 to 4\. Those up to 2 were removed on .*: row 4 says so/,
+  )
+  expect(whole.out).toMatch(
+    /\nThe row that was noted is one of those that were removed: .*\nLast row: 4:[0-9a-f]{64}\n$/,
+  )
 })
 
 test('verify-audit says that it could not look when there is no database, and takes no word for a row', async () => {

@@ -1,6 +1,10 @@
-// For tests and benchmarks only: an audit log as a fleet leaves it, made in one statement, without the chain.
+// For tests and benchmarks only: an audit log as a fleet leaves it, made in one statement, without the chain; and one that is old, with it.
 import { createHash } from 'node:crypto'
 import type postgres from 'postgres'
+import type { Db } from './db/open.ts'
+import { auditEventHosts, auditEvents } from './db/schema-operators.ts'
+import { auditHash } from './fleet/audit.ts'
+import { checkAudit } from './fleet/audit-check.ts'
 
 export type AuditFill = { rows: number; hosts: number; people: number }
 
@@ -58,4 +62,32 @@ async function fillSlice(sql: postgres.Sql, fill: AuditFill, first: number): Pro
   await sql`insert into audit_event_hosts (host_id, at, number)
     select distinct host, at, number from audit_events, unnest(host_ids) as host
     where number between ${first} and ${first + slice - 1}`
+}
+
+const DAY_MS = 86_400_000
+
+/** Adds rows as they were written so many days ago, one after another. Answers the last one. */
+export async function fillOldAudit(
+  db: Db,
+  days: readonly number[],
+): Promise<{ number: number; hash: string }> {
+  const check = await checkAudit(db)
+  if ('wrong' in check) throw new Error(check.wrong)
+  const today = Math.floor(Date.now() / DAY_MS) * DAY_MS
+  const hostId = hostIdIn(0)
+  let { rows: number, hash } = check
+  for (const ago of days) {
+    number += 1
+    const row = {
+      ...{ number, at: new Date(today - ago * DAY_MS), actorKind: 'server' as const, actorId: null },
+      ...{ actorName: 'server', address: null, action: 'tried' },
+      ...{ targetKind: null, targetId: null, targetName: null },
+      ...{ hostIds: [hostId], before: null, after: { ago } },
+    }
+    const next = auditHash(Buffer.from(hash, 'hex'), row)
+    await db.insert(auditEvents).values({ ...row, hash: next })
+    await db.insert(auditEventHosts).values({ hostId, at: row.at, number })
+    hash = next.toString('hex')
+  }
+  return { number, hash }
 }

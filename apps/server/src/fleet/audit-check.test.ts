@@ -1,8 +1,9 @@
 // The check of the audit log promises: a row that is changed, missing or cut off shows, and the first one is named.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { auditEventHosts, auditEvents } from '../db/schema-operators.ts'
+import { fillOldAudit } from '../testing-audit.ts'
 import { type TestDatabase, testDatabase } from '../testing.ts'
-import { adminCommand, auditHash, writeAudit } from './audit.ts'
+import { adminCommand, writeAudit } from './audit.ts'
 import { checkAudit } from './audit-check.ts'
 import { removeExpiredAudit } from './expired-audit.ts'
 import { updateSettings } from './settings.ts'
@@ -87,37 +88,7 @@ test('a row is only written in a transaction', async () => {
 
 describe('rows whose time is over', () => {
   const DAY_MS = 86_400_000
-  const thisDay = Math.floor(Date.now() / DAY_MS) * DAY_MS
-  const hostId = '019ac6f0-0000-7000-8000-000000000001'
-
-  /** Rows as they were written so many days ago, one after another. */
-  async function fillOld(days: readonly number[]) {
-    let { rows: number, hash } = await fill(0)
-    for (const ago of days) {
-      const row = {
-        ...{
-          number: number + 1,
-          at: new Date(thisDay - ago * DAY_MS),
-          actorKind: 'server' as const,
-          actorId: null,
-        },
-        ...{
-          actorName: 'server',
-          address: null,
-          action: 'tried',
-          targetKind: null,
-          targetId: null,
-          targetName: null,
-        },
-        ...{ hostIds: [hostId], before: null, after: { ago } },
-      }
-      const next = auditHash(Buffer.from(hash, 'hex'), row)
-      await database.db.insert(auditEvents).values({ ...row, hash: next })
-      await database.db.insert(auditEventHosts).values({ hostId, at: row.at, number: row.number })
-      ;[number, hash] = [row.number, next.toString('hex')]
-    }
-    return { number, hash }
-  }
+  const fillOld = (days: readonly number[]) => fillOldAudit(database.db, days)
   const numbers = async () =>
     (await database.db.select().from(auditEvents).orderBy(auditEvents.number)).map(row => row.number)
   const remove = (wish: Parameters<typeof removeExpiredAudit>[1] = {}) =>

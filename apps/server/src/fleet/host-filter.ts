@@ -1,5 +1,5 @@
 // Which hosts a list, or an act on many of them, is about: by state, by words, by tags.
-import { and, arrayContains, eq, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
+import { and, arrayContains, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import type { HostListRequest } from '@restic-manager/contract/requests'
 import type { HostState } from '@restic-manager/contract/views'
@@ -30,12 +30,11 @@ export const hostsMatching = ({ search, state, tags }: Filter): SQL | undefined 
     holding(search?.trim() ?? ''),
   )
 
+/** All that a word is looked for in, as one text, which costs half of asking each by itself. Nobody types what stands between. */
+const words = sql`lower(concat_ws(chr(31), ${hosts.name}, ${hosts.hostname}, array_to_string(${hosts.tags}, chr(31))))`
+
 function holding(search: string): SQL | undefined {
   if (search === '') return undefined
   const pattern = `%${search.replaceAll(/[\\%_]/g, '\\$&')}%`
-  return or(
-    sql`${hosts.name} ilike ${pattern}`,
-    sql`${hosts.hostname} ilike ${pattern}`,
-    sql`exists (select 1 from unnest(${hosts.tags}) as tag where tag ilike ${pattern})`,
-  )
+  return sql`${words} like lower(${pattern})`
 }

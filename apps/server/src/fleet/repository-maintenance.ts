@@ -1,5 +1,5 @@
 // What goes on at repositories besides backups, and where retention is due and does not come through.
-import { and, arrayOverlaps, asc, eq, inArray, isNull, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import type { Timing } from '@restic-manager/contract/timing'
 import type { JobBrief } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
@@ -44,9 +44,40 @@ export async function maintenanceOf(
   return new Map(shown.map(([id, of]) => [id, of.flatMap(job => briefs.get(job.id) ?? [])]))
 }
 
+/** Up to so many repositories, the index on theirs finds their schedules sooner than a look at every schedule there is. */
+const FEW_REPOSITORIES = 10
+
+/** Of `from schedules planned, unnest(planned.repository_ids) as wanted(id)`: the pairs of these repositories. */
+const plannedFor = (ids: string[]): SQL => {
+  const list = sql.param(ids, schedules.repositoryIds)
+  const isOne = sql`wanted.id = any(${list}::uuid[])`
+  return ids.length > FEW_REPOSITORIES ? isOne : sql`planned.repository_ids && ${list}::uuid[] and ${isOne}`
+}
+
+/** Of a check that reads in turns, how many parts of this round are read; the first that is on, where a repository has several. */
+export async function checkRotationsOf(
+  db: Db,
+  ids: string[],
+): Promise<Map<string, { done: number; of: number }>> {
+  if (ids.length === 0) return new Map()
+  const found = await db.execute<{ id: string; done: number; of: number }>(sql`
+    select turns.id, turns.parts as of, case when turns.parts = (
+        select (jobs.spec #>> '{readPart,of}')::integer from jobs
+        where jobs.schedule_id = turns.schedule_id and jobs.status = 'succeeded' and jobs.reported and jobs.spec ? 'readPart'
+        order by jobs.created_at desc, jobs.id desc limit 1)
+      then least(turns.next_check_part, turns.parts) - 1 else 0 end as done
+    from (select distinct on (wanted.id) wanted.id, planned.id as schedule_id, planned.next_check_part,
+        (planned.definition #>> '{options,readRotation}')::integer as parts
+      from schedules planned, unnest(planned.repository_ids) as wanted(id)
+      where planned.deleted_at is null and planned.kind = 'check' and planned.definition #> '{options,readRotation}' is not null
+        and ${plannedFor(ids)}
+      order by wanted.id, planned.enabled desc, planned.created_at) turns`)
+  return new Map(found.map(({ id, ...turns }) => [id, turns]))
+}
+
 /**
  * Since when a planned forget has not succeeded on a repository for two of its periods, by repository; the oldest where there
- * are several. Each inner query is one look into an index; where the last success is younger than one period nothing is looked for.
+ * are several. Where the last success is younger than one period nothing is looked for.
  */
 export async function retentionOverdueOf(
   db: Db,
@@ -70,10 +101,11 @@ export async function retentionOverdueOf(
       and(
         eq(schedules.kind, 'forget'),
         isNull(schedules.deletedAt),
-        arrayOverlaps(schedules.repositoryIds, repositoryIds),
-        sql`exists (select 1 from unnest(${schedules.repositoryIds}) as wanted(id)
-          left join standings on standings.schedule_id = ${schedules.id} and standings.repository_id = wanted.id
-          where coalesce(greatest(standings.last_good_at, ${schedules.createdAt}) + ${schedules.periodSeconds} * interval '1 second' < now(), true))`,
+        // As a list of its own: looked up from each schedule, it is an index to go into for every forget there is.
+        sql`${schedules.id} = any(array(select planned.id from schedules planned cross join unnest(planned.repository_ids) as wanted(id)
+          left join standings on standings.schedule_id = planned.id and standings.repository_id = wanted.id
+          where planned.kind = 'forget' and planned.deleted_at is null and ${plannedFor(repositoryIds)}
+            and coalesce(greatest(standings.last_good_at, planned.created_at) + planned.period_seconds * interval '1 second' < now(), true)))`,
       ),
     )
   const overdue = new Map<string, Date>()

@@ -5,10 +5,15 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import { timing } from '@restic-manager/contract/timing'
 import type { RepositoryView } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
-import { hostRepositories, hosts, repositories } from '../db/schema.ts'
+import { hostRepositories, hosts, repositories, schedules } from '../db/schema.ts'
 import { concernsItsRepository } from './claims.ts'
-import { maintenanceOf, retentionOverdueOf, type RetentionPeriods } from './repository-maintenance.ts'
-import { eachRepositoryIn, hiddenHostsOf, hostsIn, type Scope, wholeFleet } from './scope.ts'
+import {
+  checkRotationsOf,
+  maintenanceOf,
+  retentionOverdueOf,
+  type RetentionPeriods,
+} from './repository-maintenance.ts'
+import { eachRepositoryIn, hostsIn, type Scope, wholeFleet } from './scope.ts'
 
 /** Who looks, how long a retention may be late, and how many hosts of a repository are named. */
 type Seen = { scope: Scope; timing: RetentionPeriods; mostHosts?: number }
@@ -50,19 +55,6 @@ const columns = {
   riskAcceptedBy: repositories.riskAcceptedBy,
   lastPruneAt: lastOf('prune'),
   lastForgetAt: lastOf('forget'),
-  checkRotation: sql<{ done: number; of: number } | null>`(
-    select jsonb_build_object('of', turns.parts, 'done', case when turns.parts = (
-        select (jobs.spec #>> '{readPart,of}')::integer from jobs
-        where jobs.schedule_id = turns.id and jobs.status = 'succeeded' and jobs.reported
-          and jobs.spec ? 'readPart'
-        order by jobs.created_at desc, jobs.id desc limit 1)
-      then least(turns.next_check_part, turns.parts) - 1 else 0 end)
-    from (select schedules.id, schedules.next_check_part,
-        (schedules.definition #>> '{options,readRotation}')::integer as parts
-      from schedules
-      where schedules.deleted_at is null and schedules.kind = 'check' and schedules.repository_ids @> array[repositories.id]
-        and schedules.definition #> '{options,readRotation}' is not null
-      order by schedules.enabled desc, schedules.created_at limit 1) turns)`,
   resticId: repositories.resticId,
   version: repositories.version,
   sizeBytes: repositories.sizeBytes,
@@ -129,26 +121,43 @@ async function selectRepositories(
   { scope, timing: periods, mostHosts = ALL_HOSTS }: Seen,
 ): Promise<RepositoryView[]> {
   const rows = await db
-    .select({ ...columns, hiddenHosts: hiddenHostsOf(scope) })
+    .select(columns)
     .from(repositories)
     .leftJoin(keepers, and(eq(keepers.id, repositories.maintenanceHostId), isNull(keepers.removedAt)))
     .where(which)
     .orderBy(asc(repositories.name), asc(repositories.id))
   const ids = rows.map(row => row.id)
-  const [users, maintenance, overdue] = await Promise.all([
+  const [users, maintenance, overdue, rotations, hidden] = await Promise.all([
     usersOf(db, { scope, ids, most: mostHosts }),
     maintenanceOf(db, scope, ids),
     retentionOverdueOf(db, ids, periods),
+    checkRotationsOf(db, ids),
+    hiddenHostsOfEach(db, scope, ids),
   ])
   return rows.map(({ keeper, ...row }) =>
     Object.assign(row, {
       maintenanceHost: keeper,
       maintenance: maintenance.get(row.id) ?? [],
       retentionOverdueSince: overdue.get(row.id) ?? null,
+      checkRotation: rotations.get(row.id) ?? null,
+      hiddenHosts: hidden.get(row.id) ?? 0,
       hosts: (users.get(row.id) ?? []).map(({ id, name }) => ({ id, name })),
       hostCount: users.get(row.id)?.[0]?.total ?? 0,
     }),
   )
+}
+
+/** How many hosts outside of the scope use or maintain each of these: in one look at all hosts, instead of one at each for each. */
+async function hiddenHostsOfEach(db: Db, scope: Scope, ids: string[]): Promise<Map<string, number>> {
+  if (scope === undefined || ids.length === 0) return new Map()
+  const each = sql`${sql.param(ids, schedules.repositoryIds)}::uuid[]`
+  const found = await db.execute<{ id: string; hidden: number }>(sql`
+    select its.id, count(*)::integer as hidden from (
+        select repository_id as id, host_id from host_repositories where repository_id = any(${each})
+        union select id, maintenance_host_id from repositories where id = any(${each})) as its
+      join hosts as other on other.id = its.host_id
+    where other.removed_at is null and not (other.tags && ${sql.param([...scope], hosts.tags)}) group by its.id`)
+  return new Map(found.map(({ id, hidden }) => [id, hidden]))
 }
 
 /** The hosts with access, by repository: the first by name, and how many there are. */

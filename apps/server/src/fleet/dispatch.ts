@@ -2,7 +2,7 @@
 import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
 import type { JobKind } from '@restic-manager/contract/job'
 import { timing, type Timing } from '@restic-manager/contract/timing'
-import { notifyAll, telling } from '../db/bus.ts'
+import { telling } from '../db/bus.ts'
 import { isOneOf } from '../db/listed.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs, repositories } from '../db/schema.ts'
@@ -97,6 +97,8 @@ async function readLines(tx: Db, keys: readonly string[], { offlineAfter }: Line
     .where(
       and(
         sql`${lineKey} in (${linesWithHeld(keys)})`,
+        // Backups that were let go are in nobody's way but that of what needs the repository alone.
+        sql`(${isHeld} or ${needsItAlone} or ${lineKey} in (${linesWithHeld(keys, needsItAlone)}))`,
         inArray(jobs.status, ['queued', 'accepted', 'running', 'lost']),
         concernsItsRepository,
         or(
@@ -116,22 +118,25 @@ async function readLines(tx: Db, keys: readonly string[], { offlineAfter }: Line
 
 const isHeld = sql`jobs.status = 'queued' and jobs.released_at is null and jobs.decided_by = 'server'`
 
-/** Those of these lines that hold a job back. */
-const linesWithHeld = (keys: readonly string[]) => sql`
+/** At least those that may have to be alone in their line. */
+const needsItAlone = sql`jobs.kind in ('forget', 'prune', 'check')`
+
+/** Those of these lines that hold a job back, or such a job. */
+const linesWithHeld = (keys: readonly string[], which = sql`true`) => sql`
   select ${lineKey} from jobs join repositories on repositories.id = jobs.repository_id
-  where ${isHeld} and ${lineKey} in (select jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb))`
+  where ${isHeld} and ${which} and ${lineKey} in (select jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb))`
 
 /** Those of these jobs that nobody else is changing at this moment: whoever does will look at the line again. */
 const heldOf = (tx: Db, ids: string[]) =>
   tx
     .select({ id: jobs.id })
     .from(jobs)
-    .where(and(inArray(jobs.id, ids), eq(jobs.status, 'queued'), isNull(jobs.releasedAt)))
+    .where(and(isOneOf(jobs.id, ids), eq(jobs.status, 'queued'), isNull(jobs.releasedAt)))
     .for('no key update', { skipLocked: true })
 
 async function letGo(tx: Db, ids: string[], { queuedLife }: LinePeriods) {
   if (ids.length === 0) return
-  const released = await tx
+  await tx
     .update(jobs)
     .set({
       releasedAt: sql`now()`,
@@ -139,28 +144,21 @@ async function letGo(tx: Db, ids: string[], { queuedLife }: LinePeriods) {
       expiresAt: sql`now() + ${queuedLife} * interval '1 millisecond'`,
     })
     .where(inArray(jobs.id, heldOf(tx, ids)))
-    .returning({
-      ...{ id: jobs.id, hostId: jobs.hostId, repositoryId: jobs.repositoryId },
-      told: telling('orders', jobs.hostId),
-    })
-  await tellOfLine(tx, released)
+    .returning({ ...toldOfLine, orders: telling('orders', jobs.hostId) })
 }
 
 async function holdBack(tx: Db, ids: string[], waitsFor: string) {
-  const held = await tx
+  await tx
     .update(jobs)
     .set({ waitsForJobId: waitsFor })
     .where(inArray(jobs.id, heldOf(tx, ids)))
-    .returning({ id: jobs.id, hostId: jobs.hostId, repositoryId: jobs.repositoryId })
-  await tellOfLine(tx, held)
+    .returning(toldOfLine)
 }
 
-async function tellOfLine(tx: Db, moved: { id: string; hostId: string; repositoryId: string }[]) {
-  await notifyAll(tx, {
-    job: moved.map(({ id }) => id),
-    host: moved.map(({ hostId }) => hostId),
-    repository: moved.map(({ repositoryId }) => repositoryId),
-  })
+const toldOfLine = {
+  job: telling('job', jobs.id),
+  host: telling('host', jobs.hostId),
+  repository: telling('repository', jobs.repositoryId),
 }
 
 /** Repositories looked at in one round, picked by lot so that none is always beyond. */

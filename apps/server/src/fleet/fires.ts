@@ -2,7 +2,6 @@
 import { and, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm'
 import {
   type HostPause,
-  isPaused,
   type ScheduleFire,
   type ScheduleFireAnswer,
   specOfSchedule,
@@ -14,6 +13,9 @@ import type { Db } from '../db/open.ts'
 import { jobs, schedules } from '../db/schema.ts'
 import { holdSchedule, takeFact, type Sender } from './facts.ts'
 import { decideFire, type FireKnowledge, type FireRuling } from './fire-decision.ts'
+import { isBelieved, planAt } from './fire-plans.ts'
+import { type Fire, fireTogether } from './many-fires.ts'
+import { tellTogether } from './many-facts.ts'
 import { type NewJob, queueJobs } from './new-jobs.ts'
 import { recordOwnRuns } from './own-runs.ts'
 import { pauseOf } from './pauses.ts'
@@ -32,23 +34,29 @@ type Answer = ScheduleFireAnswer['jobs'][number]
 export async function fireSchedule(
   db: Db,
   sender: Sender,
-  fire: ScheduleFire,
+  fact: ScheduleFire,
   timing: Timing,
 ): Promise<ScheduleFireAnswer> {
-  checkSlot(fire.scheduledAt)
-  return db.transaction(async tx => {
-    const pause = pauseOf(await takeFact(tx, sender, fire))
-    const row = await holdSchedule(tx, sender, fire.scheduleId)
+  checkSlot(fact.scheduledAt)
+  return tellFire(db, { sender, fact, timing })
+}
+
+/** As `fireSchedule`, one host in one transaction. */
+export const fireCarefully = (db: Db, { sender, fact, timing }: Fire): Promise<ScheduleFireAnswer> =>
+  db.transaction(async tx => {
+    const pause = pauseOf(await takeFact(tx, sender, fact))
+    const row = await holdSchedule(tx, sender, fact.scheduleId)
     const jobsOfFire =
-      fire.decidedBy === 'agent'
-        ? await recordOwnRuns(tx, sender, fire, { row, timing })
+      fact.decidedBy === 'agent'
+        ? await recordOwnRuns(tx, sender, fact, { row, timing })
         : row === undefined
           ? []
-          : await decideSlot(tx, sender, fire, { row, timing, pause })
-    if (row !== undefined) await keepNewest(tx, row, fire, timing)
-    return { seq: fire.seq, jobs: jobsOfFire }
+          : await decideSlot(tx, sender, fact, { row, timing, pause })
+    if (row !== undefined) await keepNewest(tx, row, fact, timing)
+    return { seq: fact.seq, jobs: jobsOfFire }
   })
-}
+
+const tellFire = tellTogether(fireTogether, fireCarefully)
 
 type Context = { row: ScheduleRow; timing: Timing; pause: HostPause | undefined }
 type Ruled = { repositoryId: string; jobId: string; place: Place | NoPlace; ruling: FireRuling }
@@ -80,27 +88,17 @@ async function knowledgeOf(
   { scheduledAt }: ScheduleFire,
   { row, timing, pause, slot, repositoryId, place }: Question,
 ): Promise<FireKnowledge> {
-  const newest = row.newestFireFor?.getTime() ?? -Infinity
   const refusals = {
     no_maintenance_host: 'no_maintenance_host',
     repository_not_on_host: 'configuration_missing',
   } as const
   const elsewhere = 'hostId' in place && place.hostId !== row.hostId
   return {
-    plan: planFor(row, pause, Date.parse(scheduledAt)),
-    overlap: row.definition.overlap,
-    // A fire from a clock that ran far ahead must not make every later one look old.
-    newerFired: newest > Date.parse(scheduledAt) && newest <= Date.now() + timing.skewTrusted,
+    ...planAt(scheduledAt, { row, timing, pause }),
     ...slot.of(repositoryId),
     place: 'refused' in place ? { refused: refusals[place.refused] } : { elsewhere },
     busy: elsewhere && (await isUnderWay(tx, { scheduleId: row.id, repositoryId, hostId: place.hostId })),
   }
-}
-
-function planFor(row: ScheduleRow, pause: HostPause | undefined, slot: number): FireKnowledge['plan'] {
-  if (row.deletedAt !== null) return 'deleted'
-  if (!row.enabled || row.manual) return 'paused'
-  return isPaused(pause, slot) ? 'host paused' : 'live'
 }
 
 async function isUnderWay(tx: Db, job: { scheduleId: string; repositoryId: string; hostId: string }) {
@@ -177,7 +175,7 @@ async function queueRuns(tx: Db, fire: ScheduleFire, { row, timing }: Context, r
 
 /** The newest slot that was fired. One that lies ahead of time is not believed: the host's clock may still be put right. */
 async function keepNewest(tx: Db, row: ScheduleRow, { scheduledAt }: ScheduleFire, { skewTrusted }: Timing) {
-  if (Date.parse(scheduledAt) > Date.now() + skewTrusted) return
+  if (!isBelieved(scheduledAt, skewTrusted)) return
   await tx
     .update(schedules)
     .set({ newestFireFor: new Date(scheduledAt) })

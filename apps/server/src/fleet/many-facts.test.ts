@@ -15,7 +15,7 @@ import { contentOf } from '../testing-content.ts'
 import { asAnna, makeHost, type TestHost } from '../testing-fleet.ts'
 import { makeVault } from '../testing-maintenance.ts'
 import { fireOf, hoursAgo, planOn } from '../testing-schedules.ts'
-import { fireSchedule } from './fires.ts'
+import { fireCarefully, fireSchedule } from './fires.ts'
 import {
   answerCarefully,
   answerCommand,
@@ -42,11 +42,17 @@ afterAll(() => original.close())
  */
 async function makeFleet({ db, seal }: TestDatabase) {
   const hosts: TestHost[] = []
+  const plans: { hostId: string; scheduleId: string }[] = []
   for (const count of [0, 2]) {
     const { one, two, keeper } = await makeVault(db, seal)
     for (const host of [one, two]) {
       const scheduleId = await planOn(db, host, { retry: { count, delaySeconds: 0 } })
-      await fireSchedule(db, host.sender, fireOf(host, scheduleId, hoursAgo(1)), timing)
+      await fireSchedule(db, host.sender, fireOf(host, scheduleId, hoursAgo(2)), timing)
+      plans.push(
+        { hostId: host.hostId, scheduleId },
+        { hostId: host.hostId, scheduleId: await planOn(db, host, { overlap: 'queue' }) },
+        { hostId: host.hostId, scheduleId: await planOn(db, host, { enabled: false }) },
+      )
       await host.backUp()
     }
     const { hostId, repositoryId } = keeper
@@ -63,7 +69,7 @@ async function makeFleet({ db, seal }: TestDatabase) {
       ...(row.scheduledFor === null ? {} : { scheduledAt: row.scheduledFor.toISOString() }),
     } satisfies JobHeader,
   }))
-  return { hosts, headers }
+  return { hosts, headers, plans }
 }
 
 const rarely = (times: number) => fc.nat(times).map(n => n === 0)
@@ -79,10 +85,20 @@ const saying = fc.record({
   reason: fc.constantFrom(undefined, 'unreachable', 'wrong_password', 'overlap'),
 })
 type Saying = typeof saying extends fc.Arbitrary<infer T> ? T : never
-type Act = 'take' | 'refuse' | 'start' | 'end' | 'list' | 'list the whole'
+type Act = 'fire' | 'take' | 'refuse' | 'start' | 'end' | 'list' | 'list the whole'
 const rounds = fc.array(
   fc.record({
-    act: fc.constantFrom<Act[]>('take', 'refuse', 'start', 'end', 'end', 'list', 'list the whole'),
+    act: fc.constantFrom<Act[]>(
+      'fire',
+      'fire',
+      'take',
+      'refuse',
+      'start',
+      'end',
+      'end',
+      'list',
+      'list the whole',
+    ),
     sayings: fc.uniqueArray(saying, { selector: ({ host }) => host, minLength: 1 }),
   }),
   { minLength: 1, maxLength: 6 },
@@ -113,12 +129,25 @@ function factOf(act: Act, said: Saying, seq: number, unheardOf: string) {
     occurredAt,
     ...listOf(act, said, { sender, repositoryId, jobId: header.jobId }),
   }
+  const plan = plansOf(host, said)
+  const slot = fireOf(
+    host,
+    plan,
+    hoursAgo(said.list.length % 3),
+    said.isUnheardOf ? [repositoryId] : undefined,
+  )
+  const fire = { ...slot, seq, occurredAt }
   const periods = timing
   switch (act) {
     case 'start':
       return {
         together: (db: Db) => startJob(db, sender, started),
         alone: (db: Db) => startCarefully(db, { sender, fact: started }),
+      }
+    case 'fire':
+      return {
+        together: (db: Db) => fireSchedule(db, sender, fire, timing),
+        alone: (db: Db) => fireCarefully(db, { sender, fact: fire, timing }),
       }
     case 'list':
     case 'list the whole':
@@ -137,6 +166,12 @@ function factOf(act: Act, said: Saying, seq: number, unheardOf: string) {
         alone: (db: Db) => answerCarefully(db, { sender, fact: answer, periods }),
       }
   }
+}
+
+/** One of its plans, or another's. */
+function plansOf(host: TestHost, { job, isAnothers }: Saying): string {
+  const plans = fleet.plans.filter(({ hostId }) => (hostId === host.hostId) !== isAnothers)
+  return (plans[job % plans.length] ?? fleet.plans[0])?.scheduleId ?? ''
 }
 
 /** Up to four snapshots. Sometimes one has no tag or is in the list twice, or there is another page to come. */

@@ -1,9 +1,9 @@
 // The one door for jobs the server orders: what comes through here stands in its repository's line.
-import { and, eq, inArray, not, sql } from 'drizzle-orm'
+import { and, eq, inArray, not, type SQL, sql } from 'drizzle-orm'
 import type { JobSpec } from '@restic-manager/contract/command'
 import type { JobKind } from '@restic-manager/contract/job'
 import { timing, type Timing } from '@restic-manager/contract/timing'
-import { notifyAll } from '../db/bus.ts'
+import { notifyAll, telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { jobs } from '../db/schema.ts'
 import { dispatch } from './dispatch.ts'
@@ -36,26 +36,53 @@ export async function queueJobs(
   periods: Pick<Timing, 'queuedLife'> & Partial<Timing>,
 ): Promise<string[]> {
   if (wanted.length === 0) return []
-  const inserted = await tx
-    .insert(jobs)
-    .values(wanted.map((job, place) => ({ id: job.id, createdAt: madeAt(place), ...columnsOf(job) })))
-    .onConflictDoNothing()
-    .returning({ id: jobs.id })
+  const inserted = await insertJobs(tx, wanted)
   const made = new Set(inserted.map(job => job.id))
-  for (const [place, job] of wanted.entries())
-    if (!made.has(job.id) && (await revive(tx, job, place))) made.add(job.id)
-  const queued = wanted.filter(job => made.has(job.id))
+  const places = placesOf(wanted)
+  const revived: NewJob[] = []
+  for (const [at, job] of wanted.entries())
+    if (!made.has(job.id) && (await revive(tx, job, places[at] ?? 0))) revived.push(job)
   await notifyAll(tx, {
-    job: queued.map(({ id }) => id),
-    repository: queued.map(({ repositoryId }) => repositoryId),
-    host: queued.flatMap(({ hostId, forHostId = hostId }) => [hostId, forHostId]),
+    job: revived.map(({ id }) => id),
+    repository: revived.map(({ repositoryId }) => repositoryId),
+    host: revived.flatMap(({ hostId, forHostId = hostId }) => [hostId, forHostId]),
   })
+  for (const { id } of revived) made.add(id)
+  const queued = wanted.filter(job => made.has(job.id))
   await dispatch(tx, [...new Set(queued.map(job => job.repositoryId))], { ...timing, ...periods })
   return queued.map(job => job.id)
 }
 
-/** Jobs made together keep their order, in lists and on their host. */
-const madeAt = (place: number) => sql`now() + ${place} * interval '1 millisecond'`
+/** One statement with one text, however many they are. */
+const insertJobs = (tx: Db, wanted: readonly NewJob[]) => {
+  const places = placesOf(wanted)
+  const rows = wanted.map((job, at) => ({ id: job.id, place: places[at], ...columnsOf(job) }))
+  return tx.execute<{ id: string }>(sql`
+    insert into jobs (id, created_at, host_id, repository_id, kind, status, spec, for_host_id, schedule_id, scheduled_for,
+      request_id, requested_by, retry_of, attempt, not_before, elevated)
+    select id, ${madeAt(sql`place`)}, "hostId", "repositoryId", kind, status, spec, "forHostId", "scheduleId", "scheduledFor",
+      "requestId", "requestedBy", "retryOf", attempt, "notBefore", elevated
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as wanted(id uuid, place integer, "hostId" uuid, "repositoryId" uuid,
+      kind text, status text, spec jsonb, "forHostId" uuid, "scheduleId" uuid, "scheduledFor" timestamptz, "requestId" uuid,
+      "requestedBy" text, "retryOf" uuid, attempt integer, "notBefore" timestamptz, elevated boolean)
+    order by id
+    on conflict do nothing
+    returning id, ${telling('job', sql`id`)}, ${telling('repository', sql`repository_id`)}, ${telling('host', sql`host_id`)},
+      ${telling('host', sql`for_host_id`)}`)
+}
+
+/** Which of the jobs of its host each one is. */
+function placesOf(wanted: readonly NewJob[]): number[] {
+  const made = new Map<string, number>()
+  return wanted.map(({ hostId }) => {
+    const place = made.get(hostId) ?? 0
+    made.set(hostId, place + 1)
+    return place
+  })
+}
+
+/** Jobs made together keep their order on their host, and in its lists. */
+const madeAt = (place: SQL | number) => sql`now() + ${place} * interval '1 millisecond'`
 
 function columnsOf(job: NewJob) {
   return {

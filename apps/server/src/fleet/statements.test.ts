@@ -104,25 +104,27 @@ async function runSlot(host: TestHost, scheduleId: string) {
   await tellOf(host, { jobId, repositoryId, kind: 'backup', scheduleId, scheduledAt: hoursAgo(0) })
 }
 
-test('a slot that runs asks at most twenty things of the database, from its fire to its end', async () => {
-  const [host] = await makeHosts(1)
-  if (host === undefined) throw new Error('no host')
-  const scheduleId = await planOn(database.db, host)
-  await applySet(database.db, host)
-  expect(await count(() => runSlot(host, scheduleId)), asked.join('\n')).toBeLessThanOrEqual(20)
+/** What hosts do whose schedule comes due, that they have applied. */
+async function makePlanned(count: number) {
+  const hosts = await makeHosts(count)
+  const plans = hosts.map(async host => {
+    const scheduleId = await planOn(database.db, host)
+    await applySet(database.db, host)
+    return () => runSlot(host, scheduleId)
+  })
+  return Promise.all(plans)
+}
+
+test('a slot that runs asks at most sixteen things of the database, from its fire to its end', async () => {
+  const [run] = await makePlanned(1)
+  const questions = await count(async () => run?.())
+  expect(questions, asked.join('\n')).toBeLessThanOrEqual(16)
 })
 
-test('what many hosts tell of their jobs at once asks no more of the database than what one of them tells', async () => {
-  const hosts = await makeHosts(8)
-  const work = await Promise.all(
-    hosts.map(async host => {
-      const { jobId } = await host.backUp()
-      return () => tellOf(host, { jobId, repositoryId: host.repositoryId, kind: 'backup' })
-    }),
-  )
-  const [first, ...others] = work
+test('the slots of many hosts that come due at once ask no more of the database than that of one', async () => {
+  const [first, ...others] = await makePlanned(8)
   const one = await count(async () => first?.())
-  const many = await count(() => Promise.all(others.map(tell => tell())))
+  const many = await count(() => Promise.all(others.map(run => run())))
   expect(many, asked.join('\n')).toBe(one)
 })
 

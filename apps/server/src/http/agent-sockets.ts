@@ -2,12 +2,12 @@
 // that a standby has replaced since.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '@restic-manager/runtime/log'
-import { standingOf } from '../auth/host-standing.ts'
 import type { HostSession } from '../context.ts'
 import type { Bus } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
+import { type Over, overAmong } from '../fleet/over-sessions.ts'
 import { describeError } from './error-log.ts'
-import type { Link } from './socket-link.ts'
+import type { CloseReason, Link } from './socket-link.ts'
 
 export type AgentSockets = {
   /** Takes a fresh connection in and closes what it fences off. */
@@ -17,6 +17,8 @@ export type AgentSockets = {
 }
 
 type Connected = { link: Link; host: HostSession }
+
+const reasons: Record<Over, CloseReason> = { shut: 'shut', fenced: 'fenced', overtaken: 'restart' }
 
 /** How long who is to be looked at is gathered. */
 const GATHER_MS = 20
@@ -60,18 +62,12 @@ export function watchAgentSockets({ db, bus, log }: { db: Db; bus: Bus; log: Log
   async function review(ids: string[]) {
     if (ids.length === 0) return
     // Who comes while the database is asked may know more than its answer.
-    const asked = ids.flatMap(id => [...(byHost.get(id) ?? [])])
-    const standings = await standingOf(db, ids)
+    const asked = ids.flatMap(id => byHost.get(id) ?? [])
     let overtaken = 0
-    for (const { link, host } of asked) {
-      const { id, session, timeline } = host
-      const standing = standings.get(id)
-      if (standing === undefined || standing.shut) link.close('shut')
-      else if (session < standing.session) link.close('fenced')
-      else if (timeline !== standing.timeline) {
-        link.close('restart')
-        overtaken += 1
-      }
+    const sessions = asked.map(({ host }) => host)
+    for (const { at, over } of await overAmong(db, sessions)) {
+      asked[at]?.link.close(reasons[over])
+      if (over === 'overtaken') overtaken += 1
     }
     if (overtaken > 0)
       log.warn(

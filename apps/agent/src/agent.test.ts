@@ -84,6 +84,9 @@ test.concurrent('a server that is killed in mid-job finds everything when it is 
 test.concurrent('a server put back to a moment between the end of a job and its log is owed a gap in its place (row 19)', async () => {
   await using desk = await openDesk()
   const { memory } = desk.end
+  const hasEnd = () => memory.facts.some(({ name }) => name === 'job.finished')
+  // A log that was there before the end of its job would be in every dump that holds the end.
+  desk.end.before = name => (name === 'log.stream' ? until(hasEnd).then(() => {}) : undefined)
   const order = backupOrder()
   desk.end.order(order)
   const { lastLogSeq } = await desk.ending(order.jobId)

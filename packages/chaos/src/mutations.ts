@@ -37,9 +37,14 @@ export const mutations: readonly Mutation[] = [
     promise: 'a block of a log is stored only when it is the one expected next',
     replacements: [
       {
-        file: 'apps/server/src/fleet/logs.ts',
-        find: 'and jobs.next_log_seq = ${firstSeq}',
-        replace: 'and jobs.next_log_seq <= ${firstSeq}',
+        file: 'apps/server/src/fleet/log-appends.ts',
+        find: 'and jobs.next_log_seq = asked."firstSeq"',
+        replace: 'and jobs.next_log_seq <= asked."firstSeq"',
+      },
+      {
+        file: 'apps/server/src/fleet/log-appends.ts',
+        find: 'and jobs.next_log_seq = held."firstSeq"',
+        replace: 'and jobs.next_log_seq <= held."firstSeq"',
       },
     ],
   },

@@ -17,7 +17,8 @@ export type Replacement = { file: string; find: string; replace: string }
 export async function copyCheckout(folder: string): Promise<void> {
   for (const each of ownPackages)
     await cp(path.join(root, each), path.join(folder, each), { recursive: true, filter: isSource })
-  await cp(path.join(root, 'drizzle'), path.join(folder, 'drizzle'), { recursive: true })
+  for (const each of ['drizzle', 'scripts'])
+    await cp(path.join(root, each), path.join(folder, each), { recursive: true })
   for (const each of ['package.json', 'tsconfig.json'])
     await cp(path.join(root, each), path.join(folder, each))
   await linkModules(path.join(root, 'node_modules'), path.join(folder, 'node_modules'))

@@ -78,3 +78,27 @@ test('more than fit into one statement are asked for in several, and different d
   expect(await Promise.all(many)).toHaveLength(501)
   expect(batches.map(batch => batch.length)).toEqual([1, 500, 1])
 })
+
+test('many who come while a statement is under way do not wait for the pause after it', async () => {
+  const began: number[] = []
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const slow = together<number, number>(
+    async (_db, numbers) => {
+      began.push(numbers.length)
+      if (began.length === 1) await promise
+      return numbers
+    },
+    // Nobody would wait for so long.
+    { apartMs: 3_600_000, most: 500 },
+  )
+  const first = slow(db, 1)
+  const others = new Promise<unknown>(done => {
+    setImmediate(() => {
+      done(Promise.all(Array.from({ length: 100 }, (_, n) => slow(db, n))))
+      resolve()
+    })
+  })
+  await first
+  expect(await others).toHaveLength(100)
+  expect(began).toEqual([1, 100])
+})

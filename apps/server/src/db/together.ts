@@ -20,6 +20,8 @@ type Waiting<I, O> = { input: I; resolve(answer: O | undefined): void; reject(er
  * statement.
  */
 type Pace = { apartMs: number; most: number }
+/** So many who wait are worth a statement at once: each has a hundredth of it to pay. */
+const ENOUGH = 100
 const usual: Pace = { apartMs: 50, most: 500 }
 
 /** Makes of a verb for many a verb for one. Each `db` gathers for itself, so that a transaction is never mixed with others. */
@@ -43,6 +45,7 @@ function openLine<I, O>(
   askAll: (inputs: readonly I[], alone: boolean) => Promise<Answers<O>>,
   { apartMs, most }: Pace,
 ) {
+  const enough = Math.min(most, ENOUGH)
   let waiting: Waiting<I, O>[] = []
   let isAsking = false
 
@@ -69,7 +72,7 @@ function openLine<I, O>(
       const batch = waiting.slice(0, most)
       waiting = waiting.slice(most)
       await askFor(batch)
-      if (waiting.length < most) await next // more than enough goes on at once
+      if (waiting.length < enough) await next
     }
     isAsking = false
   }

@@ -1,10 +1,12 @@
 // Changes of configuration that get in each other's way all come through.
 import { eq, sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
+import { newId } from '@restic-manager/contract/ids'
 import { hosts } from '../db/schema.ts'
 import { testDatabase } from '../testing.ts'
 import { enrolMachine } from '../testing-fleet.ts'
-import { changeConfiguration } from './configuration.ts'
+import { changeConfiguration, configurationOf } from './configuration.ts'
+import { createRepository } from './repositories.ts'
 
 test('two changes that take the same hosts in opposite order both come through', async () => {
   await using database = await testDatabase()
@@ -39,4 +41,28 @@ test('an edit that touches every host leaves the indexes of their table as they 
     expect(counted?.changed).toBe(1_000)
     expect(counted?.hot).toBeGreaterThan(950)
   })
+})
+
+test('hosts that are asked for together each get their own repositories, with the secrets of each', async () => {
+  await using database = await testDatabase()
+  const { db, seal } = database
+  const [one, two, none] = [await enrolMachine(db), await enrolMachine(db), await enrolMachine(db)]
+  const make = async (name: string, hostIds: string[]) => {
+    const { repositoryId } = await createRepository(db, seal, {
+      ...{ requestId: newId(), name, url: `rest:https://${name}.example.org/`, hostIds, mayDelete: true },
+      ...{ password: `password of ${name}`, username: name, credential: `credential of ${name}` },
+    })
+    return {
+      repositoryId,
+      password: `password of ${name}`,
+      credential: `credential of ${name}`,
+      username: name,
+    }
+  }
+  const [both, own] = [await make('both', [one.hostId, two.hostId]), await make('own', [two.hostId])]
+  const read = async ({ hostId }: { hostId: string }) =>
+    (await configurationOf(db, seal, { hostId, version: 1, maxConcurrentRuns: 1 })).repositories
+  const configurations = await Promise.all([read(one), read(two), read(none)])
+  expect(configurations).toMatchObject([[both], [both, own], []])
+  expect(configurations.map(({ length }) => length)).toEqual([1, 2, 0])
 })

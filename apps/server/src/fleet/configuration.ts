@@ -2,12 +2,12 @@
 import { and, asc, eq, inArray, sql } from 'drizzle-orm'
 import type { ConfigAck, ConfigUpdate, RepositoryAccess } from '@restic-manager/contract/repository'
 import type { HostSession } from '../context.ts'
-import { notifyAll, telling } from '../db/bus.ts'
+import { telling } from '../db/bus.ts'
 import { isOneOf } from '../db/listed.ts'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
 import type { SealPlace } from '../db/sealed-columns.ts'
-import { hostRepositories, hosts, repositories } from '../db/schema.ts'
+import { hostRepositories, repositories } from '../db/schema.ts'
 import { credentials } from '../db/schema-credentials.ts'
 import { together } from '../db/together.ts'
 import { askedSessions, isAskedSession } from './asked-sessions.ts'
@@ -30,19 +30,14 @@ async function changeOnce<T>(tx: Db, change: Change<T>): Promise<T> {
   const touched = [...new Set(hostIds)]
   if (touched.length === 0) return result
   // Locked in the order of their ids: two changes that meet on the same hosts wait, and neither blocks the other for ever.
-  await tx
-    .select({ id: hosts.id })
-    .from(hosts)
-    .where(isOneOf(hosts.id, touched))
-    .orderBy(asc(hosts.id))
-    .for('no key update')
-  const raised = await tx
-    .update(hosts)
-    .set({ configVersion: sql`${hosts.configVersion} + 1` })
-    .where(isOneOf(hosts.id, touched))
-    .returning({ id: hosts.id })
-  const ids = raised.map(({ id }) => id)
-  await notifyAll(tx, { orders: ids, host: ids })
+  await tx.execute(sql`
+    with held as (
+      select hosts.id from hosts where ${isOneOf(sql`hosts.id`, touched)} order by hosts.id for no key update
+    ), raised as (
+      update hosts set config_version = config_version + 1 from held where hosts.id = held.id
+      returning ${telling('orders', sql`hosts.id`)} as orders, ${telling('host', sql`hosts.id`)} as host
+    )
+    select count(orders), count(host) from raised`)
   return result
 }
 
@@ -62,12 +57,15 @@ export async function configurationOf(
   seal: Seal,
   { hostId, version, maxConcurrentRuns, hookShell }: Settings,
 ): Promise<ConfigUpdate> {
-  const rows = (await accessOf(db, hostId)) ?? []
-  const access = [...Map.groupBy(rows, row => row.repositoryId).values()].flatMap(of => accessFrom(of, seal))
+  const shared = (await accessOf(db, hostId)) ?? []
+  const access = shared.flatMap(one => (one.opened ??= accessFrom(one.rows, seal)))
   return { version, maxConcurrentRuns, repositories: access, ...(hookShell == null ? {} : { hookShell }) }
 }
 
-const accessOf = together<string, AccessRow[]>(async (db, hostIds) => {
+/** What is known of one repository, for all hosts that are asked for together: its secrets are opened once. */
+type SharedAccess = { rows: AccessRow[]; opened?: RepositoryAccess[] }
+
+const accessOf = together<string, SharedAccess[]>(async (db, hostIds) => {
   const rows = await db
     .select({
       hostId: hostRepositories.hostId,
@@ -92,8 +90,13 @@ const accessOf = together<string, AccessRow[]>(async (db, hostIds) => {
     )
     .where(isOneOf(hostRepositories.hostId, hostIds))
     .orderBy(asc(repositories.id))
-  const byHost = Map.groupBy(rows, row => row.hostId)
-  return hostIds.map(id => byHost.get(id) ?? [])
+  const byHost = new Map<string, Set<SharedAccess>>()
+  for (const of of Map.groupBy(rows, row => row.repositoryId).values()) {
+    // Each host brings the same rows of it.
+    const one = { rows: of.filter(row => row.hostId === of[0]?.hostId) }
+    for (const { hostId } of of) byHost.set(hostId, (byHost.get(hostId) ?? new Set()).add(one))
+  }
+  return hostIds.map(id => [...(byHost.get(id) ?? [])])
 })
 
 type AccessRow = {

@@ -167,7 +167,7 @@ export async function updateRepository(
         .where(
           and(eq(hostRepositories.repositoryId, repositoryId), isOneOf(hostRepositories.hostId, removed)),
         )
-    await giveAccess(tx, repositoryId, request.hostIds)
+    await giveAccess(tx, repositoryId, [...wanted.difference(new Set(had))])
     await checkAccess(tx, repositoryId, newlyGiven(request, { before, had, maintenance }))
     await notify(tx, 'repository', repositoryId)
     return { result: undefined, hostIds: [...had, ...request.hostIds] }

@@ -9,6 +9,7 @@ import type { AnyRule } from '../apps/server/src/operator-api/rules.ts'
 import { fillSlots, inputsOf } from '../apps/server/src/testing-inputs.ts'
 import { type ProcedureDoc, readProcedureDocs } from './api-docs.ts'
 import { readTypeNames, type TypeNames, typeWriter } from './api-types.ts'
+import { takeNoArguments } from './no-arguments.ts'
 import { root } from './processes.ts'
 
 type Procedure = {
@@ -209,6 +210,7 @@ same address. Use the [typed client](../packages/client/README.md) where you can
 `
 
 if (import.meta.main) {
+  takeNoArguments('npm run api-reference', 'Writes docs/api.md.')
   const { text, faults } = await makeReference()
   for (const fault of faults) console.error(fault)
   if (faults.length > 0) process.exitCode = 1

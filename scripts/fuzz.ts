@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { runFuzz } from '../apps/server/src/testing-fuzz.ts'
 
-const usage = 'Usage: npm run fuzz -- [--cases N] [--seed N] [--only agent.] [--json]'
+const usage = 'Usage: npm run fuzz -- [--cases N] [--seed N] [--only agent.] [--json] [--help]'
 
 function readFlags() {
   try {
@@ -13,9 +13,14 @@ function readFlags() {
         seed: { type: 'string' },
         only: { type: 'string' },
         json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
       },
     })
-    const { json, only, ...given } = values
+    const { json, only, help, ...given } = values
+    if (help) {
+      process.stdout.write(`${usage}\n`)
+      process.exit(0)
+    }
     return {
       ...{ json, only, cases: readWhole('--cases', given.cases, 1) },
       seed: readWhole('--seed', given.seed ?? String(randomInt(1_000_000)), 0),

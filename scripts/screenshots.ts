@@ -1,5 +1,4 @@
 // `npm run screenshots`: every screen and every state of it at 1440, 768 and 390 px, light and dark.
-// `-- --scene seeded|real --to <folder> [name …]` takes one of the two fleets only, or the pictures of these names, and puts them elsewhere.
 import { mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -11,10 +10,38 @@ import { shootSeeded } from './screenshot-seeded.ts'
 
 const scenes = { seeded: shootSeeded, real: shootReal }
 
-const { values, positionals: only } = parseArgs({
-  options: { to: { type: 'string' }, scene: { type: 'string' } },
-  allowPositionals: true,
-})
+const help = `Usage: npm run screenshots -- [--scene seeded | real] [--to FOLDER] [NAME …]
+
+Takes a picture of every screen and every state of it, or only those of these names, into docs/screenshots.
+
+  --scene S    only what is seen of a made-up fleet, or only of real agents and restics
+  --to FOLDER  puts them elsewhere
+  --help       this text
+`
+
+function fail(sentence: string): never {
+  process.stderr.write(`${sentence}\n\n${help}`)
+  process.exit(2)
+}
+
+function readFlags() {
+  try {
+    return parseArgs({
+      options: { to: { type: 'string' }, scene: { type: 'string' }, help: { type: 'boolean' } },
+      allowPositionals: true,
+    })
+  } catch (error) {
+    return fail((error as Error).message)
+  }
+}
+
+const { values, positionals: only } = readFlags()
+if (values.help) {
+  process.stdout.write(help)
+  process.exit(0)
+}
+if (values.scene !== undefined && !Object.hasOwn(scenes, values.scene))
+  fail(`There is no scene ${values.scene}.`)
 const target = path.resolve(values.to ?? path.join(root, 'docs/screenshots'))
 
 async function main() {

@@ -19,6 +19,11 @@ export const mutations: readonly Mutation[] = [
         find: '    eq(hosts.sessionNumber, host.session),\n',
         replace: '',
       },
+      {
+        file: 'apps/server/src/fleet/asked-sessions.ts',
+        find: ' and hosts.session_number = asked.session\n',
+        replace: '\n',
+      },
     ],
   },
   {
@@ -29,6 +34,11 @@ export const mutations: readonly Mutation[] = [
         file: 'apps/server/src/fleet/facts.ts',
         find: 'where spools.${name} < excluded.${name}',
         replace: 'where spools.${name} < excluded.${name} + 1000000',
+      },
+      {
+        file: 'apps/server/src/fleet/many-facts.ts',
+        find: 'end < known.seq\n',
+        replace: 'end < known.seq + 1000000\n',
       },
     ],
   },

@@ -82,6 +82,11 @@ export const mutations: readonly Mutation[] = [
         replace: 'jobId: crypto.randomUUID(), place',
       },
       {
+        file: 'apps/server/src/fleet/many-fires.ts',
+        find: 'const id = slotJobId(scheduleId, fire.scheduledAt, repositoryId)',
+        replace: 'const id = crypto.randomUUID()',
+      },
+      {
         file: 'drizzle/0000_first_tables.sql',
         find: 'CREATE UNIQUE INDEX "jobs_slot"',
         replace: 'CREATE INDEX "jobs_slot"',

@@ -38,7 +38,8 @@ export async function fireSchedule(
   timing: Timing,
 ): Promise<ScheduleFireAnswer> {
   checkSlot(fact.scheduledAt)
-  return tellFire(db, { sender, fact, timing })
+  const tell = fact.decidedBy === 'agent' ? tellOwnRun : tellFire
+  return tell(db, { sender, fact, timing })
 }
 
 /** As `fireSchedule`, one host in one transaction. */
@@ -57,6 +58,8 @@ export const fireCarefully = (db: Db, { sender, fact, timing }: Fire): Promise<S
   })
 
 const tellFire = tellTogether(fireTogether, fireCarefully)
+/** Apart from the others, so that the lines of a transaction are taken in one order. */
+const tellOwnRun = tellTogether(fireTogether, fireCarefully)
 
 type Context = { row: ScheduleRow; timing: Timing; pause: HostPause | undefined }
 type Ruled = { repositoryId: string; jobId: string; place: Place | NoPlace; ruling: FireRuling }

@@ -1,12 +1,14 @@
-// Slots that come due on many hosts at once, as at midnight: those that simply run are queued in a few statements for all.
+// Slots that come due on many hosts at once, as at midnight: those that simply run take a few statements for all.
 import { sql } from 'drizzle-orm'
 import { type ScheduleFire, type ScheduleFireAnswer, specOfSchedule } from '@restic-manager/contract/schedule'
 import { slotJobId } from '@restic-manager/contract/slots'
 import type { Timing } from '@restic-manager/contract/timing'
+import { telling } from '../db/bus.ts'
 import { isOneOf } from '../db/listed.ts'
 import type { Db } from '../db/open.ts'
 import { schedules } from '../db/schema.ts'
 import { askedSessions } from './asked-sessions.ts'
+import { dispatch } from './dispatch.ts'
 import type { Sender } from './facts.ts'
 import { decideFire } from './fire-decision.ts'
 import { isBelieved, planAt } from './fire-plans.ts'
@@ -17,11 +19,13 @@ import { scheduleOf, type ScheduleRow } from './schedule-rows.ts'
 
 export type Fire = { sender: Sender; fact: ScheduleFire; timing: Timing }
 
-type Queued = { fire: Told<ScheduleFire>; answer: ScheduleFireAnswer; wanted: NewJob[] }
+type Run = NewJob & { isOwn: boolean; occurredAt: string }
+type Queued = { fire: Told<ScheduleFire>; answer: ScheduleFireAnswer; wanted: Run[] }
 
 /**
- * Queues the backups of slots that nobody here knows anything of yet, whose schedules go on and whose hosts have access to all of
- * their repositories, where no older slot still waits. Leaves out every other, and whose host, plan or repository somebody else holds.
+ * Queues the backups of slots that nobody here knows anything of yet and before which no older one waits: of schedules that go on, on
+ * hosts with access to all of their repositories, or records that their hosts run them. All are decided by the server, or none is.
+ * Leaves out every other, and whose host, plan or repository somebody else holds.
  */
 export async function fireTogether(
   db: Db,
@@ -37,7 +41,9 @@ export async function fireTogether(
     const queued = planned.filter(({ wanted }) => wanted.every(({ id }) => free.has(id)))
     if (queued.length === 0) return { queued, taken: [] }
     const wanted = queued.flatMap(each => each.wanted)
-    const made = await queueJobs(tx, wanted, timing)
+    const made = wanted.some(({ isOwn }) => isOwn)
+      ? await recordRuns(tx, wanted, timing)
+      : await queueJobs(tx, wanted, timing)
     if (made.length < wanted.length) throw new Error('a slot that was free is taken')
     return { queued, taken: await takeFires(tx, queued, timing) }
   })
@@ -52,14 +58,14 @@ export async function fireTogether(
 
 type Held = { at: number; pausedAt: string | null; pausedUntil: string | null }
 
-/** Takes the plans of the fires that the server decides, and answers what those slots come to that simply run. */
+/** Takes the plans, and answers what those slots come to that simply run. */
 async function holdPlans(tx: Db, told: readonly Told<ScheduleFire>[], timing: Timing): Promise<Queued[]> {
   const held = await tx.execute<Held>(sql`
-    with ${heldFacts(told, sql`, "scheduleId" uuid, "decidedBy" text`, { alone: false, lock: 'share' })}
+    with ${heldFacts(told, sql`, "scheduleId" uuid`, { alone: false, lock: 'share' })}
     select held.at, hosts.paused_at as "pausedAt", hosts.paused_until as "pausedUntil"
     from schedules join held on held."scheduleId" = schedules.id and held.id = schedules.host_id
     join hosts on hosts.id = held.id
-    where held."decidedBy" = 'server' and schedules.kind = 'backup'
+    where schedules.kind = 'backup'
     order by schedules.id for no key update of schedules skip locked`)
   if (held.length === 0) return []
   const fires = held.flatMap(({ at, ...paused }) => {
@@ -72,6 +78,7 @@ async function holdPlans(tx: Db, told: readonly Told<ScheduleFire>[], timing: Ti
   return fires.flatMap(({ fire, pause }) => {
     const row = byId.get(fire.scheduleId.toLowerCase())
     if (row === undefined) return []
+    if (fire.decidedBy === 'agent') return ownRunOf(fire, row)
     const knowledge = planAt(fire.scheduledAt, { row, pause, timing })
     const place = { elsewhere: false }
     const ruling = decideFire({ ...knowledge, row: undefined, notRun: undefined, place, busy: false })
@@ -84,28 +91,51 @@ const datesOf = ({ pausedAt, pausedUntil }: Omit<Held, 'at'>) => ({
   pausedUntil: pausedUntil === null ? null : new Date(pausedUntil),
 })
 
-function runOf(fire: Told<ScheduleFire>, row: ScheduleRow): Queued {
+const runOf = (fire: Told<ScheduleFire>, row: ScheduleRow, repositoryIds = row.repositoryIds): Queued => {
   const { hostId, kind, id: scheduleId } = row
+  const { scheduledAt, occurredAt, seq } = fire
   const spec = specOfSchedule(scheduleOf(row), { hostId })
-  const scheduledFor = new Date(fire.scheduledAt)
-  const wanted = row.repositoryIds.map(repositoryId => {
-    const id = slotJobId(scheduleId, fire.scheduledAt, repositoryId)
-    return { id, hostId, repositoryId, kind, spec, scheduleId, scheduledFor }
-  })
-  const jobs = wanted.map(({ id, repositoryId }) => ({
-    ...{ jobId: id, repositoryId, decision: 'queued' as const },
+  const wanted = repositoryIds.map(repositoryId => ({
+    ...{ id: slotJobId(scheduleId, scheduledAt, repositoryId), hostId, repositoryId, kind, spec, scheduleId },
+    ...{ scheduledFor: new Date(scheduledAt), isOwn: fire.decidedBy === 'agent', occurredAt },
   }))
-  return { fire, answer: { seq: fire.seq, jobs }, wanted }
+  const jobs = wanted.map(({ id: jobId, repositoryId }) => ({
+    jobId,
+    repositoryId,
+    decision: 'queued' as const,
+  }))
+  return { fire, answer: { seq, jobs }, wanted }
 }
 
-/** Which of these jobs their hosts have access for, with no word of the slot yet and no older one that waits. Takes the repositories. */
+/** What a host runs by itself; none when it does not name its jobs, each once, by the ids that are derived. */
+function ownRunOf(fire: Told<ScheduleFire>, row: ScheduleRow): Queued[] {
+  const named = (fire.jobs ?? []).map(({ repositoryId }) => repositoryId.toLowerCase())
+  const run = runOf(fire, row, named)
+  const isDerived = run.wanted.every(({ id }, at) => id === fire.jobs?.[at]?.jobId.toLowerCase())
+  return named.length > 0 && new Set(named).size === named.length && isDerived ? [run] : []
+}
+
+/** Records runs of hosts by themselves, and lets go what waited behind them. Answers the ids made. */
+async function recordRuns(tx: Db, wanted: readonly Run[], timing: Timing): Promise<string[]> {
+  const made = await tx.execute<{ id: string }>(sql`
+    insert into jobs (id, host_id, repository_id, kind, status, spec, decided_by, released_at, schedule_id, scheduled_for, created_at)
+    select id, "hostId", "repositoryId", kind, 'queued', spec, 'agent', now(), "scheduleId", "scheduledFor", least(now(), "occurredAt")
+    from jsonb_to_recordset(${JSON.stringify(wanted)}::jsonb) as wanted(id uuid, "hostId" uuid, "repositoryId" uuid, kind text,
+      spec jsonb, "scheduleId" uuid, "scheduledFor" timestamptz, "occurredAt" timestamptz)
+    order by id
+    on conflict do nothing returning id, ${telling('job', sql`id`)}, ${telling('host', sql`host_id`)}`)
+  await dispatch(tx, [...new Set(wanted.map(({ repositoryId }) => repositoryId))], timing)
+  return made.map(({ id }) => id)
+}
+
+/** Which of these jobs may run, with no word of the slot yet and no older one that waits. Takes the repositories. */
 async function freeSlots(tx: Db, planned: readonly Queued[]): Promise<Set<string>> {
   const wanted = planned.flatMap(each => each.wanted)
   const free = await tx.execute<{ id: string }>(sql`
     select wanted.id from repositories join jsonb_to_recordset(${JSON.stringify(wanted)}::jsonb) as wanted(id uuid, "hostId" uuid,
-      "repositoryId" uuid, "scheduleId" uuid, "scheduledFor" timestamptz) on wanted."repositoryId" = repositories.id
-    where exists (select from host_repositories
-        where host_repositories.host_id = wanted."hostId" and host_repositories.repository_id = repositories.id)
+      "repositoryId" uuid, "scheduleId" uuid, "scheduledFor" timestamptz, "isOwn" boolean) on wanted."repositoryId" = repositories.id
+    where (wanted."isOwn" or exists (select from host_repositories
+        where host_repositories.host_id = wanted."hostId" and host_repositories.repository_id = repositories.id))
       and not exists (select from jobs where jobs.id = wanted.id)
       and not exists (select from jobs where jobs.schedule_id = wanted."scheduleId" and jobs.retry_of is null
         and jobs.scheduled_for >= wanted."scheduledFor" and coalesce(jobs.not_run_from, jobs.scheduled_for) <= wanted."scheduledFor")

@@ -128,6 +128,20 @@ test('the slots of many hosts that come due at once ask no more of the database 
   expect(many, asked.join('\n')).toBe(one)
 })
 
+test('slots that many hosts ran by themselves are told of in as few statements as one', async () => {
+  const runs = await Promise.all(
+    (await makeHosts(8)).map(async host => {
+      const fire = fireOf(host, await planOn(database.db, host), hoursAgo(0), [host.repositoryId])
+      return () => fireSchedule(noted, host.sender, fire, timing)
+    }),
+  )
+  const [first, ...others] = runs
+  const one = await count(async () => first?.())
+  const many = await count(() => Promise.all(others.map(tell => tell())))
+  expect(many, asked.join('\n')).toBe(one)
+  expect(one, asked.join('\n')).toBeLessThanOrEqual(7)
+})
+
 test('a change that touches many hosts asks no more of the database than one that touches a single host', async () => {
   const { db } = database
   const many = await Promise.all(Array.from({ length: 5 }, () => enrolMachine(db)))

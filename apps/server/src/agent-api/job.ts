@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { Ack } from '@restic-manager/contract/fact'
 import { JobFinished, JobProgress, JobStarted } from '@restic-manager/contract/job'
 import { countForeignIds } from '../fleet/foreign-ids.ts'
-import { finishJob, keepProgress, startJob } from '../fleet/job-reports.ts'
+import { keepProgress } from '../fleet/job-progress.ts'
+import { finishJob, startJob } from '../fleet/job-reports.ts'
 import { procedure, router } from './trpc.ts'
 
 export const jobNoun = router({

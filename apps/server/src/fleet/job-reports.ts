@@ -1,13 +1,12 @@
 // What agents report of their jobs. Each report is committed with its ack; what an agent reported is final.
-import { and, eq, not, sql } from 'drizzle-orm'
+import { and, eq, not } from 'drizzle-orm'
 import type { CommandAnswer, CommandResult } from '@restic-manager/contract/command'
 import type { Ack, Fact } from '@restic-manager/contract/fact'
-import type { JobFinished, JobProgress, JobStarted } from '@restic-manager/contract/job'
+import type { JobFinished, JobStarted } from '@restic-manager/contract/job'
 import { timing } from '@restic-manager/contract/timing'
-import { notifyAll, telling } from '../db/bus.ts'
+import { notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs } from '../db/schema.ts'
-import { jobProgress } from '../db/schema-logs.ts'
 import { jobsEnded } from '../metrics.ts'
 import { dispatch, type LinePeriods } from './dispatch.ts'
 import { followEnd } from './endings.ts'
@@ -188,36 +187,6 @@ export async function finishCarefully(db: Db, { sender, fact, periods }: Report<
 const tellEnd = tellTogether(finishTogether, finishCarefully)
 
 const countEnd = ({ kind, status }: JobFinished) => jobsEnded.inc({ kind, status })
-
-/** Where a running job stands: newest wins, lossy, kept only while the job is open. */
-export async function keepProgress(
-  db: Db,
-  sender: Sender,
-  { jobId, ...progress }: JobProgress,
-): Promise<void> {
-  const openJob = db
-    .select({
-      jobId: jobs.id,
-      hostId: jobs.hostId,
-      progress: sql`${JSON.stringify(progress)}::jsonb`.as('progress'),
-      updatedAt: sql`now()`.as('updated_at'),
-    })
-    .from(jobs)
-    .innerJoin(hosts, eq(hosts.id, jobs.hostId))
-    .where(and(own(jobId, sender), not(jobs.reported), isNewestSession(sender)))
-    // Waits for an end that is just being recorded, and then sees it: nothing is put back behind it.
-    .for('share', { of: jobs })
-  const kept = await db
-    .insert(jobProgress)
-    .select(openJob)
-    .onConflictDoUpdate({
-      target: jobProgress.jobId,
-      set: { progress: sql`excluded.progress`, updatedAt: sql`excluded.updated_at` },
-    })
-    .returning({ told: telling('progress', jobProgress.jobId) })
-  if (kept.length > 0) return
-  await explainNothing(db, sender, jobId)
-}
 
 /** Why telemetry about a job changed nothing: throws when the session or the job is not the sender's, else the job is over or unknown. */
 export async function explainNothing(db: Db, sender: Sender, jobId: string): Promise<void> {

@@ -6,11 +6,13 @@ import type { JobHeader } from '@restic-manager/contract/job'
 import { toInstant } from '@restic-manager/contract/scalars'
 import { timing } from '@restic-manager/contract/timing'
 import { connect, type Db } from '../db/open.ts'
+import { jobProgress } from '../db/schema-logs.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
 import { connectMachine, enrolMachine, type Machine, makeHost, type TestHost } from '../testing-fleet.ts'
 import { applySet, fireOf, hoursAgo, planOn } from '../testing-schedules.ts'
 import { ackConfiguration, changeConfiguration } from './configuration.ts'
 import { fireSchedule } from './fires.ts'
+import { keepProgress } from './job-progress.ts'
 import { answerCommand, finishJob, startJob } from './job-reports.ts'
 import { nextOrders, nothingSent } from './orders.ts'
 import { pauseHosts, resumeHosts } from './pauses.ts'
@@ -155,4 +157,20 @@ test('a change that touches many hosts asks no more of the database than one tha
     const [one, all] = [await count(() => on(hostIds.slice(0, 1))), await count(() => on(hostIds.slice(1)))]
     expect(all, `${act}: ${asked.join('\n')}`).toBe(one)
   }
+})
+
+test('where many jobs stand is kept by one statement for all who say so at once, and of two words about one job the later counts', async () => {
+  const running: { host: TestHost; jobId: string }[] = []
+  for (let made = 0; made < 5; made += 1) {
+    const host = await makeHost(database.db, database.seal)
+    const { jobId } = await host.backUp()
+    running.push({ host, jobId })
+  }
+  const counts = { filesDone: 1, totalFiles: 2, bytesDone: 3, totalBytes: 4, throughputBps: 1 }
+  const say = ({ host, jobId }: (typeof running)[number], percentDone: number) =>
+    keepProgress(noted, host.sender, { jobId, phase: 'running', percentDone, ...counts })
+  const questions = await count(() => Promise.all(running.flatMap(job => [say(job, 0.25), say(job, 0.5)])))
+  expect(questions, asked.join('\n')).toBe(1)
+  const kept = await database.db.select({ progress: jobProgress.progress }).from(jobProgress)
+  expect(kept.map(({ progress }) => progress.percentDone)).toEqual(running.map(() => 0.5))
 })

@@ -11,6 +11,8 @@ import {
 } from '@restic-manager/contract/job'
 import { telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
+import { isOneOf } from '../db/listed.ts'
+import { jobProgress } from '../db/schema-logs.ts'
 import { jobs } from '../db/schema.ts'
 import { concernsItsRepository } from './claims.ts'
 import { heldFacts, isNewFact, lockOf, type Taking, takenFacts, type Told } from './many-facts.ts'
@@ -112,8 +114,18 @@ const isOrdinaryEnd = sql`jobs.kind = 'backup' and not (held.status = 'failed' a
 /** `hasEnded`: by this fact. `repositoryId`: whose line may move on, null when the job says nothing of it. */
 export type Ended = { at: number; isNew: boolean; hasEnded: boolean; repositoryId: string | null }
 
-/** How these jobs ended; in company only ordinary ends. Answers none for a host or a job that is held, or not as it should be. */
-export const endJobs = (tx: Db, told: readonly Told<JobFinished>[], { alone }: Taking) =>
+/**
+ * How these jobs ended; in company only ordinary ends. Answers none for a host or a job that is held, or not as it should be. Takes a
+ * transaction: where they stood is forgotten by a second statement, which sees what was kept of them while the first one began.
+ */
+export async function endJobs(tx: Db, told: readonly Told<JobFinished>[], taking: Taking) {
+  const ended = await recordEnds(tx, told, taking)
+  const over = ended.flatMap(({ at, hasEnded }) => (hasEnded ? (told[at]?.jobId ?? []) : []))
+  if (over.length > 0) await tx.delete(jobProgress).where(isOneOf(jobProgress.jobId, over))
+  return ended
+}
+
+const recordEnds = (tx: Db, told: readonly Told<JobFinished>[], { alone }: Taking) =>
   tx.execute<Ended>(sql`
     with ${heldFacts(
       told,
@@ -132,8 +144,6 @@ export const endJobs = (tx: Db, told: readonly Told<JobFinished>[], { alone }: T
       update hosts set last_good_backup_at = greatest(hosts.last_good_backup_at, moved.finished_at)
       from moved where hosts.id = moved.host_id and ${isRestorePoint}
       returning ${telling('repository', sql`moved.repository_id`)} as told
-    ), over as (
-      delete from job_progress using moved where job_progress.job_id = moved.id
     ), ${takenFacts}
     select known.at, ${isNewFact} as "isNew", moved.id is not null as "hasEnded",
       case when moved.concerns then moved.repository_id end as "repositoryId", (select count(told) from saved)

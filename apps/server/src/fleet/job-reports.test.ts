@@ -12,6 +12,7 @@ import { testDatabase, type TestDatabase } from '../testing.ts'
 import { asAnna, connectMachine, helloOf, makeHost, quiet, type TestHost } from '../testing-fleet.ts'
 import { countForeignIds } from './foreign-ids.ts'
 import { greetAgent } from './hello.ts'
+import { jobProgress } from '../db/schema-logs.ts'
 import { keepProgress } from './job-progress.ts'
 import { answerCommand, finishJob, startJob } from './job-reports.ts'
 import { liveJob, viewJob } from './job-views.ts'
@@ -251,6 +252,28 @@ test('a session that was followed by a newer one changes nothing', async () => {
   ])
     await expect(late()).rejects.toMatchObject({ code: 'session_fenced' })
   expect((await row(jobId)).status).toBe('queued')
+})
+
+test('where jobs stand is never kept behind their ends, however both come together', async () => {
+  const ending = await Promise.all(
+    Array.from({ length: 40 }, (_, at) => makeHost(database.db, database.seal, `race-${at}`)),
+  )
+  for (let round = 0; round < 5; round += 1) {
+    const running = await Promise.all(
+      ending.map(async each => ({ each, jobId: (await each.backUp()).jobId })),
+    )
+    await Promise.all(
+      running.map(({ each, jobId }) => startJob(database.db, each.sender, started(jobId, each))),
+    )
+    await Promise.all(
+      running.flatMap(({ each, jobId }) => [
+        keepProgress(database.db, each.sender, progress(jobId)),
+        finishJob(database.db, each.sender, finished(jobId, 'succeeded', each)),
+      ]),
+    )
+    const left = await database.db.select({ jobId: jobProgress.jobId }).from(jobProgress)
+    expect(left.filter(({ jobId }) => running.some(job => job.jobId === jobId))).toEqual([])
+  }
 })
 
 test('a cancel that races with the end leaves one ending, the one the agent reported', async () => {

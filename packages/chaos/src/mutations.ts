@@ -83,8 +83,8 @@ export const mutations: readonly Mutation[] = [
       },
       {
         file: 'apps/server/src/fleet/many-fires.ts',
-        find: 'const id = slotJobId(scheduleId, fire.scheduledAt, repositoryId)',
-        replace: 'const id = crypto.randomUUID()',
+        find: '...{ id: slotJobId(scheduleId, scheduledAt, repositoryId), hostId,',
+        replace: '...{ id: crypto.randomUUID(), hostId,',
       },
       {
         file: 'drizzle/0000_first_tables.sql',

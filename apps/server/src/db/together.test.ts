@@ -1,5 +1,6 @@
 // Many in one statement: everybody gets their own answer, and nobody pays for another.
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { timing } from '@restic-manager/contract/timing'
 import type { Db } from './open.ts'
 import { DatabaseBusy } from './gate.ts'
 import { together } from './together.ts'
@@ -101,4 +102,26 @@ test('many who come while a statement is under way do not wait for the pause aft
   await first
   expect(await others).toHaveLength(100)
   expect(began).toEqual([1, 100])
+})
+
+test('who has waited so long that nobody listens any more is not asked for', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const asked: number[] = []
+  const slow = together<number, number>(async (_db, numbers) => {
+    asked.push(...numbers)
+    if (asked.length === 1) await promise
+    return numbers
+  })
+  const first = slow(db, 1)
+  const others = new Promise<unknown>(done => {
+    setImmediate(() => {
+      const late = slow(db, 2).catch((error: unknown) => error)
+      const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + timing.answer + 1)
+      done(Promise.all([late, slow(db, 3)]).finally(() => clock.mockRestore()))
+      resolve()
+    })
+  })
+  await first
+  expect(await others).toEqual([expect.any(DatabaseBusy), 3])
+  expect(asked).toEqual([1, 3])
 })

@@ -1,5 +1,7 @@
 // One statement for many: who asks the same at about the same time is answered by one way to the database.
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
+import { timing } from '@restic-manager/contract/timing'
+import { DatabaseBusy } from './gate.ts'
 import type { Db } from './open.ts'
 import { outageIn } from './outage.ts'
 import { hasSqlState, lockNotAvailable } from './sql-state.ts'
@@ -13,13 +15,20 @@ type Answers<O> = readonly (O | undefined)[]
  */
 type AskAll<I, O> = (db: Db, inputs: readonly I[], alone: boolean) => Promise<Answers<O>>
 
-type Waiting<I, O> = { input: I; resolve(answer: O | undefined): void; reject(error: unknown): void }
+type Waiting<I, O> = {
+  input: I
+  since: number
+  resolve(answer: O | undefined): void
+  reject(error: unknown): void
+}
 
 /**
  * `apartMs`: the least time from one statement to the next; who asks when it is quiet waits for nobody. `most`: inputs of one
  * statement.
  */
 type Pace = { apartMs: number; most: number }
+/** Who has waited as long as an agent waits for an answer has nobody left who listens: what it asked for comes again. */
+const patienceMs = timing.answer
 /** So many who wait are worth a statement at once: each has a hundredth of it to pay. */
 const ENOUGH = 100
 const usual: Pace = { apartMs: 50, most: 500 }
@@ -64,11 +73,20 @@ function openLine<I, O>(
     })
   }
 
+  function giveUpTheLate() {
+    const since = performance.now() - patienceMs
+    const late = waiting.filter(each => each.since < since)
+    if (late.length === 0) return
+    waiting = waiting.slice(late.length) // first come, first served
+    for (const { reject } of late) reject(new DatabaseBusy('Too many are waiting for the database.'))
+  }
+
   async function askAsLongAsSomebodyWaits() {
     isAsking = true
     await turn() // all who ask now come together
     while (waiting.length > 0) {
       const next = sleep(apartMs)
+      giveUpTheLate()
       const batch = waiting.slice(0, most)
       waiting = waiting.slice(most)
       await askFor(batch)
@@ -79,7 +97,7 @@ function openLine<I, O>(
 
   return (input: I) =>
     new Promise<O | undefined>((resolve, reject) => {
-      waiting.push({ input, resolve, reject })
+      waiting.push({ input, since: performance.now(), resolve, reject })
       if (!isAsking) void askAsLongAsSomebodyWaits()
     })
 }

@@ -1,5 +1,5 @@
 // What hosts tell at the same moment is taken in together, and does exactly what it would have done one after the other.
-import { eq, ne } from 'drizzle-orm'
+import { eq, inArray, ne } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Fact } from '@restic-manager/contract/fact'
@@ -8,7 +8,7 @@ import { EndStatus, type JobHeader } from '@restic-manager/contract/job'
 import type { SnapshotsReport } from '@restic-manager/contract/snapshots'
 import { timing } from '@restic-manager/contract/timing'
 import { isLongRun } from '@restic-manager/testkit/restic'
-import type { Db } from '../db/open.ts'
+import { type Db, openDatabase } from '../db/open.ts'
 import { hosts, jobs } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
 import { contentOf } from '../testing-content.ts'
@@ -247,8 +247,8 @@ async function makeWorkers(count: number) {
 }
 type Worker = Awaited<ReturnType<typeof makeWorkers>>[number]
 
-const start = ({ host, header }: Worker, command = 'restic backup') =>
-  startJob(original.db, host.sender, {
+const start = ({ host, header }: Worker, command = 'restic backup', db = original.db) =>
+  startJob(db, host.sender, {
     ...{ ...host.fact(), ...header, startedAt: '2025-11-23T07:00:00.000Z' },
     ...{ command, resticVersion: '0.18.0' },
   })
@@ -266,22 +266,46 @@ test('a fact that no statement can hold is refused to its host, and those of the
   expect(await Promise.all(workers.map(statusOf))).toEqual(['running', 'queued', 'running', 'running'])
 })
 
-test('a host whose row is held waits for it, and nobody else does', async () => {
-  const [held, ...others] = await makeWorkers(4)
-  if (held === undefined) throw new Error('no worker')
+/** Until the answer is called, nobody else gets at the rows of these hosts. */
+async function holdRows(held: readonly Worker[]) {
   const { promise: letGo, resolve } = Promise.withResolvers<void>()
   const { promise: isHeld, resolve: tell } = Promise.withResolvers<void>()
+  const ids = held.map(({ host }) => host.hostId)
   const holder = original.db.transaction(async tx => {
-    await tx.select().from(hosts).where(eq(hosts.id, held.host.hostId)).for('update')
+    await tx.select().from(hosts).where(inArray(hosts.id, ids)).for('update')
     tell()
     await letGo
   })
   await isHeld
+  return async () => {
+    resolve()
+    await holder
+  }
+}
+
+test('a host whose row is held waits for it, and nobody else does', async () => {
+  const [held, ...others] = await makeWorkers(4)
+  if (held === undefined) throw new Error('no worker')
+  const letGo = await holdRows([held])
   const waiting = start(held)
   await Promise.all(others.map(other => start(other)))
   expect(await statusOf(held)).toBe('queued')
-  resolve()
-  await holder
+  await letGo()
   await waiting
   expect(await statusOf(held)).toBe('running')
+})
+
+test('however many have to wait for their rows, there is a place at the database for all others', async () => {
+  const [free, ...held] = await makeWorkers(15)
+  if (free === undefined) throw new Error('no worker')
+  const places = openDatabase(original.url, { max: 10 })
+  const tell = (worker: Worker) => start(worker, undefined, places.db)
+  const letGo = await holdRows(held)
+  const waiting = held.map(tell)
+  await expect.poll(() => places.load().inside).toBe(8)
+  await tell(free)
+  expect(await statusOf(free)).toBe('running')
+  await letGo()
+  await Promise.all(waiting)
+  await places.close()
 })

@@ -1,6 +1,8 @@
 // Facts of many hosts in one statement, each under the fence of its own host.
 import { type SQL, sql } from 'drizzle-orm'
 import type { Fact } from '@restic-manager/contract/fact'
+import { timing } from '@restic-manager/contract/timing'
+import { createGate, type Gate } from '../db/gate.ts'
 import type { Db } from '../db/open.ts'
 import { together } from '../db/together.ts'
 import { factsKept } from '../metrics.ts'
@@ -21,6 +23,17 @@ export const lockOf = ({ alone }: Taking): SQL => (alone ? sql`` : sql`skip lock
 /** The most text one fact brings into a statement with others, so that a batch of them stays small. */
 const MOST_CHARS = 64 * 1024
 
+/** How many facts are taken with care at a time: those that are taken together always find a place at the database beside them. */
+const MOST_WITH_CARE = 8
+const doors = new WeakMap<Db, Gate>()
+
+function withCare<T>(db: Db, act: () => Promise<T>): Promise<T> {
+  const door =
+    doors.get(db) ?? createGate({ most: MOST_WITH_CARE, mostWaiting: 10_000, waitMs: timing.databaseWait })
+  doors.set(db, door)
+  return door.pass(act)
+}
+
 /**
  * Makes of a verb for many the verb for one fact. `carefully` is for whom it leaves out, and for whoever breaks it: one host in one
  * transaction, with every refusal.
@@ -32,7 +45,7 @@ export function tellTogether<I extends { sender: Sender; fact: Fact }, O>(
   const tell = together<I, O>(async (db, told, alone) => (alone ? [] : tellAll(db, told)))
   return async (db, told) => {
     const isLong = JSON.stringify(told.fact).length > MOST_CHARS
-    return (isLong ? undefined : await tell(db, told)) ?? carefully(db, told)
+    return (isLong ? undefined : await tell(db, told)) ?? withCare(db, () => carefully(db, told))
   }
 }
 

@@ -3,29 +3,43 @@ import { sql } from 'drizzle-orm'
 import { type ScheduleFire, type ScheduleFireAnswer, specOfSchedule } from '@restic-manager/contract/schedule'
 import { slotJobId } from '@restic-manager/contract/slots'
 import type { Timing } from '@restic-manager/contract/timing'
-import { telling } from '../db/bus.ts'
 import { isOneOf } from '../db/listed.ts'
 import type { Db } from '../db/open.ts'
 import { schedules } from '../db/schema.ts'
 import { askedSessions } from './asked-sessions.ts'
-import { dispatch } from './dispatch.ts'
 import type { Sender } from './facts.ts'
-import { decideFire } from './fire-decision.ts'
+import {
+  decideFire,
+  decideOwnRun,
+  type FireKnowledge,
+  type FireRuling,
+  type KnownSlot,
+  type OwnRunRuling,
+} from './fire-decision.ts'
 import { isBelieved, planAt } from './fire-plans.ts'
 import { answersTo, heldFacts, isNewFact, takenFacts, type Told, toldBy } from './many-facts.ts'
 import { type NewJob, queueJobs } from './new-jobs.ts'
+import { recordTogether } from './own-runs.ts'
 import { pauseOf } from './pauses.ts'
+import { type AskedSlot, plainSlots } from './plain-slots.ts'
 import { scheduleOf, type ScheduleRow } from './schedule-rows.ts'
 
 export type Fire = { sender: Sender; fact: ScheduleFire; timing: Timing }
 
-type Run = NewJob & { isOwn: boolean; occurredAt: string }
-type Queued = { fire: Told<ScheduleFire>; answer: ScheduleFireAnswer; wanted: Run[] }
+type Planned = { fire: Told<ScheduleFire>; wanted: WantedRun[] }
+type WantedRun = NewJob & AskedSlot & { occurredAt: string }
+/** `do`: what becomes of each job. */
+type Ruled = {
+  fire: Told<ScheduleFire>
+  answer: ScheduleFireAnswer
+  runs: (WantedRun & { do: FireRuling['do'] | OwnRunRuling['do'] })[]
+}
 
 /**
- * Queues the backups of slots that nobody here knows anything of yet and before which no older one waits: of schedules that go on, on
- * hosts with access to all of their repositories, or records that their hosts run them. All are decided by the server, or none is.
- * Leaves out every other, and whose host, plan or repository somebody else holds.
+ * Queues the backups of slots of which nothing but their own job may be known here, and before which no older one waits: of schedules
+ * that go on, on hosts with access to all of their repositories. Or records that their hosts run them. What was decided before is
+ * answered. All are decided by the server, or none is. Leaves out every other, and whose host, plan, repository or job somebody else
+ * holds.
  */
 export async function fireTogether(
   db: Db,
@@ -35,31 +49,57 @@ export async function fireTogether(
   if (first === undefined || fires.some(({ timing }) => timing !== first.timing)) return []
   const { timing } = first
   const told = fires.map(toldBy)
-  const { queued, taken } = await db.transaction(async tx => {
+  const { ruled, taken } = await db.transaction(async tx => {
     const planned = await holdPlans(tx, told, timing)
-    const free = planned.length === 0 ? new Set() : await freeSlots(tx, planned)
-    const queued = planned.filter(({ wanted }) => wanted.every(({ id }) => free.has(id)))
-    if (queued.length === 0) return { queued, taken: [] }
-    const wanted = queued.flatMap(each => each.wanted)
-    const made = wanted.some(({ isOwn }) => isOwn)
-      ? await recordRuns(tx, wanted, timing)
-      : await queueJobs(tx, wanted, timing)
-    if (made.length < wanted.length) throw new Error('a slot that was free is taken')
-    return { queued, taken: await takeFires(tx, queued, timing) }
+    const asked = planned.flatMap(({ wanted }) => wanted)
+    const slots = asked.length === 0 ? new Map<string, undefined>() : await plainSlots(tx, asked)
+    const ruled = planned.flatMap(fire => ruleOn(fire, slots))
+    if (ruled.length === 0) return { ruled, taken: [] }
+    await act(
+      tx,
+      ruled.flatMap(({ runs }) => runs),
+      timing,
+    )
+    return { ruled, taken: await takeFires(tx, ruled, timing) }
   })
   const answers = answersTo(
-    queued.map(({ fire }) => fire),
+    ruled.map(({ fire }) => fire),
     taken,
     fire => fire,
   )
-  const byFire = new Map(answers.map((fire, at) => [fire, queued[at]?.answer]))
+  const byFire = new Map(answers.map((fire, at) => [fire, ruled[at]?.answer]))
   return told.map(fire => byFire.get(fire))
+}
+
+/** What becomes of a slot; nothing where it has to be looked at with care. */
+function ruleOn({ fire, wanted }: Planned, slots: ReadonlyMap<string, KnownSlot | undefined>): Ruled[] {
+  const runs: Ruled['runs'] = []
+  const answers: ScheduleFireAnswer['jobs'] = []
+  for (const run of wanted) {
+    const slot = slots.get(run.id)
+    if (!slots.has(run.id)) return []
+    const ruling = run.isOwn ? decideOwnRun(slot) : decideFire({ ...runsOnItsHost, row: slot })
+    if (ruling.do === 'mark' || (ruling.do === 'take' && slot?.status !== 'queued')) return []
+    runs.push({ ...run, do: ruling.do })
+    const { id: jobId, repositoryId } = run
+    const because = 'reason' in ruling ? { reason: ruling.reason } : {}
+    answers.push({ jobId, repositoryId, decision: ruling.decision, ...because })
+  }
+  return [{ fire, runs, answer: { seq: fire.seq, jobs: answers } }]
+}
+
+async function act(tx: Db, runs: Ruled['runs'], timing: Timing) {
+  const own = runs.filter(({ isOwn }) => isOwn)
+  if (own.length > 0) await recordTogether(tx, own, timing)
+  const wanted = runs.filter(each => each.do === 'queue')
+  const made = await queueJobs(tx, wanted, timing)
+  if (made.length < wanted.length) throw new Error('a slot that was free is taken')
 }
 
 type Held = { at: number; pausedAt: string | null; pausedUntil: string | null }
 
-/** Takes the plans, and answers what those slots come to that simply run. */
-async function holdPlans(tx: Db, told: readonly Told<ScheduleFire>[], timing: Timing): Promise<Queued[]> {
+/** Takes the plans, and answers which jobs those slots come to that their host runs. */
+async function holdPlans(tx: Db, told: readonly Told<ScheduleFire>[], timing: Timing): Promise<Planned[]> {
   const held = await tx.execute<Held>(sql`
     with ${heldFacts(told, sql`, "scheduleId" uuid`, { alone: false, lock: 'share' })}
     select held.at, hosts.paused_at as "pausedAt", hosts.paused_until as "pausedUntil"
@@ -79,11 +119,15 @@ async function holdPlans(tx: Db, told: readonly Told<ScheduleFire>[], timing: Ti
     const row = byId.get(fire.scheduleId.toLowerCase())
     if (row === undefined) return []
     if (fire.decidedBy === 'agent') return ownRunOf(fire, row)
-    const knowledge = planAt(fire.scheduledAt, { row, pause, timing })
-    const place = { elsewhere: false }
-    const ruling = decideFire({ ...knowledge, row: undefined, notRun: undefined, place, busy: false })
-    return ruling.do === 'queue' ? [runOf(fire, row)] : []
+    const plan = planAt(fire.scheduledAt, { row, pause, timing })
+    return decideFire({ ...runsOnItsHost, ...plan }).do === 'queue' ? [runOf(fire, row)] : []
   })
+}
+
+/** All that is known of a slot which simply runs. */
+const runsOnItsHost: FireKnowledge = {
+  ...{ plan: 'live', overlap: 'skip', newerFired: false, row: undefined, notRun: undefined },
+  ...{ place: { elsewhere: false }, busy: false },
 }
 
 const datesOf = ({ pausedAt, pausedUntil }: Omit<Held, 'at'>) => ({
@@ -91,64 +135,28 @@ const datesOf = ({ pausedAt, pausedUntil }: Omit<Held, 'at'>) => ({
   pausedUntil: pausedUntil === null ? null : new Date(pausedUntil),
 })
 
-const runOf = (fire: Told<ScheduleFire>, row: ScheduleRow, repositoryIds = row.repositoryIds): Queued => {
+const runOf = (fire: Told<ScheduleFire>, row: ScheduleRow, repositoryIds = row.repositoryIds): Planned => {
   const { hostId, kind, id: scheduleId } = row
-  const { scheduledAt, occurredAt, seq } = fire
+  const { scheduledAt, occurredAt } = fire
   const spec = specOfSchedule(scheduleOf(row), { hostId })
   const wanted = repositoryIds.map(repositoryId => ({
     ...{ id: slotJobId(scheduleId, scheduledAt, repositoryId), hostId, repositoryId, kind, spec, scheduleId },
     ...{ scheduledFor: new Date(scheduledAt), isOwn: fire.decidedBy === 'agent', occurredAt },
   }))
-  const jobs = wanted.map(({ id: jobId, repositoryId }) => ({
-    jobId,
-    repositoryId,
-    decision: 'queued' as const,
-  }))
-  return { fire, answer: { seq, jobs }, wanted }
+  return { fire, wanted }
 }
 
 /** What a host runs by itself; none when it does not name its jobs, each once, by the ids that are derived. */
-function ownRunOf(fire: Told<ScheduleFire>, row: ScheduleRow): Queued[] {
+function ownRunOf(fire: Told<ScheduleFire>, row: ScheduleRow): Planned[] {
   const named = (fire.jobs ?? []).map(({ repositoryId }) => repositoryId.toLowerCase())
   const run = runOf(fire, row, named)
   const isDerived = run.wanted.every(({ id }, at) => id === fire.jobs?.[at]?.jobId.toLowerCase())
   return named.length > 0 && new Set(named).size === named.length && isDerived ? [run] : []
 }
 
-/** Records runs of hosts by themselves, and lets go what waited behind them. Answers the ids made. */
-async function recordRuns(tx: Db, wanted: readonly Run[], timing: Timing): Promise<string[]> {
-  const made = await tx.execute<{ id: string }>(sql`
-    insert into jobs (id, host_id, repository_id, kind, status, spec, decided_by, released_at, schedule_id, scheduled_for, created_at)
-    select id, "hostId", "repositoryId", kind, 'queued', spec, 'agent', now(), "scheduleId", "scheduledFor", least(now(), "occurredAt")
-    from jsonb_to_recordset(${JSON.stringify(wanted)}::jsonb) as wanted(id uuid, "hostId" uuid, "repositoryId" uuid, kind text,
-      spec jsonb, "scheduleId" uuid, "scheduledFor" timestamptz, "occurredAt" timestamptz)
-    order by id
-    on conflict do nothing returning id, ${telling('job', sql`id`)}, ${telling('host', sql`host_id`)}`)
-  await dispatch(tx, [...new Set(wanted.map(({ repositoryId }) => repositoryId))], timing)
-  return made.map(({ id }) => id)
-}
-
-/** Which of these jobs may run, with no word of the slot yet and no older one that waits. Takes the repositories. */
-async function freeSlots(tx: Db, planned: readonly Queued[]): Promise<Set<string>> {
-  const wanted = planned.flatMap(each => each.wanted)
-  const free = await tx.execute<{ id: string }>(sql`
-    select wanted.id from repositories join jsonb_to_recordset(${JSON.stringify(wanted)}::jsonb) as wanted(id uuid, "hostId" uuid,
-      "repositoryId" uuid, "scheduleId" uuid, "scheduledFor" timestamptz, "isOwn" boolean) on wanted."repositoryId" = repositories.id
-    where (wanted."isOwn" or exists (select from host_repositories
-        where host_repositories.host_id = wanted."hostId" and host_repositories.repository_id = repositories.id))
-      and not exists (select from jobs where jobs.id = wanted.id)
-      and not exists (select from jobs where jobs.schedule_id = wanted."scheduleId" and jobs.retry_of is null
-        and jobs.scheduled_for >= wanted."scheduledFor" and coalesce(jobs.not_run_from, jobs.scheduled_for) <= wanted."scheduledFor")
-      and not exists (select from jobs where jobs.host_id = wanted."hostId" and jobs.status = 'queued'
-        and jobs.schedule_id = wanted."scheduleId" and jobs.repository_id = repositories.id
-        and jobs.scheduled_for < wanted."scheduledFor")
-    order by repositories.id for key share of repositories skip locked`)
-  return new Set(free.map(({ id }) => id))
-}
-
 /** Commits that these fires arrived, and which slot of each schedule is the newest. */
-const takeFires = (tx: Db, queued: readonly Queued[], { skewTrusted }: Timing) => {
-  const fires = queued.map(({ fire }) => ({
+const takeFires = (tx: Db, ruled: readonly Ruled[], { skewTrusted }: Timing) => {
+  const fires = ruled.map(({ fire }) => ({
     ...fire,
     isBelieved: isBelieved(fire.scheduledAt, skewTrusted),
   }))

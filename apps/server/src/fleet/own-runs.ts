@@ -4,13 +4,14 @@ import { Refusal } from '@restic-manager/contract/refusal'
 import { type ScheduleFire, type ScheduleFireAnswer, specOfSchedule } from '@restic-manager/contract/schedule'
 import { slotJobId } from '@restic-manager/contract/slots'
 import type { Timing } from '@restic-manager/contract/timing'
-import { notify } from '../db/bus.ts'
+import { notify, telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { jobs } from '../db/schema.ts'
 import { dispatch } from './dispatch.ts'
 import type { Sender } from './facts.ts'
 import { decideOwnRun, type OwnRunRuling } from './fire-decision.ts'
 import { scheduleOf, type ScheduleRow } from './schedule-rows.ts'
+import type { NewJob } from './new-jobs.ts'
 import { readSlot } from './slot-rows.ts'
 import { supersede } from './superseding.ts'
 
@@ -116,4 +117,35 @@ async function forgetGuesses(tx: Db, fire: ScheduleFire, scheduleId: string, spo
         not(inArray(jobs.repositoryId, spokenOf)),
       ),
     )
+}
+
+/** A run that a host decided by itself, of a slot of which nothing but its own job may be known. */
+export type OwnRunTold = NewJob & { do: string; occurredAt: string }
+
+/**
+ * As `recordOwnRuns`, of many hosts, when all that is to be done is to make rows, to take those that are queued, or to leave them.
+ * Throws when one is there that was not.
+ */
+export async function recordTogether(tx: Db, runs: readonly OwnRunTold[], timing: Timing): Promise<void> {
+  const done = await tx.execute<{ id: string }>(sql`
+    with told as materialized (
+      select * from jsonb_to_recordset(${JSON.stringify(runs)}::jsonb) as told(id uuid, "do" text, "hostId" uuid, "repositoryId" uuid,
+        kind text, spec jsonb, "scheduleId" uuid, "scheduledFor" timestamptz, "occurredAt" timestamptz)
+    ), made as (
+      insert into jobs (id, host_id, repository_id, kind, status, spec, decided_by, released_at, schedule_id, scheduled_for, created_at)
+      select id, "hostId", "repositoryId", kind, 'queued', spec, 'agent', now(), "scheduleId", "scheduledFor", least(now(), "occurredAt")
+      from told where "do" = 'record' order by id
+      on conflict do nothing returning id
+    ), took as (
+      update jobs set status = 'queued', decided_by = 'agent', released_at = now(), expires_at = null, waits_for_job_id = null,
+        not_before = null, elevated = false, for_host_id = null, reason = null, finished_at = null
+      from told where told."do" = 'take' and jobs.id = told.id and not jobs.reported
+      returning jobs.id
+    ), changed as (select id from made union all select id from took)
+    select changed.id, ${telling('job', sql`changed.id`)}, ${telling('host', sql`told."hostId"`)}
+    from told left join changed on changed.id = told.id`)
+  const wanted = runs.filter(run => run.do !== 'leave')
+  if (done.filter(({ id }) => id !== null).length < wanted.length)
+    throw new Error('a slot that was free is taken')
+  await dispatch(tx, [...new Set(runs.map(({ repositoryId }) => repositoryId))], timing)
 }

@@ -130,18 +130,32 @@ test('the slots of many hosts that come due at once ask no more of the database 
   expect(many, asked.join('\n')).toBe(one)
 })
 
-test('slots that many hosts ran by themselves are told of in as few statements as one', async () => {
+const leftToServer = 'a slot that is left to the server'
+const byItself = 'a slot that a host ran by itself'
+const tellings: [string, (typeof leftToServer | typeof byItself)[], number][] = [
+  [byItself, [byItself], 7],
+  [`${byItself}, and that was queued meanwhile`, [leftToServer, byItself], 8],
+  [`${byItself}, told again`, [byItself, byItself], 8],
+  [`${leftToServer}, told again`, [leftToServer, leftToServer], 5],
+  [`${leftToServer}, after ${byItself}`, [byItself, leftToServer], 5],
+]
+test.each(tellings)('%s is told of by many in as few statements as by one', async (_, told, most) => {
   const runs = await Promise.all(
     (await makeHosts(8)).map(async host => {
-      const fire = fireOf(host, await planOn(database.db, host), hoursAgo(0), [host.repositoryId])
-      return () => fireSchedule(noted, host.sender, fire, timing)
+      const scheduleId = await planOn(database.db, host)
+      const fires = told.map(how =>
+        fireOf(host, scheduleId, hoursAgo(0), how === byItself ? [host.repositoryId] : undefined),
+      )
+      const last = fires.pop()
+      for (const fire of fires) await fireSchedule(database.db, host.sender, fire, timing)
+      return async () => last && fireSchedule(noted, host.sender, last, timing)
     }),
   )
   const [first, ...others] = runs
   const one = await count(async () => first?.())
   const many = await count(() => Promise.all(others.map(tell => tell())))
   expect(many, asked.join('\n')).toBe(one)
-  expect(one, asked.join('\n')).toBeLessThanOrEqual(7)
+  expect(one, asked.join('\n')).toBeLessThanOrEqual(most)
 })
 
 test('a change that touches many hosts asks no more of the database than one that touches a single host', async () => {

@@ -22,24 +22,26 @@ const MOST_COUNTED = 2_147_483_646
 const MOST = 16
 
 /** A block that was checked, and who sent it. */
-type Due = { sender: Sender; block: LogStreamBlock; packed: Buffer }
+type Due = { sender: Sender; block: LogStreamBlock }
+/** `isStored`: by this call. `nextSeq`: the number its job expects now. */
+type Stored = { isStored: boolean; nextSeq: number }
 
 /** The text of a block as it lies on the disk. Knowing its size beforehand saves a fifth of the work. */
-export function packBlock(text: string): Buffer {
+function packBlock(text: string): Buffer {
   const size = Buffer.byteLength(text)
   const bytes = size > plain.length ? Buffer.from(text) : plain.subarray(0, plain.write(text))
   return zstdCompressSync(bytes, { params: fastest, pledgedSrcSize: size, chunkSize: PACKED_BYTES })
 }
 
 /**
- * Stores a block if it is the one its job expects next, and the expected number moves with it. Undefined: it is not, or the session
- * of its sender is over. Safe to call twice. The place for its day is usually there; where it is not, it is made.
+ * Stores a block if it is the one its job expects next, and the expected number moves with it. Undefined: the session of its sender is
+ * over, or the job is not known or another's. Safe to call twice. The place for its day is usually there; where it is not, it is made.
  */
-export const storeBlock = together<Due, true>(
+export const storeBlock = together<Due, Stored>(
   async (db, dues, alone) => {
-    const stored = await append(db, dues, alone)
-    const answers: true[] = []
-    for (const { at } of stored) answers[at] = true
+    const answers: Stored[] = []
+    for (const { at, isStored, nextSeq } of await append(db, dues, alone))
+      answers[at] = { isStored, nextSeq: Number(nextSeq) }
     return answers
   },
   // Longer than an answer and the block after it are under way, so that those who send at the same time stay together.
@@ -59,34 +61,39 @@ const tellTogether = together<string, true>(async (db, jobIds) => {
   return jobIds.map(() => true)
 })
 
-async function append(db: Db, dues: readonly Due[], alone: boolean): Promise<{ at: number }[]> {
+type Row = { at: number; isStored: boolean; nextSeq: string }
+
+async function append(db: Db, dues: readonly Due[], alone: boolean): Promise<Row[]> {
   const statement = appendStatement(dues, alone)
   try {
-    return await db.execute<{ at: number }>(statement)
+    return await db.execute<Row>(statement)
   } catch (error) {
     const [due] = dues
     if (!alone || due === undefined || !lacksLogDay(error)) throw error
     await makeLogDay(db, await logDayOf(db, due.block.jobId))
-    return db.execute<{ at: number }>(statement)
+    return db.execute<Row>(statement)
   }
 }
 
 /** For each block the expected number moves and it is stored, or neither. Of a day that was removed blocks are counted and let go. */
 function appendStatement(dues: readonly Due[], alone: boolean): SQL {
+  const packed: Buffer[] = []
   let starts = 1
-  const asked = dues.map(({ sender, block: { jobId, firstSeq, count, startedAt }, packed }) => {
-    const one = { ...sender, jobId, firstSeq, count, startedAt, starts, size: packed.length }
-    starts += packed.length
+  const asked = dues.map(({ sender, block: { jobId, firstSeq, count, startedAt, block } }) => {
+    const bytes = packBlock(block)
+    const one = { ...sender, jobId, firstSeq, count, startedAt, starts, size: bytes.length }
+    packed.push(bytes)
+    starts += bytes.length
     return one
   })
   // As text of our own: the client would make three copies of bytes, twice as long.
-  const all = Buffer.concat(dues.map(({ packed }) => packed))
+  const all = Buffer.concat(packed)
   const columns = sql`, "jobId" uuid, "firstSeq" bigint, count bigint, "startedAt" timestamptz, starts integer, size integer`
   return sql`
     with held as (
-      select asked.* from (select * from ${askedSessions(asked, columns)} limit ${MOST}) as asked
+      select asked.*, jobs.next_log_seq as expects from (select * from ${askedSessions(asked, columns)} limit ${MOST}) as asked
       join hosts on ${isAskedSession}
-      join jobs on jobs.id = asked."jobId" and jobs.host_id = asked.id and jobs.next_log_seq = asked."firstSeq"
+      join jobs on jobs.id = asked."jobId" and jobs.host_id = asked.id
       order by jobs.id for no key update of jobs ${alone ? sql`` : sql`skip locked`}
     ), expected as (
       update jobs set next_log_seq = held."firstSeq" + held.count,
@@ -103,5 +110,6 @@ function appendStatement(dues: readonly Due[], alone: boolean): SQL {
         substring(decode(${all.toString('base64')}, 'base64') from starts for size)
       from expected where log_day not in (select day from late)
     )
-    select at from expected`
+    select held.at, stored.at is not null as "isStored", coalesce(moved."firstSeq" + moved.count, held.expects) as "nextSeq"
+    from held left join expected as stored on stored.at = held.at left join expected as moved on moved."jobId" = held."jobId"`
 }

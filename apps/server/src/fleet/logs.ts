@@ -18,7 +18,7 @@ import { logBlocks, removedLogDays } from '../db/schema-logs.ts'
 import { logBlocksKept, logBytesKept } from '../metrics.ts'
 import type { Sender } from './facts.ts'
 import { explainNothing } from './job-reports.ts'
-import { packBlock, storeBlock, tellOfLog } from './log-appends.ts'
+import { storeBlock, tellOfLog } from './log-appends.ts'
 import { jobsIn, type Scope, wholeFleet } from './scope.ts'
 
 /** Blocks read at a time, and the most text of one page. */
@@ -34,13 +34,13 @@ const MOST_BLOCK_BYTES = 4 * 1024 * 1024
 export async function appendLog(db: Db, sender: Sender, block: LogStreamBlock): Promise<LogAnswer> {
   refuseMalformed(block)
   const { jobId } = block
-  const nextSeq = block.firstSeq + block.count
-  if (await storeBlock(db, { sender, block, packed: packBlock(block.block) })) {
+  const stored = await storeBlock(db, { sender, block })
+  if (stored?.isStored === true) {
     logBlocksKept.inc()
     logBytesKept.inc(block.block.length)
     tellOfLog(db, jobId)
-    return { nextSeq }
   }
+  if (stored !== undefined) return { nextSeq: stored.nextSeq }
   await explainNothing(db, sender, jobId)
   const [job] = await db.select({ nextSeq: jobs.nextLogSeq }).from(jobs).where(eq(jobs.id, jobId))
   if (job === undefined)

@@ -57,6 +57,24 @@ test('two servers that write the presence of the same hosts at once both get thr
   for (const sender of senders) expect(await stateOf(sender.id)).toBe('online')
 })
 
+test('a host whose row somebody holds keeps the news of nobody else from being written, and its own is written later', async () => {
+  const [held, free] = [await enrolMachine(database.db), await enrolMachine(database.db)]
+  const presence = createPresence()
+  for (const machine of [held, free]) {
+    presence.heard(await connectMachine(database.db, machine), beat)
+    await silenceFor(machine.hostId, 46)
+  }
+  await sweepSilentHosts(database.db, 45_000)
+  await database.db.transaction(async tx => {
+    await tx.select().from(hosts).where(eq(hosts.id, held.hostId)).for('share')
+    await presence.flush(database.db)
+    expect(await stateOf(free.hostId)).toBe('online')
+    expect(await stateOf(held.hostId)).toBe('offline')
+  })
+  await presence.flush(database.db)
+  expect(await stateOf(held.hostId)).toBe('online')
+})
+
 test('a beat never brings a quarantined host online', async () => {
   const machine = await enrolMachine(database.db)
   const host = await connectMachine(database.db, machine)

@@ -17,7 +17,10 @@ export type Presence = {
   arrived(host: HostSession, closed: AbortSignal): void
   /** A heartbeat came. */
   heard(host: HostSession, beat: Beat): void
-  /** Writes what was heard, in one statement. Safe to call at any time; news that could not be written is kept. */
+  /**
+   * Writes what was heard, in one statement. Safe to call at any time; news that could not be written is kept, and that of a host whose row
+   * somebody else holds: to wait for it would be to hold all others meanwhile.
+   */
   flush(db: Db): Promise<void>
 }
 
@@ -30,6 +33,9 @@ export function createPresence(): Presence {
     const known = beat ?? (before?.session === host.session ? before.beat : undefined)
     news.set(host.id, { session: host.session, there, atMs: performance.now(), beat: known })
   }
+  const writeLater = (id: string, old: News | undefined) => {
+    if (old !== undefined && !news.has(id)) news.set(id, old)
+  }
   return {
     arrived(host, closed) {
       if (closed.aborted) keep(host, false)
@@ -41,9 +47,9 @@ export function createPresence(): Presence {
       const writing = news
       news = new Map()
       try {
-        await writeNews(db, writing)
+        for (const id of await writeNews(db, writing)) writeLater(id, writing.get(id))
       } catch (error) {
-        for (const [id, old] of writing) if (!news.has(id)) news.set(id, old)
+        for (const [id, old] of writing) writeLater(id, old)
         throw error
       }
     },
@@ -53,8 +59,8 @@ export function createPresence(): Presence {
 /** One host's absurd number must not keep the news of all the others from being written. */
 const MOST = 2_147_483_647
 
-/** One statement for all of them. An older session than the host's newest changes nothing. */
-async function writeNews(db: Db, news: Map<string, News>) {
+/** One statement for all of them. An older session than the host's newest changes nothing. Answers whose row was held. */
+async function writeNews(db: Db, news: Map<string, News>): Promise<string[]> {
   const nowMs = performance.now()
   const heard = [...news].map(([id, { session, there, atMs, beat }]) => ({
     id,
@@ -67,9 +73,8 @@ async function writeNews(db: Db, news: Map<string, News>) {
     setAside: beat?.spool.setAside ?? null,
     skewMs: beat === undefined ? null : Math.max(-MOST, Math.min(MOST, Math.round(beat.skewMs))),
   }))
-  await db.transaction(async tx => {
-    // Rows are locked in the order of their ids, so that two servers writing at once cannot block each other.
-    const changed = await tx.execute<{ id: string }>(sql`
+  return db.transaction(async tx => {
+    const news = await tx.execute<{ id: string; isHeld: boolean }>(sql`
       with heard as (
         select * from jsonb_to_recordset(${JSON.stringify(heard)}::jsonb)
           as heard(id uuid, session bigint, there boolean, age integer, facts integer, "logBytes" bigint,
@@ -79,7 +84,7 @@ async function writeNews(db: Db, news: Map<string, News>) {
           hosts.clock_skew_ms as was_skew
         from hosts join heard on heard.id = hosts.id
         where hosts.session_number = heard.session and hosts.removed_at is null
-        order by hosts.id for no key update of hosts
+        order by hosts.id for no key update of hosts skip locked
       ), written as (
         update hosts set
           online = heard.there and hosts.quarantined_at is null,
@@ -95,8 +100,15 @@ async function writeNews(db: Db, news: Map<string, News>) {
           or (abs(hosts.clock_skew_ms) > ${timing.skewWarned}) <> (abs(locked.was_skew) > ${timing.skewWarned})
           as has_changed
       )
-      select id from written where has_changed`)
-    await notifyAll(tx, { host: changed.map(({ id }) => id) })
+      select hosts.id, locked.id is null as "isHeld"
+      from hosts join heard on heard.id = hosts.id and hosts.session_number = heard.session
+      left join locked on locked.id = hosts.id left join written on written.id = hosts.id
+      where hosts.removed_at is null and (locked.id is null or written.has_changed)`)
+    const [held, changed] = [true, false].map(of =>
+      news.flatMap(({ id, isHeld }) => (isHeld === of ? id : [])),
+    )
+    await notifyAll(tx, { host: changed ?? [] })
+    return held ?? []
   })
 }
 

@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/postgres-js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { JobHeader } from '@restic-manager/contract/job'
+import { encodeLine } from '@restic-manager/contract/log'
 import { toInstant } from '@restic-manager/contract/scalars'
 import { timing } from '@restic-manager/contract/timing'
 import { connect, type Db } from '../db/open.ts'
@@ -13,6 +14,7 @@ import { applySet, fireOf, hoursAgo, planOn } from '../testing-schedules.ts'
 import { ackConfiguration, changeConfiguration } from './configuration.ts'
 import { fireSchedule } from './fires.ts'
 import { keepProgress } from './job-progress.ts'
+import { appendLog } from './logs.ts'
 import { answerCommand, finishJob, startJob } from './job-reports.ts'
 import { nextOrders, nothingSent } from './orders.ts'
 import { pauseHosts, resumeHosts } from './pauses.ts'
@@ -187,4 +189,21 @@ test('where many jobs stand is kept by one statement for all who say so at once,
   expect(questions, asked.join('\n')).toBe(1)
   const kept = await database.db.select({ progress: jobProgress.progress }).from(jobProgress)
   expect(kept.map(({ progress }) => progress.percentDone)).toEqual(running.map(() => 0.5))
+})
+
+test('blocks of logs that many hosts send again are answered by one statement', async () => {
+  const sent = await Promise.all(
+    (await makeHosts(8)).map(async host => {
+      const { jobId } = await host.backUp()
+      const lines = { block: encodeLine(0, 'stdout', 'one'), count: 1, startedAt: toInstant(Date.now()) }
+      const send = (db: Db) => appendLog(db, host.sender, { jobId, firstSeq: 0, ...lines })
+      await send(database.db)
+      return send
+    }),
+  )
+  const questions = await count(async () => {
+    const answers = await Promise.all(sent.map(send => send(noted)))
+    expect(answers).toEqual(sent.map(() => ({ nextSeq: 1 })))
+  })
+  expect(questions, asked.join('\n')).toBe(1)
 })

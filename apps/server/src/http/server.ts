@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import fastifyHelmet from '@fastify/helmet'
 import fastifyRateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { Refusal, refusals } from '@restic-manager/contract/refusal'
@@ -22,6 +21,7 @@ import { addHealth, type Readiness } from './health.ts'
 import { addJoinRoutes } from './join-routes.ts'
 import { addMetrics, type MetricsParts } from './metrics.ts'
 import { addPage } from './page.ts'
+import { addSecurityHeaders } from './security-headers.ts'
 import { serveSockets, type SocketParts, type Sockets, standardLimits } from './sockets.ts'
 import { addOperatorRoutes, type TrpcParts } from './trpc-routes.ts'
 
@@ -163,30 +163,7 @@ type Guards = {
 } & Pick<HttpParts, 'log' | 'turnedAway'>
 
 async function addGuards(app: FastifyInstance, { https, addressOf, log, turnedAway }: Guards) {
-  await app.register(fastifyHelmet, {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'self'"],
-        scriptSrc: ["'self'"],
-        // Mantine writes its variables into style elements as the theme changes.
-        styleSrc: ["'self'", "'unsafe-inline'"],
-        imgSrc: ["'self'", 'data:'],
-        fontSrc: ["'self'", 'data:'],
-        connectSrc: ["'self'"],
-        objectSrc: ["'none'"],
-        baseUri: ["'none'"],
-        formAction: ["'self'"],
-        frameAncestors: ["'none'"],
-      },
-    },
-    frameguard: { action: 'deny' },
-    referrerPolicy: { policy: 'no-referrer' },
-    strictTransportSecurity: https ? { maxAge: 31_536_000, includeSubDomains: false } : false,
-    // Browsers complain about it on plain http, where it does nothing.
-    crossOriginOpenerPolicy: https ? { policy: 'same-origin' } : false,
-    originAgentCluster: https,
-  })
+  await addSecurityHeaders(app, { https })
   await app.register(fastifyRateLimit, { ...limitBy(addressOf, 1_000), global: false })
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const turnAway = (reason: TurnedAwayReason) => turnedAway.count(reason, addressOf(request))

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { newId } from '@restic-manager/contract/ids'
 import { startServer, type TestServer } from '@restic-manager/server/testing'
+import { startTcpProxy } from '@restic-manager/testkit/tcp-proxy'
 import { is, until } from '@restic-manager/testkit/until'
 import { execa } from 'execa'
 import { afterAll, expect, test } from 'vitest'
@@ -98,6 +99,26 @@ test.skipIf(!hasOpenssl).for([
   await until(() => agent.status().link?.state, is('connected'))
   expect(readEnrolment(agent.stateDir)?.ca).toBe(made.ca)
 })
+
+test.skipIf(!hasOpenssl)(
+  'an agent proves itself and comes in over one connection, and so each time',
+  async () => {
+    const made = await makeCertificate()
+    await using server = await serve(made)
+    await using proxy = await startTcpProxy({ port: server.port })
+    const url = `https://localhost:${proxy.port}`
+    await using agent = await startAgent(server, { url, caPin: made.pin })
+    await until(() => agent.status().link?.state, is('connected'))
+    await agent.stop()
+    const before = proxy.counts.connections
+    for (const times of [1, 2]) {
+      await agent.restart()
+      await until(() => agent.status().link?.state, is('connected'))
+      await agent.stop()
+      expect(proxy.counts.connections - before).toBe(times)
+    }
+  },
+)
 
 test.skipIf(!hasOpenssl)(
   'a wrong pin, and none at all, are refused before the token is told to anybody',

@@ -11,17 +11,17 @@ import {
 import { observable } from '@trpc/server/observable'
 import type { TRPCErrorResponse } from '@trpc/server/rpc'
 import { signProof, type Enrolment, type SessionOffer } from './identity.ts'
-import { plainCaller, type PlainAnswer } from './plain-call.ts'
+import { plainCaller, type PlainAnswer, type Way, wayTo } from './plain-call.ts'
 
 type Where = { serverUrl: string; ca?: string | undefined }
 
 /** A client for the public side of a server. `ca`: the authority that was pinned for it. */
-export const joinClient = (where: Where): TRPCClient<JoinRouter> =>
-  createTRPCClient<JoinRouter>({ links: [plainLink(where)] })
+export const joinClient = (where: Where, way: Way = wayTo(where)): TRPCClient<JoinRouter> =>
+  createTRPCClient<JoinRouter>({ links: [plainLink(where, way)] })
 
 /** Each call is a POST of its own. What the server says with an error is in the error, and its answer in `meta`. */
-function plainLink(where: Where): TRPCLink<JoinRouter> {
-  const call = plainCaller(where)
+function plainLink(where: Where, way: Way): TRPCLink<JoinRouter> {
+  const call = plainCaller(way)
   const url = endpoint(where.serverUrl, 'join').href
   return () =>
     ({ op }) =>
@@ -51,14 +51,14 @@ function turnBack(answer: PlainAnswer, from: string): PlainAnswer {
   throw new Error(`it sends its callers on to ${to}; give the address it has itself`)
 }
 
-/** Proves this host's key and offers a session that is on disk. Resolves with the bearer for one upgrade. */
+/** Proves this host's key and offers a session that is on disk. Resolves with the bearer for one upgrade, best by the same way. */
 export async function proveSession(
-  enrolment: Enrolment,
+  { enrolment, way }: { enrolment: Enrolment; way: Way },
   key: KeyObject,
   { confirmed, next }: SessionOffer,
   signal: AbortSignal,
 ): Promise<string> {
-  const join = joinClient(enrolment)
+  const join = joinClient(enrolment, way)
   const { hostId } = enrolment
   const { nonce } = await join.session.challenge.mutate({ hostId }, { signal })
   const proof = signProof(key, { hostId, nonce, confirmed, next })

@@ -14,6 +14,7 @@ import {
 import { proveSession } from './join.ts'
 import { beginKeyChange, followKey } from './key-change.ts'
 import { openLink } from './link.ts'
+import { type Way, wayTo } from './plain-call.ts'
 import { noteLink, readLinkStatus } from './link-status.ts'
 import { pauseFor } from './pause.ts'
 import { isRefusal, isUntrusted, planRedials, waitsForApproval, type DialEnd } from './redial.ts'
@@ -70,13 +71,13 @@ function tellFailure({ state, log }: Caller['parts'], error: unknown): void {
 /** Proves the first of the host's keys that the server takes. */
 async function proveAnyKey(
   { stateDir, enrolment }: Caller,
-  offer: SessionOffer,
+  { offer, way }: { offer: SessionOffer; way: Way },
   signal: AbortSignal,
 ): Promise<{ bearer: string; key: KeyObject }> {
   let refused: unknown
   for (const key of openKeys(stateDir)) {
     try {
-      return { bearer: await proveSession(enrolment, key, offer, signal), key }
+      return { bearer: await proveSession({ enrolment, way }, key, offer, signal), key }
     } catch (error) {
       if (serverWord(error)?.refusal !== 'session_unproven') throw error
       refused ??= error
@@ -94,9 +95,7 @@ async function connectOnce(
   const { reserve } = parts.state
   const inTime = AbortSignal.any([signal, AbortSignal.timeout(timing.handshake + timing.answer)])
   const offer = reserve.spend('all', () => offerSession(stateDir))
-  const { bearer, key } = await proveAnyKey(caller, offer, inTime)
-  reserve.spend('all', () => settleKey(stateDir, key))
-  const link = await openLink({ ...enrolment, bearer, timing }, signal)
+  const { link, key } = await dial()
   try {
     let look = () => {}
     const onRotateKey = () => {
@@ -117,6 +116,18 @@ async function connectOnce(
     log.warn({ why }, 'the link to the server is gone')
   }
   return { isRestart: link.isRestart() }
+
+  /** Whatever happens, no connection stays behind but that of the link. */
+  async function dial() {
+    const way = wayTo(enrolment)
+    try {
+      const { bearer, key } = await proveAnyKey(caller, { offer, way }, inTime)
+      reserve.spend('all', () => settleKey(stateDir, key))
+      return { link: await openLink({ ...enrolment, bearer, timing, way }, signal), key }
+    } finally {
+      way.destroy()
+    }
+  }
 
   function confirm(session: string) {
     try {

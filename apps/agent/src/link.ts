@@ -4,6 +4,7 @@ import type { AgentRouter } from '@restic-manager/server/agent-api'
 import { createTRPCClient, createWSClient, wsLink, type TRPCClient } from '@trpc/client'
 import { WebSocket, type ClientOptions } from 'ws'
 import { endpoint } from './join.ts'
+import type { Way } from './plain-call.ts'
 import { trustOf } from './trust.ts'
 
 export type Link = {
@@ -33,7 +34,8 @@ const maxPayload = 16 * 1024 * 1024 // the largest configuration that the contra
 
 /**
  * Opens one connection. Rejects when it cannot be opened, with `TurnedAway` when the server said no. The client is
- * for this connection alone: once `closed` has aborted, every call on it fails.
+ * for this connection alone: once `closed` has aborted, every call on it fails. `way`: by which the bearer was got, whose connection is
+ * used again; a handshake of TLS costs both ends more than the rest.
  */
 export async function openLink(
   {
@@ -41,7 +43,8 @@ export async function openLink(
     ca,
     bearer,
     timing,
-  }: { serverUrl: string; ca?: string | undefined; bearer: string; timing: Timing },
+    way,
+  }: { serverUrl: string; ca?: string | undefined; bearer: string; timing: Timing; way?: Way },
   signal: AbortSignal,
 ): Promise<Link> {
   const gone = new AbortController()
@@ -71,6 +74,7 @@ export async function openLink(
         maxPayload,
         perMessageDeflate: false,
         followRedirects: false,
+        ...(way === undefined ? {} : { agent: way }),
       }
       try {
         super(address, options)

@@ -23,16 +23,23 @@ export class PlainAnswer {
 
 /** What is answered to these calls takes a few hundred bytes. */
 const mostBytes = 1024 * 1024
-/** The next call follows at once, on the same connection. */
+/** What comes next follows at once. */
 const idleMs = 2_000
 
-/** Makes what posts JSON to one server, each time over the connection of the last while that is open. It follows no redirect. */
-export function plainCaller(where: {
-  serverUrl: string
-  ca?: string | undefined
-}): (url: string, body: string | undefined, signal: AbortSignal | null | undefined) => Promise<PlainAnswer> {
-  const { Agent, request } = where.serverUrl.startsWith('https:') ? https : http
-  const agent = new Agent({ ...trustOf(where), keepAlive: true, timeout: idleMs })
+/** The way to one server: whatever goes by it in turn shares a connection while that is open, also an upgrade at the end. */
+export type Way = http.Agent
+
+/** Opens no connection yet. Destroying it closes those by which nothing goes. */
+export function wayTo(where: { serverUrl: string; ca?: string | undefined }): Way {
+  const { Agent } = where.serverUrl.startsWith('https:') ? https : http
+  return new Agent({ ...trustOf(where), keepAlive: true, timeout: idleMs })
+}
+
+/** Makes what posts JSON to the server of that way. It follows no redirect. */
+export function plainCaller(
+  agent: Way,
+): (url: string, body: string | undefined, signal: AbortSignal | null | undefined) => Promise<PlainAnswer> {
+  const { request } = agent instanceof https.Agent ? https : http
   return (url, body, signal) =>
     new Promise((resolve, reject) => {
       const headers = { 'content-type': 'application/json' }

@@ -28,7 +28,7 @@ export function makeId(random: Random): string {
     .join('-')
 }
 
-/** How one host gets to its server. Its calls go over one connection of its own, as those of any other machine. */
+/** How one host gets to its server. Its calls and the upgrade after them go over one connection of its own, as those of a real agent. */
 export type Door = {
   readonly url: string
   readonly localAddress: string | undefined
@@ -89,11 +89,7 @@ async function post(
   const { request } = address.protocol === 'https:' ? https : http
   const call = request(address, {
     method: 'POST',
-    headers: {
-      ...{ 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
-      // The last call of a way in: thousands of idle connections would take the files of both ends.
-      ...(path === 'session.prove' ? { connection: 'close' } : {}),
-    },
+    headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
     agent: connection,
     localAddress,
     signal: AbortSignal.timeout(waitMs),

@@ -1,4 +1,5 @@
 // One connection of a simulated agent. It speaks the frames of tRPC itself, so that thousands fit into one process.
+import type { Agent } from 'node:http'
 import { TurnedAway } from '@restic-manager/agent/link'
 import type { Timing } from '@restic-manager/contract/timing'
 import { WebSocket } from 'ws'
@@ -55,6 +56,8 @@ export type Dialling = {
   url: string
   bearer: string
   localAddress?: string | undefined
+  /** Whose connection is used again. */
+  connection?: Agent
   timing: Pick<Timing, 'ping' | 'pong' | 'handshake' | 'answer'>
   wheel: TimerWheel
   onClosed(): void
@@ -69,6 +72,7 @@ export async function dial({
   url,
   bearer,
   localAddress,
+  connection,
   timing,
   wheel,
   onClosed,
@@ -83,6 +87,7 @@ export async function dial({
     perMessageDeflate: false,
     followRedirects: false,
     ...(localAddress === undefined ? {} : { localAddress }),
+    ...(connection === undefined ? {} : { agent: connection }),
   })
   const calls = new Map<number, (frame: Frame | undefined) => void>()
   const streams = new Map<number, (data: unknown) => void>()

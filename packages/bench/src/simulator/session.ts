@@ -89,8 +89,8 @@ export function openSession({ life, door, wheel, onLink, runner, slots, enter }:
     const withIt = (work: (link: SimulatedLink) => void) => () =>
       enter(() => opened.link !== undefined && work(opened.link))
     const watched = { onClosed: withIt(leave), onSilent: withIt(fallSilent) }
-    const { url, localAddress } = door
-    const link = await dial({ url, localAddress, bearer, timing, wheel, ...watched })
+    const { url, localAddress, connection } = door
+    const link = await dial({ url, localAddress, connection, bearer, timing, wheel, ...watched })
     opened.link = link
     if (!isOn()) return link.cut()
     const welcome = await link.call('agent.hello', hello(), AgentWelcome)

@@ -1,4 +1,5 @@
 // Many in one statement: everybody gets their own answer, and nobody pays for another.
+import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
 import { timing } from '@restic-manager/contract/timing'
 import type { Db } from './open.ts'
@@ -8,13 +9,13 @@ import { together } from './together.ts'
 const db = {} as Db
 
 /** Doubles numbers, and notes who was asked for together. Does not know 13 in company, nor 14 at all, and breaks at 15. */
-function makeDouble() {
+function makeDouble(pace?: Parameters<typeof together>[1]) {
   const batches: number[][] = []
   const double = together<number, number>(async (_db, numbers, alone) => {
     batches.push([...numbers])
     if (numbers.includes(15)) throw new Error('15 breaks it')
     return numbers.map(n => (n === 14 || (n === 13 && !alone) ? undefined : 2 * n))
-  })
+  }, pace)
   return { double, batches }
 }
 
@@ -124,4 +125,49 @@ test('who has waited so long that nobody listens any more is not asked for', asy
   await first
   expect(await others).toEqual([expect.any(DatabaseBusy), 3])
   expect(asked).toEqual([1, 3])
+})
+
+test('many who gather during the pause are not kept until its end', async () => {
+  const { double, batches } = makeDouble({ apartMs: 3_600_000, most: 500 })
+  expect(await double(db, 1)).toBe(2)
+  const others = Array.from({ length: 99 }, (_, n) => double(db, n + 100))
+  await turn()
+  expect(batches).toHaveLength(1)
+  expect(await Promise.all([...others, double(db, 7)])).toHaveLength(100)
+  expect(batches.map(batch => batch.length)).toEqual([1, 100])
+})
+
+test('where nobody is in a hurry the pause grows with how many were asked for, and is short again afterwards', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  try {
+    const { double, batches } = makeDouble({ apartMs: 50, busyMs: 250, most: 500 })
+    const ask = (count: number) => Promise.all(Array.from({ length: count }, (_, n) => double(db, n + 100)))
+    const pass = async (ms: number) => {
+      await turn()
+      await vi.advanceTimersByTimeAsync(ms)
+    }
+    await ask(4)
+    const twenty = ask(20)
+    await pass(99)
+    expect(batches.map(batch => batch.length)).toEqual([4])
+    await pass(1)
+    await twenty
+    const one = ask(1)
+    await pass(249)
+    expect(batches.map(batch => batch.length)).toEqual([4, 20])
+    await pass(1)
+    await one
+    const last = ask(1)
+    await pass(50)
+    await last
+    // A crowd that comes as one is not followed by another.
+    await pass(50)
+    await ask(100)
+    const straggler = ask(1)
+    await pass(50)
+    await straggler
+    expect(batches.map(batch => batch.length)).toEqual([4, 20, 1, 1, 100, 1])
+  } finally {
+    vi.useRealTimers()
+  }
 })

@@ -1,5 +1,5 @@
 // One statement for many: who asks the same at about the same time is answered by one way to the database.
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import { timing } from '@restic-manager/contract/timing'
 import { DatabaseBusy } from './gate.ts'
 import type { Db } from './open.ts'
@@ -23,15 +23,19 @@ type Waiting<I, O> = {
 }
 
 /**
- * `apartMs`: the least time from one statement to the next; who asks when it is quiet waits for nobody. `most`: inputs of one
- * statement.
+ * `apartMs`: the least time from one statement to the next; who asks when it is quiet waits for nobody. `busyMs`: how long it may
+ * become while many come, so that more are in each; without it, no longer. `most`: inputs of one statement.
  */
-type Pace = { apartMs: number; most: number }
+type Pace = { apartMs: number; busyMs?: number; most: number }
 /** Who has waited as long as an agent waits for an answer has nobody left who listens: what it asked for comes again. */
 const patienceMs = timing.answer
 /** So many who wait are worth a statement at once: each has a hundredth of it to pay. */
 const ENOUGH = 100
+/** For each who was in the last statement the next may come so much later: beyond 40 in a second they become fewer and larger. */
+const EACH_MS = 25
 const usual: Pace = { apartMs: 50, most: 500 }
+/** For the steps of hosts that come back: nobody waits for one of them, and a whole fleet takes them at once. */
+export const arriving: Pace = { ...usual, busyMs: 250 }
 
 /** Makes of a verb for many a verb for one. Each `db` gathers for itself, so that a transaction is never mixed with others. */
 export function together<I, O>(
@@ -52,9 +56,10 @@ export function together<I, O>(
 /** One statement at a time. Who comes meanwhile is in the next. */
 function openLine<I, O>(
   askAll: (inputs: readonly I[], alone: boolean) => Promise<Answers<O>>,
-  { apartMs, most }: Pace,
+  { apartMs, busyMs = apartMs, most }: Pace,
 ) {
   const enough = Math.min(most, ENOUGH)
+  let hurry = () => {}
   let waiting: Waiting<I, O>[] = []
   let isAsking = false
 
@@ -85,20 +90,36 @@ function openLine<I, O>(
     isAsking = true
     await turn() // all who ask now come together
     while (waiting.length > 0) {
-      const next = sleep(apartMs)
+      const began = performance.now()
       giveUpTheLate()
       const batch = waiting.slice(0, most)
       waiting = waiting.slice(most)
       await askFor(batch)
-      if (waiting.length < enough) await next
+      await untilEnough(began + pauseAfter(batch.length) - performance.now())
     }
     isAsking = false
+  }
+
+  /** Whoever came in a crowd is not followed by as many. */
+  const pauseAfter = (asked: number) =>
+    asked >= enough ? apartMs : Math.max(apartMs, Math.min(busyMs, asked * EACH_MS))
+
+  /** Or until so much time has passed. */
+  async function untilEnough(ms: number) {
+    if (ms <= 0 || waiting.length >= enough) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, ms)
+    hurry = resolve
+    await promise
+    clearTimeout(timer)
+    hurry = () => {}
   }
 
   return (input: I) =>
     new Promise<O | undefined>((resolve, reject) => {
       waiting.push({ input, since: performance.now(), resolve, reject })
       if (!isAsking) void askAsLongAsSomebodyWaits()
+      else if (waiting.length >= enough) hurry()
     })
 }
 

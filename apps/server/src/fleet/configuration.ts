@@ -9,7 +9,7 @@ import type { Seal } from '../db/seal.ts'
 import type { SealPlace } from '../db/sealed-columns.ts'
 import { hostRepositories, repositories } from '../db/schema.ts'
 import { credentials } from '../db/schema-credentials.ts'
-import { together } from '../db/together.ts'
+import { arriving, together } from '../db/together.ts'
 import { askedSessions, isAskedSession } from './asked-sessions.ts'
 import { fenced } from './facts.ts'
 
@@ -97,7 +97,7 @@ const accessOf = together<string, SharedAccess[]>(async (db, hostIds) => {
     for (const { hostId } of of) byHost.set(hostId, (byHost.get(hostId) ?? new Set()).add(one))
   }
   return hostIds.map(id => [...(byHost.get(id) ?? [])])
-})
+}, arriving)
 
 type AccessRow = {
   repositoryId: string
@@ -166,4 +166,4 @@ const keepAck = together<HostSession & ConfigAck, true>(async (db, acks, alone) 
     select at, null as told from asked where "isKnown" union all select at, told::text from kept`)
   for (const { at } of rows) answers[at] = true
   return answers
-})
+}, arriving)

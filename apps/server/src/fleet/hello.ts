@@ -9,7 +9,7 @@ import type { Log } from '@restic-manager/runtime/log'
 import type { HostSession } from '../context.ts'
 import { telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
-import { together } from '../db/together.ts'
+import { arriving, together } from '../db/together.ts'
 import { askedSessions, isAskedSession } from './asked-sessions.ts'
 import { fenced } from './facts.ts'
 
@@ -139,4 +139,4 @@ const greet = together<Greeting, AgentWelcome['ackedSeq']>(async (db, greetings,
   const answers: AgentWelcome['ackedSeq'][] = []
   for (const { at, first, rest } of rows) answers[at] = { first: Number(first), rest: Number(rest) }
   return answers
-})
+}, arriving)

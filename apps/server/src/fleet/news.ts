@@ -1,6 +1,6 @@
 // What stands for connected hosts now: one look at the database for all who ask at about the same time.
 import { sql } from 'drizzle-orm'
-import { together } from '../db/together.ts'
+import { arriving, together } from '../db/together.ts'
 import { askedSessions, isAskedSession } from './asked-sessions.ts'
 import { cancelledOf, queuedOf } from './orders-due.ts'
 import type { HostSession } from '../context.ts'
@@ -27,4 +27,4 @@ export const newsOf = together<HostSession, Standing>(async (db, sessions) => {
     from hosts join ${askedSessions(sessions)} on ${isAskedSession}`)
   for (const { at, ...standing } of rows) answers[at] = standing
   return answers
-})
+}, arriving)

@@ -4,7 +4,7 @@ import type { SessionProof } from '@restic-manager/contract/join'
 import { telling } from '../db/bus.ts'
 import { isOneOf } from '../db/listed.ts'
 import type { Db } from '../db/open.ts'
-import { together } from '../db/together.ts'
+import { arriving, together } from '../db/together.ts'
 import { isSignedWith } from './host-keys.ts'
 
 type Known = {
@@ -48,7 +48,7 @@ const knownOf = together<string, Known>(async (db, hostIds) => {
     from hosts where ${isOneOf(sql`hosts.id`, hostIds)}`)
   const byId = new Map(rows.map(({ id, ...known }) => [id, known]))
   return hostIds.map(id => byId.get(id.toLowerCase()))
-})
+}, arriving)
 
 type Return = Omit<SessionProof, 'signature'> & KeptBearer & Pick<Known, 'publicKey' | 'sessionNumber'>
 
@@ -93,4 +93,4 @@ const begin = together<Return, string>(async (db, returns) => {
       ${telling('enrolment', sql`hosts.enrolment_id`)}`)
   for (const { at, until } of rows) answers[at] = until
   return answers
-})
+}, arriving)

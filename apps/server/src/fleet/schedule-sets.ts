@@ -5,7 +5,7 @@ import type { HostSession } from '../context.ts'
 import { telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, schedules } from '../db/schema.ts'
-import { together } from '../db/together.ts'
+import { arriving, together } from '../db/together.ts'
 import { askedSessions, isAskedSession } from './asked-sessions.ts'
 import { expectSlots } from './expectations.ts'
 import { fenced, isNewestSession } from './facts.ts'
@@ -39,7 +39,7 @@ const setOf = together<HostSession, ScheduleSet>(async (db, sessions) => {
     if (schedule !== null) answers[at].schedules.push(scheduleOf(schedule))
   }
   return answers
-})
+}, arriving)
 
 /** A clock that runs ahead is believed this far: counting that began later would never find a slot missed. */
 const MOST_AHEAD_MS = 24 * 3_600_000
@@ -113,7 +113,7 @@ const keepAgain = together<HostSession & { version: number }, true>(async (db, a
     select at, null as told from asked where "isKnown" union all select at, told::text from kept`)
   for (const { at } of rows) answers[at] = true
   return answers
-})
+}, arriving)
 
 async function keepRejections(tx: Db, hostId: string, rejected: NonNullable<ScheduleAck['rejected']>) {
   await tx.execute(sql`

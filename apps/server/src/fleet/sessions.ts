@@ -11,7 +11,7 @@ import type { Db } from '../db/open.ts'
 import { hosts } from '../db/schema.ts'
 import { agentSessions, sessionChallenges } from '../db/schema-sessions.ts'
 import { currentTimeline } from '../db/timeline.ts'
-import { together } from '../db/together.ts'
+import { arriving, together } from '../db/together.ts'
 import { raiseAlert } from './alerts.ts'
 import { keyBehind, takeOverKey } from './host-keys.ts'
 import { isLeftOut, quarantineHost } from './quarantine.ts'
@@ -63,6 +63,7 @@ const keepChallenge = together<{ nonce: string; hostId: string; lifeMs: number }
     const kept = new Map(rows.map(row => [row.nonce, row.expires_at]))
     return challenges.map(({ nonce }) => kept.get(nonce))
   },
+  arriving,
 )
 
 async function whyUnknown(db: Db, hostId: string): Promise<Refusal> {
@@ -253,4 +254,4 @@ const spendBearer = together<string, HostSession>(async (db, hashes) => {
     claimed.delete(hash)
     return answer
   })
-})
+}, arriving)

@@ -20,8 +20,10 @@ type Connected = { link: Link; host: HostSession }
 
 const reasons: Record<Over, CloseReason> = { shut: 'shut', fenced: 'fenced', overtaken: 'restart' }
 
-/** How long who is to be looked at is gathered. */
+/** How long who is to be looked at is gathered; and how much longer when more than a few are, as when a fleet comes back. */
 const GATHER_MS = 20
+const GATHER_MANY_MS = 180
+const FEW = 2
 
 /** Listens for changes of hosts as long as it runs. */
 export function watchAgentSockets({ db, bus, log }: { db: Db; bus: Bus; log: Log }): AgentSockets {
@@ -48,6 +50,7 @@ export function watchAgentSockets({ db, bus, log }: { db: Db; bus: Bus; log: Log
 
   async function lookAt() {
     await sleep(GATHER_MS)
+    if (due.size > FEW) await sleep(GATHER_MANY_MS)
     const ids = [...due]
     due.clear()
     looking = undefined

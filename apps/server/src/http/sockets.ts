@@ -85,7 +85,7 @@ export const standardLimits: Omit<SocketLimits, 'pingMs' | 'pongMs'> = {
   unproven: 512,
   agentPending: 8,
   agentSubscriptions: 8,
-  arriving: 256,
+  arriving: 512,
   arrivingMs: 20_000,
   headersMs: 10_000,
   recheckMs: 30_000,

@@ -20,7 +20,7 @@ afterEach(() => {
   for (const thing of opened.splice(0)) thing.close()
 })
 
-/** A server with one link to a client that can be held up. `gate` holds every call of `slow`. */
+/** A server with one link to a client that can be held up. `gate` holds every call of `slow`; after `hoard` what is said waits. */
 async function connectOne(wish: Partial<LinkLimits> = {}) {
   const counts = { said: 0, ended: 0, running: 0, most: 0, held: 0, mostHeld: 0, mostQueued: 0 }
   const gate = Promise.withResolvers<void>()
@@ -58,7 +58,7 @@ async function connectOne(wish: Partial<LinkLimits> = {}) {
   })
   const acceptor = new WebSocketServer({ noServer: true, perMessageDeflate: false })
   const server = createServer()
-  const accepted = Promise.withResolvers<Link>()
+  const accepted = Promise.withResolvers<{ link: Link; hoard(): void; waiting(): number }>()
   server.on('upgrade', (request, socket, head) =>
     acceptor.handleUpgrade(request, socket, head, webSocket => {
       const link = makeLink(webSocket, { ...limits, ...wish })
@@ -76,7 +76,7 @@ async function connectOne(wish: Partial<LinkLimits> = {}) {
           },
         },
       })(webSocket, request)
-      accepted.resolve(link)
+      accepted.resolve({ link, hoard: () => socket.cork(), waiting: () => webSocket.bufferedAmount })
     }),
   )
   server.listen(0, '127.0.0.1')
@@ -91,7 +91,7 @@ async function connectOne(wish: Partial<LinkLimits> = {}) {
       server.close()
     },
   })
-  return { link: await accepted.promise, raw, proxy, counts, gate }
+  return { ...(await accepted.promise), raw, proxy, counts, gate }
 }
 
 test('a paused reader of an endless subscription holds up the writer after about a megabyte', async () => {
@@ -135,6 +135,27 @@ test('a reader that never reads is given up with 1013, and its subscription reac
   await until(() => counts.ended === 1)
   raw.socket.resume()
   expect(await raw.closed).toBe(1013)
+})
+
+test('a peer that pings and pings and takes no answer is given up as well', async () => {
+  const { link, raw, hoard, waiting } = await connectOne({ roomBytes: 1_000, mostWaitMs: 5_000 })
+  hoard()
+  for (let ping = 0; ping < 20; ping += 1) raw.socket.ping('x'.repeat(100))
+  await until(() => waiting() > 1_000)
+  link.tick(performance.now(), 0)
+  expect(link.closed.aborted).toBe(false)
+  link.tick(performance.now() + 6_000, 0)
+  expect(link.closed.aborted).toBe(true)
+})
+
+test('one text that is larger than the room and is not taken is not forgotten', async () => {
+  const { link, raw, hoard, waiting } = await connectOne({ mostWaitMs: 5_000 })
+  hoard()
+  raw.call(1, 'query', 'large')
+  await until(() => waiting() > MiB)
+  link.tick(performance.now(), 0)
+  link.tick(performance.now() + 6_000, 0)
+  expect(link.closed.aborted).toBe(true)
 })
 
 test('a writer that never waits by itself hears that its reader broke off', async () => {

@@ -72,6 +72,8 @@ class SocketLink implements Link {
   #heardAt = performance.now()
   #pingedAt: number | undefined
   #fullSince: number | undefined
+  /** Whether more may wait than is good: only then has anybody to look before it has been silent for long. */
+  #isLoaded = false
   #hushed = false
   #leaving = false
   #lastInLine: Promise<void> = nobody
@@ -130,8 +132,11 @@ class SocketLink implements Link {
 
   weigh(text: string) {
     const waiting = this.#socket.bufferedAmount
-    if (waiting <= this.#limits.roomBytes) return
-    if (waiting + Buffer.byteLength(text) > this.#limits.mostBytes) this.#giveUp()
+    const { roomBytes, mostBytes } = this.#limits
+    // A character takes three bytes at most.
+    if (waiting + 3 * text.length > roomBytes) this.#isLoaded = true
+    if (waiting <= roomBytes) return
+    if (waiting + Buffer.byteLength(text) > mostBytes) this.#giveUp()
     else this.#readOrNot()
   }
 
@@ -157,16 +162,12 @@ class SocketLink implements Link {
   }
 
   tick(now: number, stalledMs: number) {
-    this.#heardAt += stalledMs
+    const { pingMs, pongMs } = this.#limits
+    if (stalledMs > 0) this.#heardAt += stalledMs
     if (this.#pingedAt !== undefined) this.#pingedAt += stalledMs
-    const { roomBytes, mostBytes, mostWaitMs, pingMs, pongMs } = this.#limits
-    const waiting = this.#socket.bufferedAmount
-    this.#fullSince = waiting > roomBytes ? (this.#fullSince ?? now) + stalledMs : undefined
-    if (waiting > mostBytes) return this.#giveUp()
-    if (this.#fullSince !== undefined && now - this.#fullSince > mostWaitMs) return this.#giveUp()
-    this.#readOrNot()
-    // Whoever is not read cannot be heard.
-    if (this.#socket.isPaused) return
+    // Nearly all of thousands, and what a socket holds lies in many places of memory.
+    else if (!this.#isLoaded && now - this.#heardAt <= pingMs) return
+    if (this.#isLoaded && !this.#canGoOn(now, stalledMs)) return
     if (this.#pingedAt === undefined && now - this.#heardAt > pingMs) {
       this.#pingedAt = now
       this.#socket.ping()
@@ -175,17 +176,37 @@ class SocketLink implements Link {
     }
   }
 
+  /** Gives up a reader that takes nothing, reads on where there is room again, and answers whether the peer can be heard. */
+  #canGoOn(now: number, stalledMs: number): boolean {
+    const { roomBytes, mostBytes, mostWaitMs } = this.#limits
+    const waiting = this.#socket.bufferedAmount
+    this.#fullSince = waiting > roomBytes ? (this.#fullSince ?? now) + stalledMs : undefined
+    const isLate = this.#fullSince !== undefined && now - this.#fullSince > mostWaitMs
+    if (waiting > mostBytes || isLate) {
+      this.#giveUp()
+      return false
+    }
+    this.#readOrNot()
+    this.#isLoaded = this.#socket.isPaused || waiting > roomBytes
+    // Whoever is not read cannot be heard.
+    return !this.#socket.isPaused
+  }
+
   #heard() {
     this.#heardAt = performance.now()
     this.#pingedAt = undefined
+    // What is answered without being weighed, as to a ping, adds up as well.
+    if (this.#socket.bufferedAmount > this.#limits.roomBytes) this.#isLoaded = true
   }
 
   #readOrNot() {
     if (this.#leaving) return
     const { mostPending, roomBytes } = this.#limits
     const isBusy = this.#pending >= mostPending || this.#socket.bufferedAmount > roomBytes
-    if (this.#hushed || isBusy) this.#socket.pause()
-    else if (this.#socket.isPaused) {
+    if (this.#hushed || isBusy) {
+      this.#isLoaded = true
+      this.#socket.pause()
+    } else if (this.#socket.isPaused) {
       this.#socket.resume()
       this.#heard()
     }

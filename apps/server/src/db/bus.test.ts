@@ -1,6 +1,6 @@
 // What the bus promises: nobody who waits for a change sleeps through it.
 import { randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
 import { until } from '@restic-manager/testkit/until'
 import { testDatabase, type TestDatabase } from '../testing-database.ts'
@@ -200,5 +200,26 @@ test('a reader with a slow look of its own is woken by that look alone, and look
     { everything: true, changes: [] },
     { everything: true, changes: [] },
   ])
+  await polling.close()
+})
+
+test('every reader looks a poll after it came, whoever came before it', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
+  const polling = await startBus(database.sql, { pollMs: 1_000 })
+  const stop = new AbortController()
+  const looks: string[] = []
+  const register = (name: string) =>
+    polling.wakeups([{ topic: 'job', id: newId() }], stop.signal, () => looks.push(name))
+  register('first')
+  vi.advanceTimersByTime(300)
+  register('second')
+  vi.advanceTimersByTime(700)
+  expect(looks).toEqual(['first'])
+  vi.advanceTimersByTime(300)
+  expect(looks).toEqual(['first', 'second'])
+  vi.advanceTimersByTime(2_000)
+  expect(looks).toEqual(['first', 'second', 'first', 'second', 'first', 'second'])
+  stop.abort()
+  vi.useRealTimers()
   await polling.close()
 })

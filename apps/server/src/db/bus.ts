@@ -100,10 +100,15 @@ export async function startBus(
     log,
   })
 
-  // Looks of different readers are spread over the period by when they registered.
+  // Looks of different readers are spread over the period by when they registered. Whoever looked goes to the end of the line.
   const tick = setInterval(() => {
-    const before = performance.now() - pollMs
-    for (const reader of readers) if (reader.lookedAt <= before) reader.lookSlowly()
+    const now = performance.now()
+    for (const reader of readers) {
+      if (reader.lookedAt > now - pollMs) break
+      readers.delete(reader)
+      readers.add(reader)
+      reader.lookSlowly(now)
+    }
   }, pollMs / 10)
   tick.unref()
 
@@ -185,8 +190,8 @@ class Reader implements AsyncIterableIterator<Wakeup> {
     this.#ring()
   }
 
-  lookSlowly() {
-    this.lookedAt = performance.now()
+  lookSlowly(now: number) {
+    this.lookedAt = now
     if (this.#slowLook === undefined) this.readAll()
     else this.#slowLook(this)
   }
@@ -223,7 +228,6 @@ class Reader implements AsyncIterableIterator<Wakeup> {
   #take(): IteratorResult<Wakeup> {
     if (this.#ended) return { done: true, value: undefined }
     const value: Wakeup = { everything: this.#everything, changes: [...(this.#pending?.values() ?? [])] }
-    if (value.everything) this.lookedAt = performance.now()
     this.#everything = false
     this.#pending = undefined
     return { done: false, value }

@@ -82,3 +82,35 @@ test('a plan is told when its version is another, be it lower', async () => {
   await until(() => woken.length === 2)
   expect(woken).toEqual([now + 1, undefined])
 })
+
+test('streams of one connection look together, and each is woken for what is its own', async () => {
+  const { host, sent, read } = await makeToldHost()
+  const { scheduleVersion = Number.NaN } = (await newsOf(database.db, host.sender)) ?? {}
+  const untold = nothingSent()
+  async function lookWithAll() {
+    const woken: string[] = []
+    const wakes = (name: string) => ({ readAll: () => woken.push(name) })
+    lookForOrders(database.db, host.sender, sent, wakes('orders'))
+    lookForSchedules(database.db, host.sender, scheduleVersion, wakes('plan'))
+    lookForOrders(database.db, host.sender, untold, wakes('orders again'))
+    await look([])
+    return woken
+  }
+  expect(await lookWithAll()).toEqual(['orders again'])
+  await host.backUp()
+  expect(await lookWithAll()).toEqual(['orders', 'orders again'])
+  await read()
+  await database.db.execute(
+    `update hosts set schedule_version = schedule_version + 1 where id = '${host.sender.id}'`,
+  )
+  expect(await lookWithAll()).toEqual(['plan', 'orders again'])
+})
+
+test('when a look cannot be taken, whoever looked is woken to find out why', async () => {
+  const { host, sent } = await makeToldHost()
+  const woken: string[] = []
+  const nobody = { ...host.sender, id: 'not the id of a host' }
+  lookForOrders(database.db, host.sender, sent, { readAll: () => woken.push('told') })
+  lookForOrders(database.db, nobody, sent, { readAll: () => woken.push('nobody') })
+  await until(() => woken.length === 2)
+})

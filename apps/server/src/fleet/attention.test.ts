@@ -3,6 +3,8 @@ import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
 import type { JobStatus } from '@restic-manager/contract/job'
+import { until } from '@restic-manager/testkit/until'
+import { startBus } from '../db/bus.ts'
 import { hosts, jobs, repositories, schedules } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
 import { applySet, planOn } from '../testing-schedules.ts'
@@ -83,6 +85,26 @@ test('a backup that fails is red with its cause and a retry, counts on, and goes
   ])
   await end('succeeded')
   expect(await open()).toEqual([])
+})
+
+test('who watches alerts hears of one that is raised, and that it is over', async () => {
+  const bus = await startBus(database.sql)
+  const heard: string[] = []
+  const stopped = new AbortController()
+  const hearing = (async () => {
+    for await (const { changes } of bus.wakeups([{ topic: 'alert' }], stopped.signal))
+      heard.push(...changes.map(({ id }) => id))
+  })()
+  await end('failed')
+  const [{ id = '' } = {}] = await open()
+  await until(() => heard.length === 1)
+  await end('succeeded')
+  await open()
+  await until(() => heard.length === 2)
+  expect(heard).toEqual([id, id])
+  stopped.abort()
+  await hearing
+  await bus.close()
 })
 
 test('what is acknowledged stays so while it goes on, and comes back unacknowledged when it happens again', async () => {

@@ -2,7 +2,7 @@
 import { sql } from 'drizzle-orm'
 import { newId } from '@restic-manager/contract/ids'
 import { reasonSentence } from '@restic-manager/contract/reasons'
-import { notifyAll } from '../db/bus.ts'
+import { notifyAll, telling } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { readKinds, type Trouble, troubles } from './troubles.ts'
 
@@ -14,27 +14,31 @@ const STEP = 2_000
  * until it is over; when it happens again that is a new alert. Answers how many were raised or cleared. Safe to run anywhere, at any time.
  */
 export async function keepAttention(db: Db): Promise<{ raised: number; cleared: number }> {
+  const [found] = await db.execute<{ cleared: number; fresh: Trouble[] | null }>(sql`
+    with wrong(kind, subject, host_id, repository_id, schedule_id, job_id, reason, since, last_good_at, count, facts) as materialized (
+      ${troubles}
+    ), cleared as (
+      update alerts set cleared_at = now()
+      where alerts.cleared_at is null and alerts.kind in ${[...readKinds]}
+        and not exists (select 1 from wrong where wrong.kind = alerts.kind and wrong.subject = alerts.subject)
+      returning ${telling('alert', sql`alerts.id`)}
+    )
+    select (select count(*)::integer from cleared) as cleared, (select jsonb_agg(fresh) from (
+      select wrong.* from wrong
+      left join alerts on alerts.kind = wrong.kind and alerts.subject = wrong.subject and alerts.cleared_at is null
+      where alerts.id is null
+        or (alerts.job_id, alerts.reason, alerts.count) is distinct from (wrong.job_id, wrong.reason, wrong.count)
+      order by wrong.kind, wrong.subject limit ${STEP}) fresh) as fresh`)
+  const fresh = found?.fresh ?? []
+  const raised = fresh.length === 0 ? 0 : await raise(db, fresh)
+  return { raised, cleared: found?.cleared ?? 0 }
+}
+
+async function raise(db: Db, fresh: readonly Trouble[]): Promise<number> {
   return db.transaction(async tx => {
-    const [found] = await tx.execute<{ cleared: string[] | null; fresh: Trouble[] | null }>(sql`
-      with wrong(kind, subject, host_id, repository_id, schedule_id, job_id, reason, since, last_good_at, count, facts) as materialized (
-        ${troubles}
-      ), cleared as (
-        update alerts set cleared_at = now()
-        where alerts.cleared_at is null and alerts.kind in ${[...readKinds]}
-          and not exists (select 1 from wrong where wrong.kind = alerts.kind and wrong.subject = alerts.subject)
-        returning alerts.id
-      )
-      select (select jsonb_agg(id) from cleared) as cleared, (select jsonb_agg(fresh) from (
-        select wrong.* from wrong
-        left join alerts on alerts.kind = wrong.kind and alerts.subject = wrong.subject and alerts.cleared_at is null
-        where alerts.id is null
-          or (alerts.job_id, alerts.reason, alerts.count) is distinct from (wrong.job_id, wrong.reason, wrong.count)
-        order by wrong.kind, wrong.subject limit ${STEP}) fresh) as fresh`)
-    const fresh = found?.fresh ?? []
-    const cleared = found?.cleared ?? []
-    const raised = fresh.length === 0 ? [] : await putTroubles(tx, fresh)
-    await notifyAll(tx, { alert: [...raised, ...cleared] })
-    return { raised: raised.length, cleared: cleared.length }
+    const raised = await putTroubles(tx, fresh)
+    await notifyAll(tx, { alert: raised })
+    return raised.length
   })
 }
 

@@ -4,7 +4,7 @@ import type { SpoolReport } from '@restic-manager/contract/agent'
 import { timing } from '@restic-manager/contract/timing'
 import type { HostSession } from '../context.ts'
 import type { Db } from '../db/open.ts'
-import { notifyAll } from '../db/bus.ts'
+import { notifyAll, telling } from '../db/bus.ts'
 
 type News = { session: number; there: boolean; atMs: number; beat: Beat | undefined }
 
@@ -114,15 +114,11 @@ async function writeNews(db: Db, news: Map<string, News>): Promise<string[]> {
 
 /** Marks as offline whoever has been silent for `silenceMs`. One statement for the whole fleet; any server may run it. */
 export async function sweepSilentHosts(db: Db, silenceMs: number): Promise<string[]> {
-  return db.transaction(async tx => {
-    const gone = await tx.execute<{ id: string }>(sql`
-      update hosts set online = false where id in (
-        select id from hosts
-        where online and coalesce(last_seen_at, connected_at, 'epoch') < now() - ${silenceMs} * interval '1 millisecond'
-        order by id for no key update skip locked)
-      returning id`)
-    const ids = gone.map(({ id }) => id)
-    await notifyAll(tx, { host: ids })
-    return ids
-  })
+  const gone = await db.execute<{ id: string }>(sql`
+    update hosts set online = false where id in (
+      select id from hosts
+      where online and coalesce(last_seen_at, connected_at, 'epoch') < now() - ${silenceMs} * interval '1 millisecond'
+      order by id for no key update skip locked)
+    returning id, ${telling('host', sql`id`)}`)
+  return gone.map(({ id }) => id)
 }

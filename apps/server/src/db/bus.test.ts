@@ -1,10 +1,20 @@
 // What the bus promises: nobody who waits for a change sleeps through it.
 import { randomBytes } from 'node:crypto'
+import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { newId } from '@restic-manager/contract/ids'
 import { until } from '@restic-manager/testkit/until'
 import { testDatabase, type TestDatabase } from '../testing-database.ts'
-import { type Bus, notify, notifyAll, startBus, type Wakeup, type Watch } from './bus.ts'
+import {
+  type Bus,
+  notify,
+  notifyAll,
+  readNotification,
+  startBus,
+  tellingAll,
+  type Wakeup,
+  type Watch,
+} from './bus.ts'
 
 let database: TestDatabase
 let bus: Bus
@@ -97,6 +107,45 @@ test('a whole fleet is told of at once, and an empty one is nothing to tell', as
   await until(() => heard().length === ids.length)
   expect(heard()).toEqual(ids.map(id => ({ topic: 'host', id })))
   await reader.stop()
+})
+
+test('more hosts than one notification holds are told of, each to its own reader and once, by the statement that changes them', async () => {
+  const ids = Array.from({ length: 1_001 }, () => newId()).toSorted()
+  const payloads = new Set<string>()
+  const listening = await database.sql.listen('restic_manager', payload => void payloads.add(payload))
+  const ends = [ids[0] ?? '', ids.at(-1) ?? '']
+  const watched = ends.map(id => read([{ topic: 'orders', id }]))
+  const stranger = read([{ topic: 'orders', id: newId() }])
+  await until(() => [...watched, stranger].every(({ seen }) => seen.length === 1))
+  await database.db.execute(sql`
+    with changed as (select value::uuid as id from jsonb_array_elements_text(${JSON.stringify([...ids, ...ids, null])}::jsonb))
+    select ${tellingAll('orders', sql`select id from changed`)}, ${tellingAll('host', sql`select id from changed`)}`)
+  await database.db.transaction(tx => notifyAll(tx, { job: ids }))
+  await until(() => payloads.size === 3 * 6)
+  await until(() => watched.every(({ seen }) => seen.length === 2))
+  const heard = [...payloads].flatMap(readNotification)
+  for (const topic of ['orders', 'host', 'job'])
+    expect(
+      heard
+        .filter(change => change.topic === topic)
+        .map(({ id }) => id)
+        .toSorted(),
+    ).toEqual(ids)
+  expect(watched.map(({ seen }) => seen[1]?.changes)).toEqual(ends.map(id => [{ topic: 'orders', id }]))
+  expect(stranger.seen).toHaveLength(1)
+  await listening.unlisten()
+  await Promise.all([...watched, stranger].map(reader => reader.stop()))
+})
+
+test('a statement that changes nothing tells nobody', async () => {
+  const payloads: string[] = []
+  const listening = await database.sql.listen('restic_manager', payload => void payloads.push(payload))
+  const nothing = sql`select null::uuid as id where random() < 0`
+  await database.db.execute(sql`select ${tellingAll('orders', nothing)}`)
+  await notify(database.db, 'orders', 'last')
+  await until(() => payloads.length > 0)
+  expect(payloads).toEqual(['orders:last'])
+  await listening.unlisten()
 })
 
 test('a reader hears only what it watches', async () => {

@@ -7,10 +7,14 @@ import { createAlarm, type Sleeper } from './alarm.ts'
 import { listen } from './listen.ts'
 import type { Db } from './open.ts'
 
-/** What may change. The id is that of the noun, for `audit` none; for `hello`, `orders` and `schedule` it is the host's, for `progress` and `log` the job's. */
+/**
+ * What may change. The id is that of the noun, for `audit` none; for `hello`, `session`, `orders` and `schedule` it is the host's, for
+ * `progress` and `log` the job's. `session`: which connections of a host may stay.
+ */
 export type Topic =
   | 'host'
   | 'hello'
+  | 'session'
   | 'job'
   | 'repository'
   | 'snapshots'
@@ -53,6 +57,8 @@ export type Bus = {
 
 const channel = 'restic_manager'
 const mostPending = 1_000
+/** Ids of one topic in one notification, which holds less than 8,000 bytes. */
+const MOST_IN_ONE = 200
 
 /** Tells every server that something changed, if and when the transaction commits. */
 export async function notify(tx: Db, topic: Topic, id: string): Promise<void> {
@@ -64,9 +70,13 @@ export type Changed = Partial<Record<Topic, Iterable<string>>>
 
 /** Everything that changed in one statement, be it a whole fleet whose rows are held meanwhile; nothing at all is no statement. */
 export async function notifyAll(tx: Db, changed: Changed): Promise<void> {
-  const said = Object.entries(changed).flatMap(([topic, ids]) =>
-    [...new Set(ids)].map(id => `${topic}:${id}`),
-  )
+  const said = Object.entries(changed).flatMap(([topic, ids]) => {
+    const each = [...new Set(ids)]
+    return Array.from(
+      { length: Math.ceil(each.length / MOST_IN_ONE) },
+      (_, nth) => `${topic}:${each.slice(nth * MOST_IN_ONE, (nth + 1) * MOST_IN_ONE).join()}`,
+    )
+  })
   if (said.length === 0) return
   await tx.execute(query`select count(pg_notify(${channel}, said))
     from jsonb_array_elements_text(${JSON.stringify(said)}::jsonb) as told(said)`)
@@ -79,6 +89,27 @@ export async function notifyAll(tx: Db, changed: Changed): Promise<void> {
 export const telling = (topic: Topic, id: SQLWrapper): SQL<unknown> =>
   query`case when ${id} is not null then pg_notify(${channel}, ${`${topic}:`} || ${id}) end`
 
+/**
+ * For a statement that changes many rows: tells of all that `ids` finds, a query with one column `id`, which may hold an id more than
+ * once or null. An expression, to be selected once.
+ */
+export const tellingAll = (topic: Topic, ids: SQL): SQL<unknown> =>
+  query`(select count(pg_notify(${channel}, ${`${topic}:`} || together.ids)) from (
+    select string_agg(each.id::text, ',') as ids from (
+      select id, (row_number() over () - 1) / ${MOST_IN_ONE} as nth
+      from (select distinct id from (${ids}) as changed where id is not null) as once
+    ) as each group by each.nth) as together)`
+
+/** The ids that one notification tells of. */
+export function readNotification(payload: string): BusChange[] {
+  const cut = payload.indexOf(':')
+  const topic = payload.slice(0, cut) as Topic
+  return payload
+    .slice(cut + 1)
+    .split(',')
+    .map(id => ({ topic, id }))
+}
+
 /** Listens on one connection of its own. After that connection was lost, everybody is woken to read everything. */
 export async function startBus(
   sql: postgres.Sql,
@@ -90,10 +121,11 @@ export async function startBus(
 
   const listening = await listen(sql, channel, {
     hear(payload) {
-      const cut = payload.indexOf(':')
-      const change = { topic: payload.slice(0, cut) as Topic, id: payload.slice(cut + 1) }
-      for (const key of [payload, `${change.topic}:*`])
-        for (const reader of byKey.find(key)) reader.add(payload, change)
+      for (const change of readNotification(payload)) {
+        const key = `${change.topic}:${change.id}`
+        for (const watched of [key, `${change.topic}:*`])
+          for (const reader of byKey.find(watched)) reader.add(key, change)
+      }
     },
     missed: () => readers.forEach(reader => reader.readAll()),
     askMs: pollMs,

@@ -1,14 +1,12 @@
 // A host's configuration: its version, what it holds, and the one door for changing it.
-import { and, asc, eq, inArray, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import type { ConfigAck, ConfigUpdate, RepositoryAccess } from '@restic-manager/contract/repository'
 import type { HostSession } from '../context.ts'
-import { telling } from '../db/bus.ts'
+import { tellingAll } from '../db/bus.ts'
 import { isOneOf } from '../db/listed.ts'
 import type { Db } from '../db/open.ts'
 import type { Seal } from '../db/seal.ts'
 import type { SealPlace } from '../db/sealed-columns.ts'
-import { hostRepositories, repositories } from '../db/schema.ts'
-import { credentials } from '../db/schema-credentials.ts'
 import { arriving, together } from '../db/together.ts'
 import { askedSessions, isAskedSession } from './asked-sessions.ts'
 import { fenced } from './facts.ts'
@@ -35,9 +33,9 @@ async function changeOnce<T>(tx: Db, change: Change<T>): Promise<T> {
       select hosts.id from hosts where ${isOneOf(sql`hosts.id`, touched)} order by hosts.id for no key update
     ), raised as (
       update hosts set config_version = config_version + 1 from held where hosts.id = held.id
-      returning ${telling('orders', sql`hosts.id`)} as orders, ${telling('host', sql`hosts.id`)} as host
+      returning hosts.id
     )
-    select count(orders), count(host) from raised`)
+    select ${tellingAll('orders', sql`select id from raised`)}, ${tellingAll('host', sql`select id from raised`)}`)
   return result
 }
 
@@ -65,38 +63,27 @@ export async function configurationOf(
 /** What is known of one repository, for all hosts that are asked for together: its secrets are opened once. */
 type SharedAccess = { rows: AccessRow[]; opened?: RepositoryAccess[] }
 
+/** A row for each secret of a repository, however many hosts use it: what they share is read and sent once. */
 const accessOf = together<string, SharedAccess[]>(async (db, hostIds) => {
-  const rows = await db
-    .select({
-      hostId: hostRepositories.hostId,
-      repositoryId: repositories.id,
-      resticId: repositories.resticId,
-      url: repositories.url,
-      username: repositories.username,
-      environment: repositories.environment,
-      mayDelete: repositories.mayDelete,
-      credentialId: credentials.id,
-      purpose: sql<'password' | 'everyday'>`${credentials.purpose}`,
-      sealed: credentials.sealed,
-    })
-    .from(hostRepositories)
-    .innerJoin(repositories, eq(repositories.id, hostRepositories.repositoryId))
-    .innerJoin(
-      credentials,
-      and(
-        eq(credentials.repositoryId, repositories.id),
-        inArray(credentials.purpose, ['password', 'everyday']),
-      ),
+  const rows = await db.execute<AccessRow & { askers: number[] }>(sql`
+    with used as materialized (
+      select host_repositories.repository_id as id, json_agg(listed.at - 1) as askers
+      from jsonb_array_elements_text(${JSON.stringify(hostIds)}::jsonb) with ordinality as listed(id, at)
+      join host_repositories on host_repositories.host_id = listed.id::uuid
+      group by host_repositories.repository_id
     )
-    .where(isOneOf(hostRepositories.hostId, hostIds))
-    .orderBy(asc(repositories.id))
-  const byHost = new Map<string, Set<SharedAccess>>()
+    select used.askers, repositories.id as "repositoryId", repositories.restic_id as "resticId", repositories.url,
+      repositories.username, repositories.environment, repositories.may_delete as "mayDelete",
+      credentials.id as "credentialId", credentials.purpose, credentials.sealed
+    from used join repositories on repositories.id = used.id
+    join credentials on credentials.repository_id = used.id and credentials.purpose in ('password', 'everyday')
+    order by used.id`)
+  const answers: SharedAccess[][] = hostIds.map(() => [])
   for (const of of Map.groupBy(rows, row => row.repositoryId).values()) {
-    // Each host brings the same rows of it.
-    const one = { rows: of.filter(row => row.hostId === of[0]?.hostId) }
-    for (const { hostId } of of) byHost.set(hostId, (byHost.get(hostId) ?? new Set()).add(one))
+    const one = { rows: of }
+    for (const at of of[0]?.askers ?? []) answers[at]?.push(one)
   }
-  return hostIds.map(id => [...(byHost.get(id) ?? [])])
+  return answers
 }, arriving)
 
 type AccessRow = {
@@ -161,9 +148,9 @@ const keepAck = together<HostSession & ConfigAck, true>(async (db, acks, alone) 
       update hosts set applied_config_version = greatest(hosts.applied_config_version, held.version),
         config_applied_at = case when hosts.applied_config_version <= held.version then held."appliedAt" else hosts.config_applied_at end
       from held where hosts.id = held.id
-      returning held.at, ${telling('host', sql`hosts.id`)} as told
-    )
-    select at, null as told from asked where "isKnown" union all select at, told::text from kept`)
+      returning held.at, hosts.id
+    ), told as (select ${tellingAll('host', sql`select id from kept`)} as told)
+    select at, null as told from asked where "isKnown" union all select at, told from kept, told`)
   for (const { at } of rows) answers[at] = true
   return answers
 }, arriving)

@@ -68,7 +68,7 @@ export async function shutOut(tx: Db, hostId: string): Promise<void> {
   await giveUpJobs(tx, hostId)
   await clearAlerts(tx, hostId, everyAlert)
   await notifyAll(tx, {
-    host: [hostId],
+    ...{ host: [hostId], session: [hostId] },
     enrolment: host?.enrolmentId == null ? [] : [host.enrolmentId],
     repository: links.map(({ id }) => id),
   })

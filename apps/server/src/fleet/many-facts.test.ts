@@ -8,6 +8,7 @@ import { EndStatus, type JobHeader } from '@restic-manager/contract/job'
 import type { SnapshotsReport } from '@restic-manager/contract/snapshots'
 import { timing } from '@restic-manager/contract/timing'
 import { isLongRun } from '@restic-manager/testkit/restic'
+import { readNotification } from '../db/bus.ts'
 import { type Db, openDatabase } from '../db/open.ts'
 import { hosts, jobs } from '../db/schema.ts'
 import { testDatabase, type TestDatabase } from '../testing.ts'
@@ -198,7 +199,10 @@ const outcomeOf = (call: Promise<unknown>) =>
 async function listenTo({ sql }: TestDatabase) {
   const heard = new Set<string>()
   const { promise: end, resolve } = Promise.withResolvers<void>()
-  await sql.listen('restic_manager', said => (said === 'end' ? resolve() : void heard.add(said)))
+  await sql.listen('restic_manager', said => {
+    if (said === 'end') return resolve()
+    for (const { topic, id } of readNotification(said)) heard.add(`${topic}:${id}`)
+  })
   return async () => {
     await sql.notify('restic_manager', 'end')
     await end

@@ -4,7 +4,7 @@ import type { SessionProof } from '@restic-manager/contract/join'
 import { Refusal } from '@restic-manager/contract/refusal'
 import type { HostRemoveRequest } from '@restic-manager/contract/requests'
 import type { z } from 'zod'
-import { notify } from '../db/bus.ts'
+import { notify, notifyAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts } from '../db/schema.ts'
 import { agentSessions, spools } from '../db/schema-sessions.ts'
@@ -25,7 +25,7 @@ export async function quarantineHost(tx: Db, hostId: string): Promise<void> {
     sentence:
       'Two machines use the identity of this host, perhaps because its disk was copied. Both are shut out until it is released or removed.',
   })
-  await notify(tx, 'host', hostId)
+  await notifyAll(tx, { host: [hostId], session: [hostId] })
   const target = { kind: 'host' as const, id: hostId, name: host?.name }
   await writeAudit(tx, {
     ...{ actor: theServer, action: 'host quarantined', target },

@@ -1,7 +1,7 @@
 // The proof of a host that comes back as it went, of many hosts at once. Whatever is out of the ordinary is left to who looks at one.
 import { sql } from 'drizzle-orm'
 import type { SessionProof } from '@restic-manager/contract/join'
-import { telling } from '../db/bus.ts'
+import { tellingAll } from '../db/bus.ts'
 import { isOneOf } from '../db/listed.ts'
 import type { Db } from '../db/open.ts'
 import { arriving, together } from '../db/together.ts'
@@ -86,11 +86,15 @@ const begin = together<Return, string>(async (db, returns) => {
       delete from session_challenges where nonce in (
         select other.nonce from session_challenges other join spent on spent."hostId" = other.host_id and spent.nonce <> other.nonce
         for update of other skip locked)
+    ), back as (
+      update hosts set session_id = begun.id, session_number = begun.number, proved_at = now()
+      from begun join spent on spent."hostId" = begun.host_id where hosts.id = begun.host_id
+      returning hosts.id, hosts.enrolment_id, spent.at, begun.bearer_expires_at as until
+    ), told as (
+      select ${tellingAll('host', sql`select id from back`)} as of_host, ${tellingAll('session', sql`select id from back`)} as of_session,
+        ${tellingAll('enrolment', sql`select enrolment_id as id from back`)} as of_enrolment
     )
-    update hosts set session_id = begun.id, session_number = begun.number, proved_at = now()
-    from begun join spent on spent."hostId" = begun.host_id where hosts.id = begun.host_id
-    returning spent.at, begun.bearer_expires_at as until, ${telling('host', sql`hosts.id`)},
-      ${telling('enrolment', sql`hosts.enrolment_id`)}`)
+    select at, until, of_host, of_session, of_enrolment from back, told`)
   for (const { at, until } of rows) answers[at] = until
   return answers
 }, arriving)

@@ -2,7 +2,7 @@
 import { and, asc, eq, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import type { ScheduleAck, ScheduleSet } from '@restic-manager/contract/schedule'
 import type { HostSession } from '../context.ts'
-import { telling } from '../db/bus.ts'
+import { telling, tellingAll } from '../db/bus.ts'
 import type { Db } from '../db/open.ts'
 import { hosts, schedules } from '../db/schema.ts'
 import { arriving, together } from '../db/together.ts'
@@ -108,9 +108,9 @@ const keepAgain = together<HostSession & { version: number }, true>(async (db, a
     ), kept as (
       update hosts set applied_schedule_version = hosts.schedule_version, schedule_applied_at = now()
       from held where hosts.id = held.id
-      returning held.at, ${telling('host', sql`hosts.id`)} as told
-    )
-    select at, null as told from asked where "isKnown" union all select at, told::text from kept`)
+      returning held.at, hosts.id
+    ), told as (select ${tellingAll('host', sql`select id from kept`)} as told)
+    select at, null as told from asked where "isKnown" union all select at, told from kept, told`)
   for (const { at } of rows) answers[at] = true
   return answers
 }, arriving)

@@ -218,7 +218,7 @@ async function beginSession(tx: Db, proof: SessionProof, { bearerHash, lifeMs }:
     )
     update hosts set session_id = ${proof.next}, session_number = begun.number, proved_at = now()
     from begun where hosts.id = begun.host_id
-    returning begun.bearer_expires_at as expires_at, ${telling('host', sql`hosts.id`)},
+    returning begun.bearer_expires_at as expires_at, ${telling('host', sql`hosts.id`)}, ${telling('session', sql`hosts.id`)},
       ${telling('enrolment', sql`hosts.enrolment_id`)}`)
   if (session === undefined) throw new Error('a session that was just written is not there')
   return new Date(session.expires_at)

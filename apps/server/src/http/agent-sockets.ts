@@ -35,7 +35,7 @@ export function watchAgentSockets({ db, bus, log }: { db: Db; bus: Bus; log: Log
   void watch()
 
   async function watch() {
-    for await (const { everything, changes } of bus.wakeups([{ topic: 'host' }], stopped.signal)) {
+    for await (const { everything, changes } of bus.wakeups([{ topic: 'session' }], stopped.signal)) {
       const ids = everything ? [...byHost.keys()] : changes.map(({ id }) => id).filter(id => byHost.has(id))
       await reviewSoon(ids)
     }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { newId } from '@restic-manager/contract/ids'
 import { type Figure, median, rounded } from './measure/figure.ts'
-import { cpuSeconds } from './measure/process-cost.ts'
+import { cpuSeconds, treeCpuSeconds } from './measure/process-cost.ts'
 import { type Crowd, startCrowd } from './wire/crowd.ts'
 import { profiled } from './wire/profiled.ts'
 import { startStand } from './wire/stand.ts'
@@ -57,11 +57,19 @@ export async function benchOrderFanout({ runs, scale, profileDir }: WireOptions)
   version = (await stand.api.repositories.get.query({ repositoryId })).version
   await secondsOf(ours, edit)
   await secondsOf(bare, say)
-  const took = { ours: [] as number[], limit: [] as number[], cpu: [] as number[], bareCpu: [] as number[] }
+  const took = {
+    ours: [] as number[],
+    limit: [] as number[],
+    cpu: [] as number[],
+    bareCpu: [] as number[],
+    database: [] as number[],
+  }
   await profiled(stand.ours, profileDir, 'order-fanout', async () => {
     for (let run = 0; run < runs; run += 1) {
       const before = [cpuSeconds(stand.ours.pid), cpuSeconds(stand.bare.pid)] as const
+      const databaseBefore = treeCpuSeconds(stand.databasePid)
       took.ours.push(await secondsOf(ours, edit))
+      took.database.push(treeCpuSeconds(stand.databasePid) - databaseBefore)
       took.limit.push(await secondsOf(bare, say))
       took.cpu.push(cpuSeconds(stand.ours.pid) - before[0])
       took.bareCpu.push(cpuSeconds(stand.bare.pid) - before[1])
@@ -80,6 +88,10 @@ export async function benchOrderFanout({ runs, scale, profileDir }: WireOptions)
       ...{ name: `order-fanout, ${agents} agents, CPU`, unit: 's of server CPU' },
       ...{ ours: rounded(cpu), limit: rounded(bareCpu), ratio: rounded(cpu / bareCpu) },
       ...{ goal: Infinity, ok: true },
+    },
+    {
+      ...{ name: `order-fanout, ${agents} agents, database`, unit: 's of CPU of the database' },
+      ...{ ours: rounded(median(took.database)), limit: 0, ratio: 0, goal: Infinity, ok: true },
     },
   ]
 }

@@ -4,7 +4,10 @@ import type { Snapshot } from '@restic-manager/contract/snapshots'
 import { at, bytes } from './columns.ts'
 import { hosts, repositories } from './schema.ts'
 
-/** The mirror of each repository's snapshots. `hostId` and `jobId` come from their tags. */
+/**
+ * The mirror of each repository's snapshots. `hostId` and `jobId` come from their tags. The indexes for the newest of all and of a repository
+ * hold whose each is as well, which was made by hand in a migration.
+ */
 export const snapshots = pgTable(
   'snapshots',
   {

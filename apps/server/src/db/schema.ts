@@ -190,7 +190,10 @@ export const schedules = pgTable(
   ],
 )
 
-/** Jobs: the row is the command. A repository is a bare id here: a true fact about one that is gone is still kept. */
+/**
+ * Jobs: the row is the command. A repository is a bare id here: a true fact about one that is gone is still kept. The four indexes for the
+ * newest of all, of a repository, a status and a kind hold whose each job is as well, which was made by hand in a migration.
+ */
 export const jobs = pgTable(
   'jobs',
   {

@@ -19,7 +19,7 @@ import { logBlocksKept, logBytesKept } from '../metrics.ts'
 import type { Sender } from './facts.ts'
 import { explainNothing } from './job-reports.ts'
 import { storeBlock, tellOfLog } from './log-appends.ts'
-import { jobsIn, type Scope, wholeFleet } from './scope.ts'
+import { fewJobsIn, type Scope, wholeFleet } from './scope.ts'
 
 /** Blocks read at a time, and the most text of one page. */
 const BLOCKS_AT_ONCE = 16
@@ -71,7 +71,7 @@ export async function readLog(
     .select({ nextSeq: jobs.nextLogSeq, day: jobs.logDay, removed: removedLogDays })
     .from(jobs)
     .leftJoin(removedLogDays, eq(removedLogDays.day, jobs.logDay))
-    .where(and(eq(jobs.id, jobId), jobsIn(scope)))
+    .where(and(eq(jobs.id, jobId), fewJobsIn(scope)))
   if (job === undefined) throw new Refusal('job_not_found', 'There is no such job.')
   if (job.removed !== null) return removedPage(job.removed, fromSeq, job.nextSeq)
   const entries: LogEntry[] = []

@@ -1,5 +1,5 @@
 // What of the fleet somebody sees and changes: the hosts with one of their tags, and what hangs on these hosts.
-import { and, arrayOverlaps, inArray, or, type SQL, sql, type SQLWrapper } from 'drizzle-orm'
+import { and, arrayOverlaps, inArray, isNotNull, or, type SQL, sql, type SQLWrapper } from 'drizzle-orm'
 import type { PgTable } from 'drizzle-orm/pg-core'
 import { Refusal, type RefusalCode } from '@restic-manager/contract/refusal'
 import type { Db } from '../db/open.ts'
@@ -21,6 +21,10 @@ export const ofHostsIn = (scope: Scope, hostId: SQLWrapper): SQL | undefined =>
   scope &&
   sql`${hostId} in (select seen.id from hosts as seen where seen.tags && ${sql.param([...scope], hosts.tags)})`
 
+/** The same where many rows are passed over: `is true` keeps it from becoming a join, in which each row would look its host up. */
+export const ofManyHostsIn = (scope: Scope, hostId: SQLWrapper): SQL | undefined =>
+  scope && sql`(${ofHostsIn(scope, hostId)}) is true`
+
 /** The same where few rows are looked at: each looks its host up, instead of the whole scope being found first. */
 export const ofFewHostsIn = (scope: Scope, hostId: SQLWrapper): SQL | undefined =>
   scope &&
@@ -28,7 +32,12 @@ export const ofFewHostsIn = (scope: Scope, hostId: SQLWrapper): SQL | undefined 
 
 /** Jobs on hosts of the scope, and those that another host runs for one of them. */
 export const jobsIn = (scope: Scope): SQL | undefined =>
-  scope && or(ofHostsIn(scope, jobs.hostId), ofHostsIn(scope, jobs.forHostId))
+  scope &&
+  or(
+    ofHostsIn(scope, jobs.hostId),
+    // Few jobs serve another host: until one comes, its hosts are not looked for.
+    and(isNotNull(jobs.forHostId), ofHostsIn(scope, jobs.forHostId)),
+  )
 
 /**
  * The same where few jobs are looked at, as those that run: each looks its hosts up, instead of the whole scope being found first.

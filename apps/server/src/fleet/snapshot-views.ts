@@ -8,7 +8,7 @@ import type { Db } from '../db/open.ts'
 import { jobs, repositories } from '../db/schema.ts'
 import { snapshotCounts, snapshots } from '../db/schema-snapshots.ts'
 import { cursorAt, keysOf } from './cursor.ts'
-import { ofHostsIn, type Scope, wholeFleet } from './scope.ts'
+import { ofFewHostsIn, ofHostsIn, ofManyHostsIn, type Scope, wholeFleet } from './scope.ts'
 
 const selectSnapshots = (db: Db) =>
   db
@@ -64,24 +64,34 @@ export async function snapshotPage(
   const after = keysOf(Keys, request.cursor)
   const { hostId, repositoryId } = request
   const held = holding(request)
-  const asked = (table: typeof snapshots | typeof snapshotCounts) =>
+  // Of one host all are seen or none.
+  const passesOver = scope !== undefined && hostId === undefined
+  const asked = (table: typeof snapshots | typeof snapshotCounts, within = ofHostsIn) =>
     and(
-      ofHostsIn(scope, table.hostId),
+      within(scope, table.hostId),
       hostId === undefined ? undefined : eq(table.hostId, hostId),
       repositoryId === undefined ? undefined : eq(table.repositoryId, repositoryId),
     )
+  const most = request.limit + 1
+  const newestFirst = [desc(snapshots.time), desc(snapshots.id), desc(snapshots.repositoryId)]
+  const which = and(
+    asked(snapshots, passesOver ? ofManyHostsIn : ofHostsIn),
+    held,
+    after &&
+      sql`(${snapshots.time}, ${snapshots.id}, ${snapshots.repositoryId})
+        < (${new Date(after[0]).toISOString()}::timestamptz, ${after[1]}, ${after[2]}::uuid)`,
+  )
+  // Whose a snapshot is stands in the index: those of hosts that are not seen are passed over there.
+  const seen = db
+    .select({ repositoryId: snapshots.repositoryId, id: snapshots.id })
+    .from(snapshots)
+    .where(which)
+    .orderBy(...newestFirst)
+    .limit(most)
   const rows = await selectSnapshots(db)
-    .where(
-      and(
-        asked(snapshots),
-        held,
-        after &&
-          sql`(${snapshots.time}, ${snapshots.id}, ${snapshots.repositoryId})
-            < (${new Date(after[0]).toISOString()}::timestamptz, ${after[1]}, ${after[2]}::uuid)`,
-      ),
-    )
-    .orderBy(desc(snapshots.time), desc(snapshots.id), desc(snapshots.repositoryId))
-    .limit(request.limit + 1)
+    .where(passesOver ? sql`(${snapshots.repositoryId}, ${snapshots.id}) in (${seen})` : which)
+    .orderBy(...newestFirst)
+    .limit(most)
   const [counted] =
     held === undefined
       ? await db
@@ -116,7 +126,7 @@ export async function viewSnapshot(
     and(
       eq(snapshots.repositoryId, repositoryId),
       eq(snapshots.id, snapshotId),
-      ofHostsIn(scope, snapshots.hostId),
+      ofFewHostsIn(scope, snapshots.hostId),
     ),
   )
   if (row === undefined)

@@ -1,7 +1,7 @@
 // Schedules as operators see them: what they are, how far they have reached their host, when they run next, how they fare.
 import { and, arrayContains, asc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import type { z } from 'zod'
-import { nextSlots, slotsBetween } from '@restic-manager/contract/cron'
+import { nextSlots, type Timetable } from '@restic-manager/contract/cron'
 import type { ScheduleListRequest } from '@restic-manager/contract/requests'
 import { jitterMs } from '@restic-manager/contract/slots'
 import type { Timing } from '@restic-manager/contract/timing'
@@ -166,6 +166,20 @@ export function overdueSinceOf(
   if (timetable === undefined) return null
   const from = Math.max((succeededAt ?? row.createdAt).getTime(), row.countedFrom?.getTime() ?? 0)
   const through = now.getTime() - late - missedGrace - row.definition.jitterSeconds * 1_000
-  const [first, second] = slotsBetween(timetable, new Date(from), new Date(through), 2)
-  return first === undefined || second === undefined ? null : first
+  const [first, second] = nextTwo(timetable, from)
+  return first === undefined || second === undefined || second.getTime() > through ? null : first
+}
+
+/** The two slots after an instant, which never change: whoever is late is looked at again and again. */
+const pairs = new Map<string, Date[]>()
+const MOST_PAIRS = 20_000
+
+function nextTwo(timetable: Timetable, after: number): Date[] {
+  const key = `${after} ${timetable.timeZone} ${timetable.cron}`
+  const known = pairs.get(key)
+  if (known !== undefined) return known
+  const slots = nextSlots(timetable, new Date(after), 2)
+  if (pairs.size >= MOST_PAIRS) pairs.clear()
+  pairs.set(key, slots)
+  return slots
 }

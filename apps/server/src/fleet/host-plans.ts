@@ -1,11 +1,12 @@
 // What a list of hosts shows beside each: how its last days went, and when it runs next. One query each for all of them.
-import { and, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm'
+import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import { nextSlots, type Timetable } from '@restic-manager/contract/cron'
 import { jitterMs } from '@restic-manager/contract/slots'
 import type { BackupDay } from '@restic-manager/contract/days'
 import type { Db } from '../db/open.ts'
 import { hostDays } from '../db/schema-outcomes.ts'
 import { schedules } from '../db/schema.ts'
+import { isAmong } from './among.ts'
 import { countable } from './schedule-rows.ts'
 
 const DAYS = 14
@@ -25,7 +26,7 @@ export async function daysOf(
   const rows = await db
     .select()
     .from(hostDays)
-    .where(and(inArray(hostDays.hostId, [...hostIds]), sql`${hostDays.day} >= ${days[0]}::date`))
+    .where(and(isAmong(hostDays.hostId, hostIds), sql`${hostDays.day} >= ${days[0]}::date`))
   const known = new Map(rows.map(({ hostId, ...row }) => [`${hostId} ${row.day}`, row]))
   return new Map(
     hostIds.map(id => [id, days.map(day => known.get(`${id} ${day}`) ?? Object.assign({ day }, none))]),
@@ -70,7 +71,7 @@ export async function nextRunsOf(
     .from(schedules)
     .where(
       and(
-        inArray(schedules.hostId, [...hostIds]),
+        isAmong(schedules.hostId, hostIds),
         eq(schedules.enabled, true),
         eq(schedules.manual, false),
         isNotNull(schedules.cron),

@@ -102,6 +102,11 @@ export async function hostPage(
   request: z.infer<typeof HostListRequest>,
 ): Promise<HostPage> {
   const which = and(isNull(hosts.removedAt), hostsIn(scope), hostsMatching(request))
+  const [page, counted] = await Promise.all([readPage(db, which, request), countHosts(db, scope, which)])
+  return { ...page, ...counted }
+}
+
+async function readPage(db: Db, which: SQL | undefined, request: z.infer<typeof HostListRequest>) {
   const rows = await db
     .select(columns)
     .from(hosts)
@@ -117,7 +122,6 @@ export async function hostPage(
   return {
     rows: await withJobs(db, page),
     nextCursor: rows.length > page.length && last !== undefined ? cursorAt([key ?? null, last.id]) : null,
-    ...(await countHosts(db, scope, which)),
   }
 }
 

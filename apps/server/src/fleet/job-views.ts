@@ -10,6 +10,7 @@ import type { Db } from '../db/open.ts'
 import { hosts, jobs, repositories, schedules } from '../db/schema.ts'
 import { jobProgress, removedLogDays } from '../db/schema-logs.ts'
 import { snapshots } from '../db/schema-snapshots.ts'
+import { isAmong } from './among.ts'
 import { cursorAt, keysOf } from './cursor.ts'
 import { fewJobsIn, jobsIn, type Scope, wholeFleet } from './scope.ts'
 
@@ -113,7 +114,7 @@ export async function jobPage(
 /** The briefs of these jobs, by id. */
 export async function briefsOf(db: Db, jobIds: readonly string[]): Promise<Map<string, JobBrief>> {
   if (jobIds.length === 0) return new Map()
-  const rows = await selectBriefs(db).where(inArray(jobs.id, [...jobIds]))
+  const rows = await selectBriefs(db).where(isAmong(jobs.id, jobIds))
   return new Map(rows.map(row => [row.id, row]))
 }
 

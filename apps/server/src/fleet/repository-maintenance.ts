@@ -4,6 +4,7 @@ import type { Timing } from '@restic-manager/contract/timing'
 import type { JobBrief } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
 import { hosts, jobs, schedules } from '../db/schema.ts'
+import { isAmong } from './among.ts'
 import { concernsItsRepository } from './claims.ts'
 import { briefsOf } from './job-views.ts'
 import { jobsIn, type Scope } from './scope.ts'
@@ -27,7 +28,7 @@ export async function maintenanceOf(
     .where(
       and(
         jobsIn(scope),
-        inArray(jobs.repositoryId, repositoryIds),
+        isAmong(jobs.repositoryId, repositoryIds),
         inArray(jobs.status, ['queued', 'accepted', 'running']),
         inArray(jobs.kind, ['forget', 'prune', 'check', 'unlock']),
         concernsItsRepository,

@@ -6,6 +6,7 @@ import { timing } from '@restic-manager/contract/timing'
 import type { RepositoryView } from '@restic-manager/contract/views'
 import type { Db } from '../db/open.ts'
 import { hostRepositories, hosts, repositories, schedules } from '../db/schema.ts'
+import { isAmong } from './among.ts'
 import { concernsItsRepository } from './claims.ts'
 import {
   checkRotationsOf,
@@ -177,7 +178,7 @@ async function usersOf(db: Db, { scope, ids, most }: { scope: Scope; ids: string
     })
     .from(hostRepositories)
     .innerJoin(hosts, and(eq(hosts.id, hostRepositories.hostId), isNull(hosts.removedAt)))
-    .where(and(inArray(hostRepositories.repositoryId, ids), hostsIn(scope)))
+    .where(and(isAmong(hostRepositories.repositoryId, ids), hostsIn(scope)))
     .as('each')
   const users =
     ids.length === 0 ? [] : await db.select().from(each).where(lte(each.place, most)).orderBy(each.place)

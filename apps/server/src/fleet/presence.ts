@@ -79,31 +79,31 @@ async function writeNews(db: Db, news: Map<string, News>): Promise<string[]> {
         select * from jsonb_to_recordset(${JSON.stringify(heard)}::jsonb)
           as heard(id uuid, session bigint, there boolean, age integer, facts integer, "logBytes" bigint,
             "full" boolean, "setAside" jsonb, "skewMs" integer)
-      ), locked as (
-        select hosts.id, hosts.online as was_online, hosts.spool_full as was_full, hosts.set_aside as was_aside,
+      ), locked as materialized (
+        select heard.*, hosts.online as was_online, hosts.spool_full as was_full, hosts.set_aside as was_aside,
           hosts.clock_skew_ms as was_skew
         from hosts join heard on heard.id = hosts.id
         where hosts.session_number = heard.session and hosts.removed_at is null
         order by hosts.id for no key update of hosts skip locked
       ), written as (
         update hosts set
-          online = heard.there and hosts.quarantined_at is null,
-          last_seen_at = greatest(hosts.last_seen_at, now() - heard.age * interval '1 millisecond'),
-          spool_facts = coalesce(heard.facts, hosts.spool_facts),
-          spool_log_bytes = coalesce(heard."logBytes", hosts.spool_log_bytes),
-          spool_full = coalesce(heard."full", hosts.spool_full),
-          clock_skew_ms = coalesce(heard."skewMs", hosts.clock_skew_ms),
-          set_aside = case when heard."full" is null then hosts.set_aside else heard."setAside" end
-        from heard, locked where hosts.id = heard.id and hosts.id = locked.id and hosts.session_number = heard.session
+          online = locked.there and hosts.quarantined_at is null,
+          last_seen_at = greatest(hosts.last_seen_at, now() - locked.age * interval '1 millisecond'),
+          spool_facts = coalesce(locked.facts, hosts.spool_facts),
+          spool_log_bytes = coalesce(locked."logBytes", hosts.spool_log_bytes),
+          spool_full = coalesce(locked."full", hosts.spool_full),
+          clock_skew_ms = coalesce(locked."skewMs", hosts.clock_skew_ms),
+          set_aside = case when locked."full" is null then hosts.set_aside else locked."setAside" end
+        from locked where hosts.id = locked.id and hosts.session_number = locked.session
         returning hosts.id, hosts.online <> locked.was_online or hosts.spool_full <> locked.was_full
           or hosts.set_aside is distinct from locked.was_aside
           or (abs(hosts.clock_skew_ms) > ${timing.skewWarned}) <> (abs(locked.was_skew) > ${timing.skewWarned})
           as has_changed
       )
-      select hosts.id, locked.id is null as "isHeld"
-      from hosts join heard on heard.id = hosts.id and hosts.session_number = heard.session
-      left join locked on locked.id = hosts.id left join written on written.id = hosts.id
-      where hosts.removed_at is null and (locked.id is null or written.has_changed)`)
+      select id, false as "isHeld" from written where has_changed
+      union all
+      select hosts.id, true from hosts join heard on heard.id = hosts.id and hosts.session_number = heard.session
+      where hosts.removed_at is null and heard.id not in (select id from locked)`)
     const [held, changed] = [true, false].map(of =>
       news.flatMap(({ id, isHeld }) => (isHeld === of ? id : [])),
     )

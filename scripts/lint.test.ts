@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 const root = join(import.meta.dirname, '..')
 const imports = 'eslint(no-restricted-imports)'
 const environment = 'node(no-process-env)'
+const globals = 'eslint(no-restricted-globals)'
 
 /** Each row: the sentence, the file it is about, its source, and the rule that must fire (none: it must pass). */
 const promises: readonly [title: string, file: string, source: string, rule?: string][] = [
@@ -162,6 +163,12 @@ const promises: readonly [title: string, file: string, source: string, rule?: st
     imports,
   ],
 
+  [
+    'the agent takes its steady time from timers.ts',
+    'apps/agent/src/c9.ts',
+    'export const at = performance.now()',
+    globals,
+  ],
   ['config.ts reads the environment', 'apps/server/src/config.ts', 'export const port = process.env.PORT'],
   [
     'nobody else reads the environment',

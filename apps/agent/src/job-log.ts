@@ -1,6 +1,7 @@
 // Cuts one job's log into numbered blocks. Never slows restic: what comes faster than may be kept becomes a gap.
 import { encodeGap, encodeLine, type LogStream, type LogStreamBlock } from '@restic-manager/contract/log'
 import { toInstant } from '@restic-manager/contract/scalars'
+import { steady } from './timers.ts'
 
 export type CutBlock = Omit<LogStreamBlock, 'jobId'>
 
@@ -36,13 +37,13 @@ export function startJobLog(
   let startedAt = 0
   let timer: NodeJS.Timeout | undefined
   let tokens = burstBytes
-  let filledAt = performance.now()
+  let filledAt = steady()
   const tail: { block: CutBlock; bytes: number }[] = []
   let tailSize = 0
   let lost: { firstSeq: number; count: number; bytes: number; since: number } | undefined
 
   function refill() {
-    const now = performance.now()
+    const now = steady()
     tokens = Math.min(burstBytes, tokens + ((now - filledAt) / 1000) * limits().bytesPerSecond)
     filledAt = now
   }

@@ -19,6 +19,7 @@ import { noteLink, readLinkStatus } from './link-status.ts'
 import { pauseFor } from './pause.ts'
 import { isRefusal, isUntrusted, planRedials, waitsForApproval, type DialEnd } from './redial.ts'
 import { speak, type SessionParts } from './session.ts'
+import { steady } from './timers.ts'
 
 export type Caller = {
   stateDir: string
@@ -43,9 +44,9 @@ export async function keepLinked(caller: Caller, signal: AbortSignal): Promise<v
 
 async function dial(caller: Caller, signal: AbortSignal): Promise<DialEnd> {
   let openedAt: number | undefined
-  const heldMs = () => (openedAt === undefined ? 0 : performance.now() - openedAt)
+  const heldMs = () => (openedAt === undefined ? 0 : steady() - openedAt)
   try {
-    const { isRestart } = await connectOnce(caller, signal, () => (openedAt = performance.now()))
+    const { isRestart } = await connectOnce(caller, signal, () => (openedAt = steady()))
     return { heldMs: heldMs(), isRestart }
   } catch (error) {
     return { error, heldMs: heldMs(), isRestart: false }

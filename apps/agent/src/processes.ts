@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { pauseFor } from './pause.ts'
+import { steady } from './timers.ts'
 
 /** How long a process may take to be gone after SIGKILL. */
 const KILLED_MS = 10_000
@@ -49,10 +50,10 @@ export async function stopOrphan(pid: number, graceMs: number, hurry: AbortSigna
   const started = processStart(pid)
   if (started === undefined) return true
   if (!tell(pid, 'SIGINT')) return false
-  const deadline = performance.now() + graceMs
+  const deadline = steady() + graceMs
   while (stillRuns(pid, started) && !hurry.aborted) {
-    if (performance.now() > deadline + KILLED_MS) return false
-    if (performance.now() > deadline) tell(pid, 'SIGKILL')
+    if (steady() > deadline + KILLED_MS) return false
+    if (steady() > deadline) tell(pid, 'SIGKILL')
     await pauseFor(100, hurry)
   }
   return !stillRuns(pid, started)

@@ -12,6 +12,7 @@ import type { LogSpool } from './log-spool.ts'
 import { pauseFor } from './pause.ts'
 import { createPieceSize } from './piece-size.ts'
 import type { State } from './state.ts'
+import { steady } from './timers.ts'
 
 export type TelemetryWire = {
   progress(message: JobProgress): Promise<unknown>
@@ -92,10 +93,10 @@ export function createTelemetry(state: State, spool: LogSpool, log: Log): Teleme
         continue
       }
       const { jobId, firstSeq } = piece
-      const sentAt = performance.now()
+      const sentAt = steady()
       try {
         const { nextSeq } = await wire.log(piece)
-        size.answered(performance.now() - sentAt)
+        size.answered(steady() - sentAt)
         if (nextSeq < firstSeq) spool.fillHole(jobId, nextSeq, firstSeq)
         else spool.taken(jobId, nextSeq, numberedSoFar(state))
         failures = nextSeq > firstSeq ? 0 : failures + 1
@@ -114,7 +115,7 @@ export function createTelemetry(state: State, spool: LogSpool, log: Log): Teleme
         }
       }
       const dueMs = (Buffer.byteLength(piece.block) / limits.logBytesPerSecond) * 1000
-      const early = sentAt + dueMs - performance.now()
+      const early = sentAt + dueMs - steady()
       if (early > 0) await pauseFor(early, signal)
     }
   }

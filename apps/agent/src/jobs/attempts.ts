@@ -5,6 +5,7 @@ import { failureOf, type CommandEnd } from './command.ts'
 import type { JobContext } from './context.ts'
 import { removeLeftLock } from './locks.ts'
 import type { WarningList } from './warnings.ts'
+import { steady } from '../timers.ts'
 
 /** Tells of each process that works for the job: the first one begins it. `command` is the line a person sees. */
 export function announceWork(context: JobContext, command: () => string): (pid: number) => void {
@@ -21,11 +22,11 @@ export async function untilUnlocked<Attempt extends { end: CommandEnd }>(
   { timing, signal, restic }: JobContext,
   attempt: () => Promise<Attempt>,
 ): Promise<Attempt> {
-  const giveUpAt = performance.now() + timing.lockWait
+  const giveUpAt = steady() + timing.lockWait
   for (;;) {
     const result = await attempt()
     if (capabilitiesOf(restic.version).retryLock || !isLocked(result.end)) return result
-    if (signal.aborted || performance.now() + timing.lockRetry > giveUpAt) return result
+    if (signal.aborted || steady() + timing.lockRetry > giveUpAt) return result
     try {
       await sleep(timing.lockRetry, undefined, { signal })
     } catch {

@@ -6,6 +6,7 @@ import { reportProgress } from './progress-reports.ts'
 import { watchStorage } from './storage-watch.ts'
 import { watchForStall } from './watchdog.ts'
 import { collectWarnings, type WarningList } from './warnings.ts'
+import { steady } from '../timers.ts'
 
 export type BackupWatch = Disposable & {
   /** restic runs: from here on progress is reported. */
@@ -25,7 +26,7 @@ const skipped = /^(.*) does not exist, skipping$/
 
 /** Dispose of it when restic has ended. `patienceMs`: how long nothing may move. */
 export function watchBackup({ signal, timing, onProgress }: JobContext, patienceMs: number): BackupWatch {
-  const progress = trackProgress(timing.stalledAfter, () => performance.now())
+  const progress = trackProgress(timing.stalledAfter, steady)
   const warnings = collectWarnings()
   const reports = reportProgress(progress.current, onProgress)
   const storage = watchStorage(timing, warnings)

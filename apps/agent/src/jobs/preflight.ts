@@ -7,13 +7,14 @@ import type { ResticLine } from '../restic/messages.ts'
 import { failedOutcome, targetOf } from './command.ts'
 import { openRepository } from './configuration.ts'
 import type { JobContext, Outcome } from './context.ts'
+import { steady } from '../timers.ts'
 
 /** When each repository last proved good, with the access it was proved with. The agent's memory, not its state. */
 const proved = new Map<string, { access: string; at: number }>()
 
 /** A job with this repository has just succeeded. */
 export function rememberGood(repository: RepositoryAccess): void {
-  proved.set(repository.repositoryId, { access: fingerprint(repository), at: performance.now() })
+  proved.set(repository.repositoryId, { access: fingerprint(repository), at: steady() })
 }
 
 /** A job with this repository has just failed: the next one asks again. */
@@ -25,7 +26,7 @@ export function forgetGood(repository: RepositoryAccess): void {
 export async function checkRepository(context: JobContext): Promise<Outcome | undefined> {
   const { repository, timing } = context
   const last = proved.get(repository.repositoryId)
-  if (last?.access === fingerprint(repository) && performance.now() - last.at < timing.repositoryTrust)
+  if (last?.access === fingerprint(repository) && steady() - last.at < timing.repositoryTrust)
     return undefined
   const lines: ResticLine[] = []
   let pid = 0

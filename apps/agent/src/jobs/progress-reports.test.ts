@@ -3,7 +3,7 @@ import type { Progress } from '@restic-manager/contract/job'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { reportProgress } from './progress-reports.ts'
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] }))
+beforeEach(() => void vi.useFakeTimers({ toFake: ['hrtime', 'setInterval', 'clearInterval'] }))
 afterEach(() => void vi.useRealTimers())
 
 const wordOf = (bytesDone: number) => ({ phase: 'running', bytesDone }) as Progress

@@ -1,5 +1,6 @@
 // Tells how far a job is: about once a second, and only what is new.
 import type { Progress } from '@restic-manager/contract/job'
+import { steady } from '../timers.ts'
 
 export type ProgressReports = Disposable & {
   /** From here on `current` is looked at by the clock as well: a job in which nothing happens has something to say. */
@@ -21,11 +22,11 @@ export function reportProgress(
   let reported = ''
   let ticking: NodeJS.Timeout | undefined
   const report = () => {
-    if (performance.now() - reportedAt < EVERY_MS) return
+    if (steady() - reportedAt < EVERY_MS) return
     const progress = current()
     const text = JSON.stringify(progress)
     if (text === reported) return
-    reportedAt = performance.now()
+    reportedAt = steady()
     reported = text
     onProgress(progress)
   }

@@ -1,6 +1,7 @@
 // Turns the stages of a prune or a check into one bar that never goes back.
 import type { JobPhase, Progress } from '@restic-manager/contract/job'
 import type { StageLine } from '../restic/stages.ts'
+import { steady } from '../timers.ts'
 
 /** What a stage counts, and where in the whole it lies: from and to as shares of 1. A line takes the first that matches. */
 export type Stage = { what: RegExp; from: number; to: number }
@@ -21,18 +22,18 @@ const MOST_BEFORE_END = 0.99
 export function trackStages(stages: readonly Stage[], stalledAfterMs: number): StageProgress {
   let last: StageLine = { done: 0, of: undefined, what: '' }
   let percentDone = 0
-  let movedAt = performance.now()
+  let movedAt = steady()
   let waiting = false
   let cancelled = false
 
   const phase = (): JobPhase => {
     if (cancelled) return 'cancelling'
     if (waiting) return 'waiting for backend'
-    if (performance.now() - movedAt >= stalledAfterMs) return 'stalled'
+    if (steady() - movedAt >= stalledAfterMs) return 'stalled'
     return percentDone < (stages[0]?.to ?? 0) ? 'scanning' : 'running'
   }
   const moved = () => {
-    movedAt = performance.now()
+    movedAt = steady()
     waiting = false
   }
   return {

@@ -1,4 +1,5 @@
 // Notices that nothing moves: a restic on a dead disk waits for ever and says nothing about it.
+import { steady } from '../timers.ts'
 
 /** Why a command was given up: nothing had moved for too long. */
 export const STALLED = 'stalled'
@@ -16,13 +17,13 @@ export function watchForStall(patienceMs: number): Watchdog {
   let movedAt = 0
   let timer: NodeJS.Timeout | undefined
   const look = () => {
-    const left = movedAt + patienceMs - performance.now()
+    const left = movedAt + patienceMs - steady()
     if (left <= 0) stalled.abort(STALLED)
     else timer = setTimeout(look, left)
   }
   return {
     moved() {
-      movedAt = performance.now()
+      movedAt = steady()
       timer ??= setTimeout(look, patienceMs)
     },
     signal: stalled.signal,

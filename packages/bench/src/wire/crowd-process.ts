@@ -26,7 +26,7 @@ let acks = 0
 let lastAckAt = 0
 
 /** Of this process on their way in at once: all processes together stay below what a server lets in. */
-const AT_ONCE = 8
+const AT_ONCE = 64
 
 async function join({ url, bare, beats, members }: CrowdOrder & { do: 'join' }) {
   const waiting = [...members]

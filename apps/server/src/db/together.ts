@@ -94,6 +94,7 @@ function openLine<I, O>(
       giveUpTheLate()
       const batch = waiting.slice(0, most)
       waiting = waiting.slice(most)
+      if (batch.length === 0) break
       await askFor(batch)
       await untilEnough(began + pauseAfter(batch.length) - performance.now())
     }

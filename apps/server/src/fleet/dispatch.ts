@@ -96,7 +96,8 @@ async function readLines(tx: Db, keys: readonly string[], { offlineAfter }: Line
     .innerJoin(hosts, and(eq(hosts.id, jobs.hostId), isNull(hosts.removedAt)))
     .where(
       and(
-        sql`${lineKey} in (${linesWithHeld(keys)})`,
+        // Looked up in a table that is made once: as a join each job would be compared with each line.
+        sql`(${lineKey} in (${linesWithHeld(keys)})) is true`,
         // Backups that were let go are in nobody's way but that of what needs the repository alone.
         sql`(${isHeld} or ${needsItAlone} or ${lineKey} in (${linesWithHeld(keys, needsItAlone)}))`,
         inArray(jobs.status, ['queued', 'accepted', 'running', 'lost']),

@@ -27,8 +27,8 @@ type Waiting<I, O> = {
  * become while many come, so that more are in each; without it, no longer. `most`: inputs of one statement.
  */
 type Pace = { apartMs: number; busyMs?: number; most: number }
-/** Who has waited as long as an agent waits for an answer has nobody left who listens: what it asked for comes again. */
-const patienceMs = timing.answer
+/** Whoever has waited nearly as long as an agent waits for an answer would be heard by nobody: what it asked for comes again. */
+const patienceMs = timing.answer * 0.75
 /** So many who wait are worth a statement at once: each has a hundredth of it to pay. */
 const ENOUGH = 100
 /** For each who was in the last statement the next may come so much later: beyond 40 in a second they become fewer and larger. */
@@ -60,7 +60,8 @@ function openLine<I, O>(
 ) {
   const enough = Math.min(most, ENOUGH)
   let hurry = () => {}
-  let waiting: Waiting<I, O>[] = []
+  // Taken from in its place: a copy of a long line for each statement keeps the collector of garbage busy.
+  const waiting: Waiting<I, O>[] = []
   let isAsking = false
 
   async function askFor(batch: readonly Waiting<I, O>[]) {
@@ -80,9 +81,8 @@ function openLine<I, O>(
 
   function giveUpTheLate() {
     const since = performance.now() - patienceMs
-    const late = waiting.filter(each => each.since < since)
-    if (late.length === 0) return
-    waiting = waiting.slice(late.length) // first come, first served
+    const inTime = waiting.findIndex(each => each.since >= since) // first come, first served
+    const late = waiting.splice(0, inTime === -1 ? waiting.length : inTime)
     for (const { reject } of late) reject(new DatabaseBusy('Too many are waiting for the database.'))
   }
 
@@ -92,8 +92,7 @@ function openLine<I, O>(
     while (waiting.length > 0) {
       const began = performance.now()
       giveUpTheLate()
-      const batch = waiting.slice(0, most)
-      waiting = waiting.slice(most)
+      const batch = waiting.splice(0, most)
       if (batch.length === 0) break
       await askFor(batch)
       await untilEnough(began + pauseAfter(batch.length) - performance.now())

@@ -48,11 +48,6 @@ export const mutations: readonly Mutation[] = [
     replacements: [
       {
         file: 'apps/server/src/fleet/log-appends.ts',
-        find: 'and jobs.next_log_seq = asked."firstSeq"',
-        replace: 'and jobs.next_log_seq <= asked."firstSeq"',
-      },
-      {
-        file: 'apps/server/src/fleet/log-appends.ts',
         find: 'and jobs.next_log_seq = held."firstSeq"',
         replace: 'and jobs.next_log_seq <= held."firstSeq"',
       },

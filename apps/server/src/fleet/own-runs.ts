@@ -127,7 +127,7 @@ export type OwnRunTold = NewJob & { do: string; occurredAt: string }
  * Throws when one is there that was not.
  */
 export async function recordTogether(tx: Db, runs: readonly OwnRunTold[], timing: Timing): Promise<void> {
-  const done = await tx.execute<{ id: string }>(sql`
+  const done = await tx.execute<{ id: string | null }>(sql`
     with told as materialized (
       select * from jsonb_to_recordset(${JSON.stringify(runs)}::jsonb) as told(id uuid, "do" text, "hostId" uuid, "repositoryId" uuid,
         kind text, spec jsonb, "scheduleId" uuid, "scheduledFor" timestamptz, "occurredAt" timestamptz)

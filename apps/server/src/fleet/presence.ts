@@ -74,7 +74,7 @@ async function writeNews(db: Db, news: Map<string, News>): Promise<string[]> {
     skewMs: beat === undefined ? null : Math.max(-MOST, Math.min(MOST, Math.round(beat.skewMs))),
   }))
   return db.transaction(async tx => {
-    const news = await tx.execute<{ id: string; isHeld: boolean }>(sql`
+    const rows = await tx.execute<{ id: string; isHeld: boolean }>(sql`
       with heard as (
         select * from jsonb_to_recordset(${JSON.stringify(heard)}::jsonb)
           as heard(id uuid, session bigint, there boolean, age integer, facts integer, "logBytes" bigint,
@@ -104,11 +104,8 @@ async function writeNews(db: Db, news: Map<string, News>): Promise<string[]> {
       union all
       select hosts.id, true from hosts join heard on heard.id = hosts.id and hosts.session_number = heard.session
       where hosts.removed_at is null and heard.id not in (select id from locked)`)
-    const [held, changed] = [true, false].map(of =>
-      news.flatMap(({ id, isHeld }) => (isHeld === of ? id : [])),
-    )
-    await notifyAll(tx, { host: changed ?? [] })
-    return held ?? []
+    await notifyAll(tx, { host: rows.flatMap(({ id, isHeld }) => (isHeld ? [] : id)) })
+    return rows.flatMap(({ id, isHeld }) => (isHeld ? id : []))
   })
 }
 
